@@ -1,0 +1,33 @@
+"""What the four scripts share: flags from a dataclass, and one way to end.
+
+Imports tyro alone, so that `--help` answers at once.
+"""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import tyro
+
+from serenity.errors import InputError
+
+
+def run(main: Callable, parameters: type) -> None:
+    """Parse the command line into `parameters` (a frozen dataclass), call `main` with it, and exit.
+
+    Exit codes: 0 done; 2 the input or the arguments are at fault (one line on standard error); 130 interrupted.
+    """
+    script = Path(sys.argv[0]).name
+    try:
+        main(tyro.cli(parameters))
+    except InputError as error:
+        sys.exit(_complain(script, str(error), 2))
+    except OSError as error:  # a full disk, a folder that may not be written, a path that is a folder
+        sys.exit(_complain(script, f"{error.filename or ''}: {error.strerror or error}".lstrip(": "), 2))
+    except KeyboardInterrupt:
+        sys.exit(_complain(script, "interrupted; run the same command again to go on", 130))
+
+
+def _complain(script: str, message: str, code: int) -> int:
+    print(f"{script}: {' '.join(message.split())}", file=sys.stderr)
+    return code
