@@ -1,0 +1,178 @@
+"""A model on disk: one folder that explains itself. NumPy and JSON only; loading executes nothing.
+
+    config.json      sizes, context, window and codec settings: all that generation needs beside the weights
+    vocabulary.json  the dictionaries
+    pitch.npz ...    each network's weights in half precision, by name
+    training.json    data, epochs, seconds and figures of each network
+    README.md        the card, for people
+"""
+
+import json
+import math
+import os
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from serenity.errors import InputError
+from serenity.model.quartet import QuartetSettings, parameter_count, weight_shapes
+from serenity.tokens import vocabulary as vocabularies
+from serenity.tokens.vocabulary import ATTRIBUTES, Vocabulary
+
+FORMAT = "serenity-model 1"
+_LARGEST_JSON = 64 * 2 ** 20  # bytes; a config or dictionary beyond it is no such thing
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A model that was loaded: settings, dictionaries, and each network's weights by name in float32."""
+
+    settings: QuartetSettings
+    vocabulary: Vocabulary
+    weights: dict[str, dict[str, np.ndarray]]
+
+
+# --- settings and dictionaries ----------------------------------------------------------------------------------------
+
+def write_settings(folder: Path, settings: QuartetSettings, vocabulary: Vocabulary) -> None:
+    """Write config.json and vocabulary.json."""
+    folder.mkdir(parents=True, exist_ok=True)
+    _replace(folder / "vocabulary.json", lambda path: vocabularies.write(path, vocabulary))
+    write_json(folder / "config.json", {"format": FORMAT, **settings.to_dict()})
+
+
+def read_settings(folder: Path) -> tuple[QuartetSettings, Vocabulary]:
+    """Read what write_settings wrote. Raises InputError naming the file at fault and what was wanted."""
+    if not folder.is_dir():
+        raise InputError(f"{folder} is no folder; wanted a model (a folder with config.json)")
+    config = read_json(folder / "config.json")
+    if config.get("format") != FORMAT:
+        raise InputError(f"{folder / 'config.json'}: format '{config.get('format')}', wanted '{FORMAT}'")
+    try:
+        settings = QuartetSettings.from_dict(config)
+    except InputError as error:
+        raise InputError(f"{folder / 'config.json'}: {error}") from None
+    vocabulary = vocabularies.read(folder / "vocabulary.json")
+    if vocabulary.sizes != settings.vocabulary_sizes:
+        raise InputError(f"{folder}: vocabulary.json has {vocabulary.sizes} tokens, "
+                         f"config.json wants {settings.vocabulary_sizes}")
+    return settings, vocabulary
+
+
+# --- weights ----------------------------------------------------------------------------------------------------------
+
+def write_weights(folder: Path, attribute: str, weights: dict[str, np.ndarray]) -> None:
+    """Write one network's weights in half precision. The file appears only when it is whole."""
+    halves = {name: values.astype(np.float16) for name, values in weights.items()}
+
+    def save(path: Path):
+        with open(path, "wb") as file:  # given a name, np.savez would add its own ending
+            np.savez(file, **halves)
+
+    _replace(weights_path(folder, attribute), save)
+
+
+def read_weights(folder: Path, attribute: str, settings: QuartetSettings) -> dict[str, np.ndarray]:
+    """Read what write_weights wrote, as float32.
+
+    Names, shapes and types are checked before a value is read. Raises InputError naming the file and what is wrong.
+    """
+    path = weights_path(folder, attribute)
+    shapes = weight_shapes(settings, attribute)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = {name.removesuffix(".npy") for name in archive.namelist()}
+            if odd := sorted(names ^ set(shapes)):
+                raise InputError(f"{path}: weights {', '.join(odd[:3])} do not fit config.json")
+            weights = {name: _read_array(archive, name, shape, path) for name, shape in shapes.items()}
+    except FileNotFoundError:
+        raise InputError(f"{path} is missing; train it with train.py --attributes {attribute}") from None
+    except (zipfile.BadZipFile, ValueError, EOFError, zipfile.LargeZipFile, NotImplementedError, OSError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path} is no whole weights file ({error}); wanted a .npz of arrays") from None
+    return weights
+
+
+def weights_path(folder: Path, attribute: str) -> Path:
+    """Return where one network's weights stand."""
+    return folder / f"{attribute}.npz"
+
+
+def load(folder: Path) -> Checkpoint:
+    """Read a whole model. Raises InputError where a part is missing, broken or does not fit the others."""
+    settings, vocabulary = read_settings(folder)
+    return Checkpoint(settings, vocabulary,
+                      {attribute: read_weights(folder, attribute, settings) for attribute in ATTRIBUTES})
+
+
+def _read_array(archive: zipfile.ZipFile, name: str, shape: tuple[int, ...], path: Path) -> np.ndarray:
+    with archive.open(f"{name}.npy") as member:
+        version = np.lib.format.read_magic(member)
+        read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+        if version not in read_header:
+            raise ValueError(f"array version {version}")
+        found, fortran, dtype = read_header[version](member)
+        if found != shape or fortran or dtype not in (np.float16, np.float32):
+            raise InputError(f"{path}: {name} is {dtype} {found}, config.json wants float16 {shape}")
+        values = np.frombuffer(member.read(math.prod(shape) * dtype.itemsize), dtype).reshape(shape)
+    if not np.isfinite(values).all():
+        raise InputError(f"{path}: {name} holds values that are no numbers (NaN or infinity)")
+    return values.astype(np.float32)
+
+
+# --- figures and card -------------------------------------------------------------------------------------------------
+
+def write_card(folder: Path, settings: QuartetSettings, training: dict) -> None:
+    """Write README.md, the card of a model, from what training.json says."""
+    networks = training["networks"]
+    rows = [f"| {attribute} | {figures['parameters']:,} | {figures['epochs']} | {figures['minutes']:.0f} | "
+            f"{figures['unigram_bits']:.2f} | {figures['bits']:.2f} | {figures['accuracy']:.1%} |"
+            for attribute, figures in networks.items()]
+    data = training["data"]
+    lines = [f"# {folder.name}", "",
+             f"Four transformers that complete {settings.codec.category} songs; made and read by Serenity.", "",
+             "## What it learned from", "",
+             f"{data['train']:,} training songs ({data['validation']} more for validation, {data['test']} kept for "
+             f"tests), {data['events']:,} events. Source: {data['source']}. Licence: {data['licence']}.", "",
+             "## Figures", "",
+             f"`parameters: {parameter_count(settings):,}`", "",
+             "Bits per event on the validation songs; lower is better. Unigram is what the training songs' counts "
+             "alone give.", "",
+             "| attribute | parameters | epochs | minutes | unigram | bits per event | accuracy |",
+             "| --- | --: | --: | --: | --: | --: | --: |", *rows]
+    if set(networks) == set(ATTRIBUTES):
+        total = {name: sum(figures[name] for figures in networks.values()) for name in ("unigram_bits", "bits")}
+        lines.append(f"| together | {parameter_count(settings):,} | | | {total['unigram_bits']:.2f} | "
+                     f"{total['bits']:.2f} | |")
+    text = "\n".join([*lines, ""])
+    _replace(folder / "README.md", lambda path: path.write_text(text, encoding="utf-8"))
+
+
+def write_json(path: Path, data: dict) -> None:
+    """Write JSON that appears under its name only when it is whole."""
+    _replace(path, lambda half: half.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8"))
+
+
+def read_json(path: Path) -> dict:
+    """Read a JSON object. Raises InputError."""
+    try:
+        if path.stat().st_size > _LARGEST_JSON:
+            raise InputError(f"{path} has {path.stat().st_size:,} bytes; wanted {_LARGEST_JSON:,} at most")
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path} is missing") from None
+    except (UnicodeDecodeError, RecursionError, json.JSONDecodeError) as error:
+        raise InputError(f"{path} is no JSON ({error})") from None
+    if not isinstance(data, dict):
+        raise InputError(f"{path} holds a {type(data).__name__}; wanted an object")
+    return data
+
+
+def _replace(path: Path, save: Callable[[Path], object]) -> None:
+    half = path.with_name(path.name + ".part")
+    save(half)
+    os.replace(half, path)

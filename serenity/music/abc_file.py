@@ -1,0 +1,144 @@
+"""abc files: a song's events as text that a person can read and edit, one event a line.
+
+    serenity-abc 1
+    source: 001.mid
+    group: 001
+    key: f# major
+    transposition: -6
+    folded: 0
+    category: piano
+    normalise: key
+    time_step: 0.02
+    split_ratio: 1.5
+
+    a#5c5g5 0.48 0.96 85
+
+The head names where the song comes from and what normalising did, so that it can be undone. An event is its chord, its
+step and duration in seconds, and its velocity, parted by blanks. Empty lines and lines that begin with % say nothing.
+(Not the ABC notation of folk music.)
+"""
+
+import os
+import re
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import numpy as np
+
+from serenity.errors import InputError
+from serenity.music.codec import CodecSettings
+from serenity.music.event import EVENT
+from serenity.music.pitch import chord_bits, chord_pitches, parse_chord, spell
+
+MAGIC = "serenity-abc"
+VERSION = 1
+_WORD = re.compile(r"\S+")
+
+
+@dataclass(frozen=True)
+class AbcSong:
+    """A song as it stands in an abc file."""
+
+    source: str              # the MIDI file that it was made from
+    group: str               # songs of one group (versions, synthetic siblings) never part in a split
+    key: str                 # of the song as it was
+    transposition: int       # semitones that normalising added
+    folded: int              # notes that normalising moved by octaves into range
+    settings: CodecSettings
+    events: np.ndarray       # EVENT table
+
+
+def to_text(song: AbcSong) -> str:
+    """Return the abc text of a song."""
+    head = {"source": song.source, "group": song.group, "key": song.key, "transposition": song.transposition,
+            "folded": song.folded, **asdict(song.settings)}
+    lines = [f"{MAGIC} {VERSION}", *(f"{name}: {value}" for name, value in head.items()), ""]
+    # Few chords are many events: spell each once.
+    chords, which = np.unique(song.events["pitch"], axis=0, return_inverse=True)
+    spelled = [spell(chord_pitches(chord)) for chord in chords]
+    lines += [f"{spelled[chord]} {step:g} {duration:g} {velocity}" for chord, (_, step, duration, velocity)
+              in zip(which.tolist(), song.events.tolist())]
+    return "\n".join(lines) + "\n"
+
+
+def from_text(text: str, name: str = "abc text") -> AbcSong:
+    """Parse abc text. The inverse of to_text. Raises InputError with `name`, line and column, counted from 1."""
+    lines = text.splitlines()
+    if not lines or lines[0].split() != [MAGIC, str(VERSION)]:
+        raise InputError(f"{name}:1:1: got '{lines[0][:40] if lines else ''}', wanted '{MAGIC} {VERSION}'")
+    head, body = {}, len(lines)
+    for number, line in enumerate(lines[1:], 2):
+        if not line.strip():
+            body = number
+            break
+        field, colon, value = line.partition(":")
+        if field in _HEAD and field not in head and colon:
+            try:
+                head[field] = _HEAD[field](value.strip())
+            except ValueError:
+                column = len(field) + 3
+                raise InputError(f"{name}:{number}:{column}: {field} '{value.strip()}' cannot be read") from None
+        elif not line.startswith("%"):
+            raise InputError(f"{name}:{number}:1: got '{line[:40]}', wanted one of {', '.join(_HEAD)}, each once, "
+                             "then an empty line")
+    if missing := [field for field in _HEAD if field not in head]:
+        raise InputError(f"{name}:{body}:1: the head lacks {', '.join(missing)}")
+    try:
+        settings = CodecSettings(**{field.name: head.pop(field.name) for field in fields(CodecSettings)})
+    except InputError as error:
+        raise InputError(f"{name}:{body}:1: {error}") from None
+    spelled = {}
+    rows = [_event(line, spelled, f"{name}:{number}") for number, line in enumerate(lines[body:], body + 1)
+            if line.strip() and not line.startswith("%")]
+    return AbcSong(**head, settings=settings, events=np.array(rows, EVENT))
+
+
+def write(path: Path, song: AbcSong) -> None:
+    """Write an abc file. It appears under its name only when it is whole."""
+    half = path.with_name(path.name + ".part")
+    half.write_text(to_text(song), encoding="utf-8")
+    os.replace(half, path)
+
+
+def read(path: Path) -> AbcSong:
+    """Read an abc file. The inverse of write. Raises InputError with path, line and column."""
+    try:
+        return from_text(path.read_text(encoding="utf-8"), str(path))
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: byte {error.start} is no UTF-8 text; wanted an abc file") from None
+
+
+def _event(line: str, spelled: dict, place: str) -> tuple:
+    """Return one line as an EVENT row. `spelled` remembers chords that were parsed before."""
+    words = line.split()
+    if len(words) != 4:
+        column = len(line.rstrip()) + 1 if len(words) < 4 else [m.start() for m in _WORD.finditer(line)][4] + 1
+        raise InputError(f"{place}:{column}: got {len(words)} words, wanted 4: chord, step, duration, velocity")
+    chord = spelled.get(words[0])
+    if chord is None:
+        try:
+            chord = spelled[words[0]] = chord_bits(parse_chord(words[0]))
+        except ValueError as error:
+            message, index = error.args
+            raise InputError(f"{place}:{line.index(words[0]) + index + 1}: {message}") from None
+    values = [chord]
+    for word, (name, kind, lowest, highest) in zip(words[1:], _NUMBERS):
+        try:
+            value = kind(word)
+        except ValueError:
+            value = None
+        if value is None or not lowest <= value <= highest:  # nan is refused here too
+            column = [m.start() for m in _WORD.finditer(line)][len(values)] + 1
+            raise InputError(f"{place}:{column}: {name} '{word}', wanted a number from {lowest:g} to {highest:g}")
+        values.append(value)
+    return tuple(values)
+
+
+def _optional_ratio(text: str) -> float | None:
+    return None if text == "None" else float(text)
+
+
+# A day of silence is the longest step; a duration is above 0.
+_NUMBERS = (("step", float, 0, 86_400), ("duration", float, 1e-6, 86_400), ("velocity", int, 1, 127))
+_HEAD = {"source": str, "group": str, "key": str, "transposition": int, "folded": int, "category": str,
+         "normalise": str, "time_step": float, "split_ratio": _optional_ratio}

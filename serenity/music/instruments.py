@@ -1,0 +1,186 @@
+"""Which tracks of a file are meant: the table of categories, and the choice of tracks.
+
+Many files name no track, and many leave every program at 0. So a track is judged by, in this order:
+
+1. Drums are out: channel 10, a name that says drums, or a program without pitch.
+2. A name that clearly says an instrument. "MELODY" or "right hand" says none; nor does a name that tracks of
+   several programs share (in a type 0 file it is the song's title), nor one that says two instruments.
+3. The General MIDI program.
+
+A file that has no track of the category falls back on what is nearest to it, and the choice says so in a line.
+
+Source of the programs: General MIDI System Level 1, sound set; programs are counted from 0 here, as they are in a file.
+"""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from serenity.errors import InputError
+from serenity.music.midi_file import Score, Track, sustain
+from serenity.music.note import merge_tables
+
+KEYS = range(0, 8)  # grand pianos, electric pianos, harpsichord, clavinet
+CHROMATIC_PERCUSSION = range(8, 16)  # celesta, glockenspiel, vibraphone ... dulcimer
+ORGANS = range(16, 24)
+HARP = range(46, 47)
+STRING_ENSEMBLES = range(48, 52)
+FIDDLE = range(110, 111)
+PADS = range(88, 96)
+UNPITCHED = range(115, 128)  # woodblock, taiko, toms, synth drum, reverse cymbal, and all sound effects
+
+
+@dataclass(frozen=True)
+class Category:
+    """An instrument that Serenity learns. Pitches are MIDI note numbers (60 is c4)."""
+
+    name: str
+    centre: int  # the middle of a normalised song
+    lowest: int  # notes outside of lowest..highest are brought into it by octaves, so it spans one at least
+    highest: int
+    programs: tuple[range, ...]  # General MIDI programs that are this instrument
+    similar: tuple[range, ...]  # General MIDI programs that stand in for it
+    words: tuple[str, ...]  # words of a track's name that say this instrument: lower case, without accents
+    stems: tuple[str, ...]  # the same, and also inside of longer words ("pianoleft", "violini")
+
+
+_CATEGORIES = (
+    Category(
+        "piano", 60, 21, 108,  # a0 to c8: the 88 keys
+        programs=(KEYS,), similar=(CHROMATIC_PERCUSSION, ORGANS, HARP, STRING_ENSEMBLES, PADS),
+        words=("pno", "pf", "pft", "epno", "keys", "grand", "rhodes", "zongora"),
+        stems=("piano", "fortepian", "klavier", "flugel", "keyboard", "clavier", "clavinet", "clavecin", "clavichord",
+               "cembalo", "harpsichord", "klavir", "teclado", "tastiera", "steinway", "wurlitzer",
+               "рояль", "пианино", "фортепиано", "клавесин", "钢琴", "鋼琴", "ピアノ", "피아노"),
+    ),
+    Category(
+        "violin", 76, 55, 103,  # from its lowest string, g3, to g7
+        programs=(range(40, 41),), similar=(FIDDLE, STRING_ENSEMBLES),
+        words=("vl", "vln", "vlns", "vn", "geige", "geigen"),
+        stems=("violin", "violon", "viool", "fiddle", "скрипк", "小提琴", "バイオリン", "ヴァイオリン", "바이올린"),
+    ),
+    Category(
+        "viola", 64, 48, 91,  # from its lowest string, c3, to g6
+        programs=(range(41, 42),), similar=(STRING_ENSEMBLES,),
+        words=("vla", "vlas", "viole", "альт", "альты"),
+        stems=("viola", "bratsche", "altviool", "中提琴", "ヴィオラ", "비올라"),
+    ),
+    Category(
+        "cello", 48, 36, 81,  # from its lowest string, c2, to a5
+        programs=(range(42, 43),), similar=(range(43, 44), STRING_ENSEMBLES),
+        words=("vc", "vcl", "vlc", "celli"),
+        stems=("cello", "violoncel", "виолончел", "大提琴", "チェロ", "첼로"),
+    ),
+)
+CATEGORIES = {category.name: category for category in _CATEGORIES}
+
+DRUM_STEMS = ("drum", "percussion", "perkussion", "schlagzeug", "cymbal", "hihat", "hi-hat", "ударные")
+DRUM_WORDS = ("batterie", "bateria", "batteria", "kick", "snare", "perc")
+
+# Instruments of no category. Left out, because they say a voice of a piano score as often: bass, alto, lead, voice.
+OTHER_STEMS = (
+    "violao", "guitar", "gitarre", "chitarra", "ukulele", "banjo", "mandolin", "bass guitar", "kontrabass",
+    "contrabass", "contrebasse", "double bass", "slap bass", "synth bass", "flute", "flauto", "oboe", "clarinet",
+    "klarinette", "bassoon", "fagott", "trumpet", "trompet", "trombone", "posaune", "saxo", "accordion", "akkordeon",
+    "strings", "streicher", "synth", "vocal", "gesang", "choir", "celesta", "glockenspiel", "vibraphone", "marimba",
+    "xylophone", "harmonica", "timpani", "гитара", "吉他", "ギター", "기타",
+)
+OTHER_WORDS = (
+    "gtr", "fl", "ob", "cl", "fg", "tpt", "tbn", "hn", "horn", "horns", "tuba", "brass", "sax", "organ", "orgel",
+    "orgue", "harp", "harfe", "archi", "pad", "vox",
+)
+
+# Tracks of similar instruments stand in for a category only where they carry the song: a few notes of celesta do not.
+STAND_IN_SHARE = 0.25  # of the pitched notes
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """What was taken from a file."""
+
+    notes: np.ndarray  # one note table of all tracks taken, with the pedal applied
+    tracks: tuple[str, ...]  # the names of the tracks taken, as in the file; "" where a track has none
+    reason: str  # one line for a person
+    dropped: int  # notes left out
+
+
+def choose(score: Score, category_name: str = "piano") -> Choice:
+    """Choose the tracks of a category and merge them; InputError where no track has pitches."""
+    category = CATEGORIES[category_name]
+    with_notes = [track for track in score.tracks if len(track.notes)]
+    if not with_notes:
+        raise InputError("holds no note; wanted a track with notes")
+    named = _named(with_notes)
+    pitched = [track for track in with_notes if not _is_drums(track, named[track])]
+    if not pitched:
+        raise InputError("holds only drums; wanted a track with pitches")
+    chosen, why = _tracks_of(category, pitched, named)
+    if len(chosen) < len(pitched):
+        why += f", {len(chosen)} of {len(pitched)} pitched tracks"
+    notes = merge_tables(sustain(track.notes, track.pedals) for track in chosen)
+    dropped = sum(len(track.notes) for track in with_notes) - len(notes)
+    return Choice(notes, tuple(track.name for track in chosen), why, dropped)
+
+
+def instrument_in(name: str) -> str | None:
+    """Return what a track's name says: a category, "drums", "other" (an instrument of no category), or None."""
+    said = {_SAYS[word] for word in _WORD.findall(_plain(name))}
+    if len(said) > 1:
+        said -= {"other"}  # "piano pad", "synth drums": the other word describes the instrument
+    return said.pop() if len(said) == 1 else None
+
+
+def _plain(name: str) -> str:
+    """Return the name in lower case, without accents."""
+    letters = unicodedata.normalize("NFKD", name.lower())
+    return "".join(letter for letter in letters if not unicodedata.combining(letter))
+
+
+_ROWS = [(category.name, category.words, category.stems) for category in _CATEGORIES]
+_ROWS += [("drums", DRUM_WORDS, DRUM_STEMS), ("other", OTHER_WORDS, OTHER_STEMS)]
+_SAYS = {_plain(word): kind for kind, words, stems in _ROWS for word in words + stems}
+_STEMS = {_plain(stem) for _, _, stems in _ROWS for stem in stems}
+_WORD = re.compile("|".join(  # the longer first, so that a harpsichord is no harp and a violao (a guitar) no viola
+    re.escape(word) if word in _STEMS else rf"(?<![^\W\d_]){word}(?![^\W\d_])"  # no letter before or behind it
+    for word in sorted(_SAYS, key=len, reverse=True)
+))
+
+
+def _named(tracks: Sequence[Track]) -> dict[Track, str | None]:
+    """Return what the name of each track says; nothing where tracks of several programs share it."""
+    programs = {}
+    for track in tracks:
+        programs.setdefault(track.name, set()).add((track.program, track.is_drum))
+    return {track: instrument_in(track.name) if len(programs[track.name]) == 1 else None for track in tracks}
+
+
+def _is_drums(track: Track, says: str | None) -> bool:
+    return track.is_drum or says == "drums" or (says is None and track.program in UNPITCHED)
+
+
+def _tracks_of(category: Category, pitched: list[Track], named: dict[Track, str | None]) -> tuple[list[Track], str]:
+    """Return the tracks that are of the category, or stand in for it, and why in words."""
+    by_name = [track for track in pitched if named[track] == category.name]
+    by_program = [track for track in pitched if named[track] is None and _is_in(category.programs, track)]
+    if by_name or by_program:
+        how = " and ".join(["name"] * bool(by_name) + ["program"] * bool(by_program))
+        return [track for track in pitched if track in by_name or track in by_program], f"{category.name} by {how}"
+
+    similar = [track for track in pitched if _is_in(category.similar, track)]
+    if _count(similar) >= STAND_IN_SHARE * _count(pitched):
+        return similar, f"no {category.name}: took the instruments like it"
+    if category.name == "piano":  # a piano plays anything
+        return pitched, "no piano: took everything but drums"
+    nearest = min(pitched, key=lambda track: abs(np.median(track.notes["pitch"]) - category.centre))
+    return [nearest], f"no {category.name}: took the track nearest to its range"
+
+
+def _is_in(programs: tuple[range, ...], track: Track) -> bool:
+    return any(track.program in some for some in programs)
+
+
+def _count(tracks: list[Track]) -> int:
+    return sum(len(track.notes) for track in tracks)

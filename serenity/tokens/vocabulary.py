@@ -1,0 +1,235 @@
+"""The dictionaries: the commonest values of each attribute, as tokens, and the nearest token for all others."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from serenity.errors import InputError
+from serenity.music.pitch import OCTAVE, chord_bits, chord_matrix, chord_pitches, parse_chord, spell, top_pitch
+
+ATTRIBUTES = ("pitch", "step", "duration", "velocity")        # the columns of every token array
+DECISION_ORDER = ("step", "pitch", "duration", "velocity")    # in which the attributes of one event are decided
+
+PAD, START, END = 0, 1, 2  # nothing; before a song's first event; after its last
+SPECIALS = 3               # values begin at this token
+
+TOP_K = {"pitch": 5000, "step": 1000, "duration": 1000, "velocity": 127}
+VELOCITY_BIN = 4  # neighbouring velocities that count as one: a listener tells about 32 apart
+
+FORMAT = "serenity-vocabulary 1"
+
+
+@dataclass(frozen=True)
+class AttributeVocabulary:
+    """One attribute's values by falling count. Token t stands for values[t - SPECIALS].
+
+    `values` is (k, 2) uint64 chords for pitch (see serenity.music.pitch), else (k,) float64: seconds, or velocity.
+    """
+
+    attribute: str
+    values: np.ndarray
+    counts: np.ndarray  # how often each value stood in the training songs
+
+    @property
+    def size(self) -> int:
+        """Number of tokens, the special ones included."""
+        return SPECIALS + len(self.values)
+
+    def encode(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the token of each value, or of its nearest known value, and which values were known exactly."""
+        unique, which = np.unique(values, axis=0, return_inverse=True)
+        nearest = nearest_chord if self.attribute == "pitch" else nearest_number
+        index = nearest(unique, self.values)
+        known = self.values[index] == unique
+        known = known.all(axis=1) if known.ndim == 2 else known
+        return (index[which] + SPECIALS).astype(np.uint16), known[which]
+
+    def decode(self, tokens: np.ndarray) -> np.ndarray:
+        """Return the value of each token. The inverse of encode for known values.
+
+        PAD, START and END have no value: they raise ValueError.
+        """
+        tokens = np.asarray(tokens, np.int64)
+        if tokens.size and (tokens.min() < SPECIALS or tokens.max() >= self.size):
+            raise ValueError(f"{self.attribute} tokens {tokens.min()}..{tokens.max()}, wanted {SPECIALS}..{self.size - 1}")
+        return self.values[tokens - SPECIALS]
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The four dictionaries."""
+
+    pitch: AttributeVocabulary
+    step: AttributeVocabulary
+    duration: AttributeVocabulary
+    velocity: AttributeVocabulary
+
+    def __getitem__(self, attribute: str) -> AttributeVocabulary:
+        return getattr(self, attribute)
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Number of tokens of each attribute."""
+        return {attribute: self[attribute].size for attribute in ATTRIBUTES}
+
+    def encode(self, events: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return tokens (events, 4) uint16 and which of them are exact (events, 4) bool. No event is dropped.
+
+        A velocity counts as exact where its bin is known.
+        """
+        columns = [self[attribute].encode(column_values(events, attribute)) for attribute in ATTRIBUTES]
+        tokens, known = zip(*columns)
+        return np.stack(tokens, axis=1), np.stack(known, axis=1)
+
+    def decode(self, tokens: np.ndarray, events_type: np.dtype) -> np.ndarray:
+        """Return the events of tokens (events, 4) as a table of `events_type` (EVENT). The inverse of encode."""
+        events = np.empty(len(tokens), events_type)
+        for column, attribute in enumerate(ATTRIBUTES):
+            events[attribute] = self[attribute].decode(tokens[:, column])
+        return events
+
+
+def column_values(events: np.ndarray, attribute: str) -> np.ndarray:
+    """Return the values of one attribute as its dictionary counts them: velocities as the middle of their bin."""
+    values = events[attribute]
+    return values // VELOCITY_BIN * VELOCITY_BIN + VELOCITY_BIN / 2 if attribute == "velocity" else values
+
+
+# --- building ---------------------------------------------------------------------------------------------------------
+
+def count_values(event_tables, top_k: dict[str, int] = TOP_K) -> Vocabulary:
+    """Return the dictionaries of the top_k commonest values over an iterable of event tables.
+
+    Equally common values stand in ascending order, so that the result does not depend on the order of the songs.
+    """
+    counters = {attribute: {} for attribute in ATTRIBUTES}
+    for events in event_tables:
+        for attribute, counter in counters.items():
+            unique, counts = np.unique(column_values(events, attribute), axis=0, return_counts=True)
+            keys = map(tuple, unique.tolist()) if attribute == "pitch" else unique.tolist()
+            for key, count in zip(keys, counts.tolist()):
+                counter[key] = counter.get(key, 0) + count
+    return Vocabulary(**{attribute: _top(attribute, counter, top_k[attribute])
+                         for attribute, counter in counters.items()})
+
+
+def _top(attribute: str, counter: dict, k: int) -> AttributeVocabulary:
+    if not counter:
+        raise InputError("the songs hold no event; wanted at least one to build a dictionary from")
+    ranked = sorted(counter.items(), key=lambda item: (-item[1], item[0]))[:k]
+    values = np.array([value for value, _ in ranked], np.uint64 if attribute == "pitch" else np.float64)
+    return AttributeVocabulary(attribute, values, np.array([count for _, count in ranked], np.int64))
+
+
+# --- nearest ----------------------------------------------------------------------------------------------------------
+
+def nearest_number(values: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Return for each value the index of the nearest known value; of two equally near ones, the commoner."""
+    order = np.argsort(known, kind="stable")
+    ascending = known[order]
+    right = np.clip(np.searchsorted(ascending, values), 1, max(1, len(known) - 1))
+    candidates = order[np.stack([right - 1, np.minimum(right, len(known) - 1)])]  # (2, values)
+    distance = np.abs(known[candidates] - values)
+    # Rounded, so that 0.03 lies as far from 0.02 as from 0.04; the index breaks the tie, since the commoner is lower.
+    best = np.lexsort((candidates, np.round(distance, 9)), axis=0)[0]
+    return candidates[best, np.arange(len(values))]
+
+
+def nearest_chord(chords: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Return for each chord (n, 2) the index of the nearest known chord (k, 2); a chord that is known is its own.
+
+    The top note is kept, since it carries the melody; where no known chord has it, the nearest top note is taken. Of
+    those chords the one that keeps most of the other notes and adds fewest is nearest. To lose or add a pitch class
+    weighs more than to lose or add an octave doubling: where only a#5d5f4 is known, a#5d5f4d3 becomes that. Of equally
+    near chords the commonest is taken.
+    """
+    result = np.empty(len(chords), np.int64)
+    chord_top, known_top = top_pitch(chords), top_pitch(known)
+    tops = np.unique(known_top)
+    for top in np.unique(chord_top):
+        candidates = np.flatnonzero(known_top == tops[np.abs(tops - top).argmin()])
+        rows = np.flatnonzero(chord_top == top)
+        for part in np.array_split(rows, 1 + len(rows) * len(candidates) // 4_000_000):  # bounds the memory
+            cost = _chord_distance(chords[part], known[candidates])
+            result[part] = candidates[cost.argmin(axis=1)]
+    return result
+
+
+def _chord_distance(chords: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Return how far each chord is from each known chord: (n, 2), (k, 2) -> (n, k)."""
+    def count(bits):
+        return np.bitwise_count(bits).astype(np.int16).sum(axis=-1)
+
+    chords, known = chords[:, None], known[None]
+    classes, known_classes = _pitch_classes(chords[:, 0])[:, None], _pitch_classes(known[0])[None]
+    lost, added = count(chords & ~known), count(known & ~chords)
+    lost_classes = np.bitwise_count(classes & ~known_classes).astype(np.int16)
+    added_classes = np.bitwise_count(known_classes & ~classes).astype(np.int16)
+    return 4 * lost + 2 * lost_classes + 4 * added + 4 * added_classes  # a foreign harmony is worse than a thin one
+
+
+def _pitch_classes(chords: np.ndarray) -> np.ndarray:
+    """Return each chord's pitch classes as 12 bits: (n, 2) -> (n,) uint16."""
+    matrix = np.pad(chord_matrix(chords), ((0, 0), (0, 4)))  # 128 + 4 pitches are 11 whole octaves
+    classes = matrix.reshape(len(chords), -1, OCTAVE).any(axis=1)
+    return (classes << np.arange(OCTAVE)).sum(axis=1).astype(np.uint16)
+
+
+# --- on disk ----------------------------------------------------------------------------------------------------------
+
+def to_json(vocabulary: Vocabulary) -> str:
+    """Return the dictionaries as JSON that a person can read: one value and its count a line."""
+    attributes = {attribute: dict(zip(_names(vocabulary[attribute]), vocabulary[attribute].counts.tolist()))
+                  for attribute in ATTRIBUTES}
+    return json.dumps({"format": FORMAT, **attributes}, indent=1) + "\n"
+
+
+def from_json(text: str, name: str = "vocabulary") -> Vocabulary:
+    """Parse what to_json wrote. Its inverse. Raises InputError naming what is wrong."""
+    try:
+        data = json.loads(text)
+    except ValueError as error:
+        raise InputError(f"{name}: no JSON ({error}); wanted a vocabulary") from None
+    if not isinstance(data, dict) or data.get("format") != FORMAT:
+        found = data.get("format") if isinstance(data, dict) else type(data).__name__
+        raise InputError(f"{name}: format '{found}', wanted '{FORMAT}'")
+    return Vocabulary(**{attribute: _from_names(attribute, data.get(attribute), name) for attribute in ATTRIBUTES})
+
+
+def write(path: Path, vocabulary: Vocabulary) -> None:
+    """Write the dictionaries to a JSON file."""
+    path.write_text(to_json(vocabulary), encoding="utf-8")
+
+
+def read(path: Path) -> Vocabulary:
+    """Read what write wrote. Raises InputError."""
+    try:
+        return from_json(path.read_text(encoding="utf-8"), str(path))
+    except FileNotFoundError:
+        raise InputError(f"{path} is missing; wanted a vocabulary") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path} is no UTF-8 text; wanted a vocabulary") from None
+
+
+def _names(vocabulary: AttributeVocabulary) -> list[str]:
+    if vocabulary.attribute == "pitch":
+        return [spell(chord_pitches(chord)) for chord in vocabulary.values]
+    return [f"{value:g}" for value in vocabulary.values.tolist()]
+
+
+def _from_names(attribute: str, names, source: str) -> AttributeVocabulary:
+    if not isinstance(names, dict) or not names:
+        raise InputError(f"{source}: {attribute} holds no values; wanted value and count, one or more")
+    try:
+        if attribute == "pitch":
+            values = np.stack([chord_bits(parse_chord(name)) for name in names])
+        else:
+            values = np.array([float(name) for name in names])
+        counts = np.array([int(count) for count in names.values()], np.int64)
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{source}: {attribute}: {error.args[0]}") from None
+    if len(np.unique(values, axis=0)) < len(values) or not np.isfinite(values.astype(float)).all():
+        raise InputError(f"{source}: {attribute} holds a value twice, or one that is no number")
+    return AttributeVocabulary(attribute, values, counts)

@@ -1,0 +1,124 @@
+import numpy as np
+import pytest
+
+from serenity.errors import InputError
+from serenity.music.instruments import CATEGORIES, choose, instrument_in
+from serenity.music.midi_file import TEMPO, TIME_SIGNATURE, Score, Track
+from serenity.music.note import note_table
+
+
+def track(name: str = "", program: int = 0, *, notes=1, pitch=60, is_drum=False, pedals=()) -> Track:
+    table = note_table(range(notes), [0.5] * notes, [pitch] * notes, [80] * notes)
+    return Track(name, program, is_drum, table, np.array(pedals, float).reshape(-1, 2))
+
+
+def score(*tracks: Track) -> Score:
+    return Score(tracks, np.array([(0, 500_000)], TEMPO), np.empty(0, TIME_SIGNATURE), 480)
+
+
+@pytest.mark.parametrize("category", CATEGORIES.values(), ids=lambda category: category.name)
+def test_a_range_holds_its_centre_and_an_octave_at_least(category):
+    assert 0 <= category.lowest < category.centre < category.highest <= 127
+    assert category.highest - category.lowest >= 12
+
+
+@pytest.mark.parametrize(("name", "expected"), [
+    ("PIANO", "piano"), ("Piano RH", "piano"), ("E.Piano 2", "piano"), ("AcousticGrandPiano", "piano"),
+    ("Pno.", "piano"), ("Flügel", "piano"),
+    ("klavír", "piano"), ("Пианино", "piano"), ("ピアノ1", "piano"), ("피아노", "piano"),
+    ("Violino I", "violin"), ("Geige", "violin"), ("vln_1", "violin"), ("скрипка", "violin"),
+    ("Bratsche", "viola"), ("Viole", "viola"), ("Violas", "viola"),
+    ("Violoncello", "cello"), ("Vc.", "cello"), ("大提琴", "cello"),
+    ("Drums", "drums"), ("Percussion (kit)", "drums"), ("Synth Drum", "drums"),
+    ("Harp", "other"), ("Violão", "other"), ("Kontrabass", "other"), ("Guitar 2", "other"),
+])
+def test_a_name_says_its_instrument(name, expected):
+    assert instrument_in(name) == expected
+
+
+@pytest.mark.parametrize("name", ["", "MELODY", "BRIDGE", "Bass", "Voice 1", "Track 3", "Organic", "Violin & Piano"])
+def test_a_name_that_is_not_clear_says_nothing(name):
+    assert instrument_in(name) is None
+
+
+def test_a_harpsichord_is_a_piano_and_no_harp():
+    assert instrument_in("Harpsichord") == "piano"
+
+
+def test_all_three_tracks_of_pop909_are_chosen():
+    choice = choose(score(track("MELODY"), track("BRIDGE"), track("PIANO")))
+    assert choice.tracks == ("MELODY", "BRIDGE", "PIANO")
+    assert choice.reason == "piano by name and program"
+    assert choice.dropped == 0
+
+
+def test_a_name_decides_over_the_program():
+    choice = choose(score(track("Violin", 0), track("Piano", 40)))
+    assert choice.tracks == ("Piano",)
+    assert choice.reason == "piano by name, 1 of 2 pitched tracks"
+
+
+def test_the_program_decides_where_the_name_says_nothing():
+    assert choose(score(track("a", 0), track("b", 33), track("c", 7))).tracks == ("a", "c")
+
+
+def test_a_name_that_tracks_of_several_programs_share_is_a_title():
+    choice = choose(score(track("Piano Man", 0, notes=3), track("Piano Man", 33)))
+    assert len(choice.notes) == 3
+
+
+def test_a_name_that_tracks_of_one_program_share_counts():
+    assert choose(score(track("Piano", 40), track("Piano", 40), track("", 0, notes=5))).dropped == 0
+
+
+def test_drums_are_left_out_by_channel_name_and_program():
+    drums = track("", 0, is_drum=True), track("Schlagzeug", 0), track("", 118)
+    choice = choose(score(track("x", 0), *drums))
+    assert choice.tracks == ("x",) and choice.dropped == 3
+
+
+def test_a_program_without_pitch_is_left_out_where_everything_else_is_taken():
+    assert choose(score(track("", 56), track("", 118))).tracks == ("",)
+
+
+def test_a_file_with_drums_only_is_an_input_error():
+    with pytest.raises(InputError, match="holds only drums; wanted a track with pitches"):
+        choose(score(track("kit", 0, is_drum=True)))
+
+
+def test_a_file_without_notes_is_an_input_error():
+    with pytest.raises(InputError, match="holds no note; wanted a track with notes"):
+        choose(score(track("piano", notes=0)))
+
+
+def test_without_a_piano_the_instruments_like_it_stand_in():
+    choice = choose(score(track("Organ", 19, notes=5), track("Trumpet", 56, notes=5)))
+    assert choice.tracks == ("Organ",)
+    assert choice.reason == "no piano: took the instruments like it, 1 of 2 pitched tracks"
+
+
+def test_a_few_notes_of_an_instrument_like_it_do_not_stand_in():
+    choice = choose(score(track("Celesta", 8, notes=1), track("Trumpet", 56, notes=9), track("", 33, notes=9)))
+    assert choice.tracks == ("Celesta", "Trumpet", "")
+    assert choice.reason == "no piano: took everything but drums"
+
+
+@pytest.mark.parametrize(("category", "program"), [("violin", 40), ("viola", 41), ("cello", 42)])
+def test_strings_are_chosen_by_their_program(category, program):
+    assert choose(score(track("p", 0), track("s", program)), category).tracks == ("s",)
+
+
+def test_without_a_cello_the_track_nearest_to_its_range_stands_in():
+    choice = choose(score(track("RH", 0, pitch=76), track("LH", 0, pitch=50)), "cello")
+    assert choice.tracks == ("LH",)
+    assert choice.reason == "no cello: took the track nearest to its range, 1 of 2 pitched tracks"
+
+
+def test_notes_of_all_tracks_chosen_are_merged_in_order():
+    choice = choose(score(track("a", pitch=72, notes=2), track("b", pitch=48, notes=2)))
+    assert choice.notes["pitch"].tolist() == [48, 72, 48, 72]
+
+
+def test_each_track_is_sustained_by_its_own_pedal():
+    choice = choose(score(track("a", pitch=72, pedals=[[0, 3]]), track("b", pitch=48)))
+    assert choice.notes["duration"].tolist() == [0.5, 3.0]

@@ -1,0 +1,498 @@
+"""MIDI files are built here as bytes; an event is its pause in ticks, then its bytes."""
+
+import os
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from serenity.errors import InputError
+from serenity.music import midi_file
+from serenity.music.midi_file import TEMPO, TIME_SIGNATURE, Track, parse, read, sustain, to_bytes, write
+from serenity.music.note import NOTE, note_table
+
+REAL_MIDI = os.environ.get("SERENITY_TEST_MIDI")  # a folder of real files; CI sets it
+TICK = 0.5 / 480  # seconds, at 480 ticks a quarter note and MIDI's default tempo
+
+C4_ON = (0, 0x90, 60, 80)
+C4_OFF = (480, 0x80, 60, 0)
+SLOW = (0, 0xFF, 0x51, 3, 0x0F, 0x42, 0x40)  # 1,000,000 microseconds a quarter note
+
+
+def varint(number: int) -> bytes:
+    digits = [number & 0x7F]
+    while number := number >> 7:
+        digits.append(0x80 | number & 0x7F)
+    return bytes(reversed(digits))
+
+
+def track(*events: tuple, end: bytes = b"\x00\xff\x2f\x00") -> bytes:
+    body = b"".join(varint(event[0]) + bytes(event[1:]) for event in events) + end
+    return b"MTrk" + struct.pack(">L", len(body)) + body
+
+
+def midi(*tracks: bytes, kind: int = 1, division: int = 480, promised: int | None = None) -> bytes:
+    count = len(tracks) if promised is None else promised
+    return b"MThd" + struct.pack(">LHHH", 6, kind, count, division) + b"".join(tracks)
+
+
+def name(text: bytes) -> tuple:
+    return (0, 0xFF, 0x03, len(text), *text)
+
+
+def rows(notes: np.ndarray, unit: float = TICK) -> list[tuple]:
+    """Return (onset, end, pitch, velocity) with times in ticks."""
+    ends = notes["onset"] + notes["duration"]
+    return [
+        (round(onset / unit), round(end / unit), pitch, velocity)
+        for onset, end, pitch, velocity in zip(notes["onset"], ends, notes["pitch"], notes["velocity"])
+    ]
+
+
+def only_rows(data: bytes) -> list[tuple]:
+    (found,) = parse(data).tracks
+    return rows(found.notes)
+
+
+def saved(folder: Path, data: bytes) -> Path:
+    path = folder / "song.mid"
+    path.write_bytes(data)
+    return path
+
+
+@pytest.fixture(params=[midi_file.read_with_symusic, midi_file.read_with_mido])
+def reader(request):
+    return request.param
+
+
+# --- what both readers mean -----------------------------------------------------------------------------------------
+
+
+def test_the_worked_example_of_the_bytes(reader):
+    data = bytes.fromhex(
+        "4D546864 00000006 0001 0001 01E0"  # MThd, 6 bytes, type 1, 1 track, 480 ticks a quarter note
+        "4D54726B 00000013"                 # MTrk, 19 bytes
+        "00 FF 51 03 0F4240"                # tempo: 1,000,000 microseconds a quarter note
+        "00 90 3C 50"                       # c4 on, velocity 80
+        "8360 3C 00"                        # 480 ticks later, running status: c4 with velocity 0, which is off
+        "00 FF 2F 00"                       # end of track
+    )
+    assert reader(data).tracks[0].notes.tolist() == [(0.0, 1.0, 60, 80)]
+
+
+def test_tempo_changes_of_all_tracks_are_applied(reader):
+    conductor = track((480, *SLOW[1:]))
+    score = reader(midi(conductor, track(C4_ON, (960, 0x80, 60, 0))))
+    assert score.tracks[0].notes["duration"].tolist() == [0.5 + 1.0]
+    assert score.tempos.tolist() == [(0.0, 500_000), (0.5, 1_000_000)]
+
+
+def test_of_two_tempos_at_one_tick_the_later_holds(reader):
+    score = reader(midi(track((0, 0xFF, 0x51, 3, 0, 0, 1), SLOW, C4_ON, C4_OFF)))
+    assert score.tempos.tolist() == [(0.0, 1_000_000)]
+
+
+def test_a_tempo_of_zero_is_left_out(reader):
+    score = reader(midi(track((0, 0xFF, 0x51, 3, 0, 0, 0), C4_ON, C4_OFF)))
+    assert score.tempos.tolist() == [(0.0, 500_000)]
+
+
+def test_time_signatures_are_read_and_impossible_ones_left_out(reader):
+    six_eight, none, vast = ((0, 0xFF, 0x58, 4, *values, 24, 8) for values in ((6, 3), (0, 2), (4, 200)))
+    score = reader(midi(track(six_eight, C4_ON, (480, *none[1:]), (0, *vast[1:]), (0, 0x80, 60, 0))))
+    assert score.time_signatures.tolist() == [(0.0, 6, 8)]
+
+
+def test_a_key_struck_again_ends_its_note_and_note_offs_end_the_oldest(reader):
+    data = midi(track(C4_ON, (100, 0x90, 60, 90), (100, 0x80, 60, 0), (100, 0x80, 60, 0)))
+    assert rows(reader(data).tracks[0].notes) == [(0, 100, 60, 80), (100, 300, 60, 90)]
+
+
+def test_notes_of_one_key_struck_at_one_tick_may_end_apart(reader):
+    data = midi(track(C4_ON, (0, 0x90, 60, 90), (100, 0x80, 60, 0), (100, 0x80, 60, 0)))
+    assert rows(reader(data).tracks[0].notes) == [(0, 100, 60, 80), (0, 200, 60, 90)]
+
+
+def test_notes_without_length_are_left_out(reader):
+    data = midi(track(C4_ON, (0, 0x80, 60, 0), C4_ON, C4_OFF))
+    assert rows(reader(data).tracks[0].notes) == [(0, 480, 60, 80)]
+
+
+def test_a_note_off_without_a_note_says_nothing(reader):
+    data = midi(track((0, 0x80, 60, 0), C4_ON, C4_OFF, C4_OFF))
+    assert rows(reader(data).tracks[0].notes) == [(0, 480, 60, 80)]
+
+
+def test_channels_and_programs_become_tracks_and_channel_10_drums(reader):
+    def note(channel: int) -> tuple:
+        return (0, 0x90 | channel, 60, 80), (10, 0x80 | channel, 60, 0)
+
+    found = reader(midi(track(*note(9), *note(1), *note(0), (0, 0xC0, 40), *note(0)))).tracks
+    assert [(part.program, part.is_drum) for part in found] == [(0, False), (40, False), (0, False), (0, True)]
+
+
+def test_a_program_change_does_not_end_a_note(reader):
+    found = reader(midi(track(C4_ON, (10, 0xC0, 5), (10, 0x80, 60, 0)))).tracks
+    assert [(part.program, rows(part.notes)) for part in found] == [(0, [(0, 20, 60, 80)])]
+
+
+def test_a_pedal_is_down_from_64_up(reader):
+    pedal = [(10, 0xB0, 64, value) for value in (63, 64, 127, 63)]
+    (found,) = reader(midi(track(C4_ON, *pedal, C4_OFF))).tracks
+    assert np.allclose(found.pedals / TICK, [[20, 40]])
+
+
+def test_a_pedal_before_the_program_counts_for_its_notes(reader):
+    (found,) = reader(midi(track((0, 0xB0, 64, 127), (0, 0xC0, 3), C4_ON, C4_OFF, (20, 0xB0, 64, 0)))).tracks
+    assert np.allclose(found.pedals / TICK, [[0, 500]])
+
+
+def test_a_pedal_that_is_never_released_comes_up_with_the_last_note(reader):
+    (found,) = reader(midi(track(C4_ON, (0, 0xB0, 64, 127), C4_OFF, (900, 0xB0, 1, 0)))).tracks
+    assert np.allclose(found.pedals / TICK, [[0, 480]])
+
+
+def test_a_pedal_pressed_after_the_last_note_is_none(reader):
+    (found,) = reader(midi(track(C4_ON, C4_OFF, (9, 0xB0, 64, 127)))).tracks
+    assert found.pedals.shape == (0, 2)
+
+
+@pytest.mark.parametrize("stored", ["Klavier", "Flügel", "ピアノ"])
+def test_names_in_utf8_are_read(reader, stored):
+    assert reader(midi(track(name(stored.encode()), C4_ON, C4_OFF))).tracks[0].name == stored
+
+
+def test_names_in_latin_1_are_read(reader):
+    assert reader(midi(track(name("Flügel".encode("latin-1")), C4_ON, C4_OFF))).tracks[0].name == "Flügel"
+
+
+def test_texts_before_the_first_note_are_read(reader):
+    data = midi(track((0, 0xFF, 1, 2, *b"hi"), name(b"x"), (0, 0xFF, 1, 1, *b"!")), track(C4_ON, C4_OFF))
+    assert reader(data).texts == ("hi", "!")
+
+
+PAUSE, PITCH, ANY = st.integers(0, 300), st.integers(60, 62), st.sampled_from
+EVENT = st.one_of(
+    st.tuples(PAUSE, ANY([0x90, 0x91, 0x99]), PITCH, ANY([0, 1, 90])),
+    st.tuples(PAUSE, ANY([0x80, 0x81, 0x89]), PITCH, st.just(0)),
+    st.tuples(PAUSE, st.just(0xB0), st.just(64), ANY([0, 63, 64, 127])),
+    st.tuples(PAUSE, st.just(0xC0), ANY([0, 1, 40])),
+    st.tuples(PAUSE, *map(st.just, SLOW[1:5]), st.integers(0, 255), st.just(0)),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.lists(EVENT, max_size=12), min_size=1, max_size=3))
+def test_both_readers_agree_on_any_events(tracks):
+    # Whatever was not ended by chance is ended here, twice: symusic leaves other files to mido.
+    ends = [(1, status, pitch, 0) for status in (0x80, 0x81, 0x89) for pitch in (60, 61, 62) for _ in range(12)]
+    data = midi(*(track(*events, *ends) for events in tracks))
+    assert_same(midi_file.read_with_symusic(data), midi_file.read_with_mido(data))
+
+
+@pytest.mark.skipif(not REAL_MIDI, reason="SERENITY_TEST_MIDI names no folder of MIDI files")
+def test_both_readers_agree_on_real_files():
+    paths = sorted(path for path in Path(REAL_MIDI or "").rglob("*") if path.suffix in (".mid", ".midi"))
+    assert paths, f"no MIDI file below {REAL_MIDI}"
+    for path in paths:
+        data = path.read_bytes()
+        assert_same(midi_file.read_with_symusic(data), midi_file.read_with_mido(data), path)
+
+
+def assert_same(one: midi_file.Score, other: midi_file.Score, where="") -> None:
+    assert [(part.name, part.program, part.is_drum) for part in one.tracks] == [
+        (part.name, part.program, part.is_drum) for part in other.tracks
+    ], where
+    for part, twin in zip(one.tracks, other.tracks, strict=True):
+        for column in NOTE.names:  # times within 1 ms; pitch and velocity as they are
+            assert part.notes[column] == pytest.approx(twin.notes[column], abs=0.001, rel=0), where
+        assert part.pedals == pytest.approx(twin.pedals, abs=0.001, rel=0), where
+    assert one.tempos.tolist() == other.tempos.tolist(), where
+    assert one.time_signatures.tolist() == other.time_signatures.tolist(), where
+    assert one.texts == other.texts and one.ticks_per_quarter == other.ticks_per_quarter, where
+
+
+# --- odd files that are read ----------------------------------------------------------------------------------------
+
+C4 = [(0, 480, 60, 80)]
+SOUND = track(C4_ON, C4_OFF)
+ODD_FILES = {
+    "header_promises_more_tracks": (midi(SOUND, promised=3), C4),
+    "header_longer_than_6_bytes": (b"MThd\x00\x00\x00\x08\x00\x01\x00\x01\x01\xe0??" + SOUND, C4),
+    "type_7": (midi(SOUND, kind=7), C4),
+    "no_end_of_track": (midi(track(C4_ON, C4_OFF, end=b"")), C4),
+    "end_of_track_before_the_end": (midi(track(C4_ON, C4_OFF, (0, 0xFF, 0x2F, 0), C4_ON, C4_OFF)), C4),
+    "foreign_chunk_before_the_track": (midi(b"XFIH\x00\x00\x00\x02ab" + SOUND), C4),
+    "zeros_after_the_last_track": (midi(SOUND) + bytes(100), C4),
+    "riff_wrapper": (b"RIFF\x2c\x00\x00\x00RMIDdata\x20\x00\x00\x00" + midi(SOUND), C4),
+    "velocity_above_127": (midi(track((0, 0x90, 60, 200), C4_OFF)), [(0, 480, 60, 127)]),
+    "pitch_above_127": (midi(track((0, 0x90, 0xBC, 80), (480, 0x80, 0xBC, 0))), [(0, 480, 127, 80)]),
+    "sysex_ends_no_running_status": (midi(track(C4_ON, (0, 0xF0, 1, 0xF7), C4_OFF)), C4),
+    "text_of_no_bytes": (midi(track((0, 0xFF, 1, 0), C4_ON, C4_OFF)), C4),
+    "key_signature_that_does_not_exist": (midi(track((0, 0xFF, 0x59, 2, 32, 9), C4_ON, C4_OFF)), C4),
+    "note_never_ended_before_an_early_end_of_track": (midi(track(C4_ON, (480, 0xFF, 0x2F, 0), C4_ON, C4_OFF)), C4),
+    "note_never_ended": (midi(track(C4_ON, (480, 0xB0, 1, 0))), C4),
+    "note_never_ended_but_struck_again": (
+        midi(track(C4_ON, (100, 0x90, 60, 90), (0, 0x90, 62, 70), (100, 0x80, 62, 0), (50, 0xFF, 0x01, 0))),
+        [(0, 100, 60, 80), (100, 250, 60, 90), (100, 200, 62, 70)],
+    ),
+}
+
+
+@pytest.mark.parametrize("odd", ODD_FILES)
+def test_an_odd_file_is_read(odd, tmp_path):
+    data, expected = ODD_FILES[odd]
+    (found,) = read(saved(tmp_path, data)).tracks
+    assert rows(found.notes) == expected
+
+
+def test_more_tracks_than_the_header_promises_are_read():
+    assert len(parse(midi(SOUND, SOUND, promised=1)).tracks) == 2
+
+
+def test_time_code_is_a_fixed_number_of_ticks_a_second():
+    data = midi(track(SLOW, C4_ON, (1000, 0x80, 60, 0)), division=(256 - 25) << 8 | 40)  # 25 frames of 40 ticks
+    score = parse(data)
+    assert score.tracks[0].notes.tolist() == [(0.0, 1.0, 60, 80)]
+    assert (score.ticks_per_quarter, score.tempos.tolist()) == (500, [(0.0, 500_000)])  # the same clock
+
+
+def test_sequences_of_type_2_follow_one_another_each_at_its_own_tempo():
+    first, second = parse(midi(track(SLOW, C4_ON, C4_OFF), SOUND, kind=2)).tracks
+    assert first.notes.tolist() == [(0.0, 1.0, 60, 80)]
+    assert second.notes.tolist() == [(1.0, 0.5, 60, 80)]
+
+
+def test_a_long_song_is_read(tmp_path):
+    notes = note_table(np.arange(20_000) * 0.54, np.full(20_000, 0.5), np.arange(20_000) % 88 + 21, np.full(20_000, 64))
+    write(tmp_path / "long.mid", [Track("", 0, False, notes)])
+    assert len(read(tmp_path / "long.mid").tracks[0].notes) == 20_000
+
+
+# --- files that cannot be used: one line with the path, what arrived and what was wanted ------------------------------
+
+FAR = (2**28 - 1, 0xB0, 1, 0)  # the longest pause that MIDI can write: 78 hours here
+BROKEN_FILES = {
+    "empty": (b"", "is empty (0 bytes); wanted a MIDI file"),
+    "web_page": (b"<!DOCTYPE html><html>", "is no MIDI file: begins with b'<!DOCTYP'; wanted b'MThd'"),
+    "zip": (b"PK\x03\x04" + bytes(40), r"is no MIDI file: begins with b'PK\x03\x04\x00\x00\x00\x00'; wanted b'MThd'"),
+    "riff_wrapper_with_nothing_in_it": (b"RIFF\x04\x00\x00\x00RMID", "is no MIDI file: begins with b'RIFF"),
+    "cut_off_in_the_header": (midi(SOUND)[:11], "is cut off: 11 bytes; the header of a MIDI file takes 14"),
+    "cut_off_after_the_header": (midi(SOUND)[:14], "is cut off: the header promises 1 tracks, none is there"),
+    "cut_off_in_a_track": (midi(SOUND, SOUND)[:-5], "is cut off: track 2 of 2 promises 13 bytes, 8 are there"),
+    "no_tracks": (midi(), "is cut off: the header promises 0 tracks, none is there"),
+    "no_notes": (midi(track(SLOW)), "holds no note; wanted a MIDI file with notes"),
+    "only_notes_without_length": (midi(track(C4_ON, (0, 0x80, 60, 0))), "holds no note"),
+    "no_ticks_in_a_quarter_note": (midi(SOUND, division=0), "counts 0 ticks a quarter note; wanted 1 or more"),
+    "no_ticks_in_a_frame": (midi(SOUND, division=0xE700), "counts 0 ticks a frame; wanted 1 or more"),
+    "event_runs_over_the_end": (midi(track(C4_ON, end=b"\x00\x90\x3c")), "is damaged: the last event of track 1 runs"),
+    "running_status_without_a_status": (midi(track((0, 60, 80))), "is damaged: track 1 is no sequence of MIDI events"),
+    "text_of_a_gigabyte": (midi(track((0, 0xFF, 1, 0x84, 0x80, 0x80, 0x80, 0))), "is damaged: track 1 is no sequence"),
+    "undefined_status": (midi(SOUND, track((0, 0xF4, 0), end=b"")), "is damaged: track 2 is no sequence"),
+    "wild_pause": (midi(track(C4_ON, FAR, C4_OFF)), "lasts 78 hours; wanted at most 24"),
+    "pause_of_10_digits": (
+        midi(track(end=b"\xff" * 9 + b"\x7f\x90\x3c\x50")), "pauses add up to 1,180,591,620,717,411,303,423 ticks"
+    ),
+}
+
+
+@pytest.mark.parametrize("broken", BROKEN_FILES)
+def test_a_broken_file_gets_one_clear_line(broken, tmp_path):
+    data, expected = BROKEN_FILES[broken]
+    path = saved(tmp_path, data)
+    with pytest.raises(InputError) as caught:
+        read(path)
+    message = str(caught.value)
+    assert message.startswith(f"{path}: ") and expected in message and "\n" not in message
+
+
+def test_a_file_that_does_not_exist_gets_one_clear_line(tmp_path):
+    with pytest.raises(InputError, match=r"nowhere\.mid: no such file; wanted a MIDI file"):
+        read(tmp_path / "nowhere.mid")
+
+
+def test_a_folder_gets_one_clear_line(tmp_path):
+    with pytest.raises(InputError, match="is a folder; wanted a MIDI file"):
+        read(tmp_path)
+
+
+def test_a_device_gets_one_clear_line():
+    with pytest.raises(InputError, match="is no regular file; wanted a MIDI file"):
+        read("/dev/zero")
+
+
+def test_a_huge_file_is_refused_before_it_is_read(tmp_path):
+    path = tmp_path / "huge.mid"
+    with path.open("wb") as file:
+        file.truncate(2**31)  # 2 GB on paper, none on the disk
+    with pytest.raises(InputError, match="holds 2,147,483,648 bytes; wanted a MIDI file of at most 8,388,608"):
+        read(path)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.data())
+def test_damaged_bytes_end_in_a_score_or_an_input_error(data):
+    damaged = bytearray(midi(track(name(b"piano"), SLOW, C4_ON, C4_OFF), SOUND))
+    for _ in range(data.draw(st.integers(1, 5))):
+        damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(st.integers(0, 255))
+    try:
+        parse(bytes(damaged))
+    except InputError as error:
+        assert "\n" not in str(error)
+
+
+# --- the pedal ------------------------------------------------------------------------------------------------------
+
+
+def sustained(notes: list[tuple], pedals: list, **options) -> list[float]:
+    """Return the durations of (onset, duration, pitch) under the pedals."""
+    onset, duration, pitch = zip(*notes, strict=True)
+    table = note_table(onset, duration, pitch, [80] * len(notes))
+    return sustain(table, np.array(pedals, float).reshape(-1, 2), **options)["duration"].tolist()
+
+
+def test_a_note_that_ends_under_the_pedal_lasts_until_it_comes_up():
+    assert sustained([(0, 1, 60)], [[0.5, 3]]) == [3]
+
+
+def test_a_note_that_ends_before_or_after_the_pedal_stays():
+    assert sustained([(0, 1, 60), (4, 1, 62)], [[2, 3]]) == [1, 1]
+
+
+def test_a_note_that_ends_as_the_pedal_goes_down_is_caught_and_as_it_comes_up_is_not():
+    assert sustained([(0, 1, 60), (2, 1, 62)], [[1, 3]]) == [3, 1]
+
+
+def test_the_same_key_struck_again_ends_the_note_and_another_key_does_not():
+    assert sustained([(0, 1, 60), (1, 1, 62), (2, 1, 60)], [[0, 4]]) == [2, 3, 2]
+
+
+def test_the_pedal_makes_no_note_longer_than_the_cap():
+    assert sustained([(0, 1, 60)], [[0, 100]], longest=5) == [5]
+
+
+def test_a_note_longer_than_the_cap_keeps_its_length():
+    assert sustained([(0, 7, 60)], [[0, 100]], longest=5) == [7]
+
+
+def test_no_pedal_changes_nothing():
+    assert sustained([(0, 1, 60)], []) == [1]
+
+
+def test_sustaining_leaves_the_given_table_as_it_was():
+    notes = note_table([0], [1], [60], [80])
+    sustain(notes, np.array([[0.0, 5.0]]))
+    assert notes["duration"].tolist() == [1]
+
+
+# --- writing, the inverse of reading --------------------------------------------------------------------------------
+
+
+@st.composite
+def songs(draw) -> tuple:
+    """Return tracks and tempos. A tick is shorter than a millisecond; a key's notes do not overlap."""
+    gap = st.floats(0.002, 3)
+    changes = draw(st.lists(st.tuples(gap, st.integers(150_000, 900_000)), min_size=1, max_size=5))
+    tempos = np.array(list(zip(np.cumsum([time for time, _ in changes]), [quarter for _, quarter in changes])), TEMPO)
+    tempos["time"][0] = 0
+    tracks = []
+    for program in range(draw(st.integers(1, 3))):
+        tables = []
+        for pitch in draw(st.lists(st.integers(0, 127), max_size=4, unique=True)):
+            times = np.cumsum(draw(st.lists(gap, min_size=2, max_size=8)))
+            times = times[:len(times) // 2 * 2].reshape(-1, 2)
+            velocity = draw(st.integers(1, 127))
+            tables.extend((onset, end - onset, pitch, velocity) for onset, end in times)
+        pedals = np.cumsum(draw(st.lists(gap, max_size=6)))
+        pedals = pedals[:len(pedals) // 2 * 2].reshape(-1, 2)
+        notes = np.sort(np.array(tables, NOTE), order=["onset", "pitch"])
+        tracks.append(Track(draw(st.text(max_size=5)), program, draw(st.booleans()), notes, pedals))
+    return tracks, tempos
+
+
+@settings(max_examples=200, deadline=None)
+@given(songs())
+def test_what_was_written_is_read_within_a_millisecond(song):
+    tracks, tempos = song
+    score = parse(to_bytes(tracks, tempos, ticks_per_quarter=960))
+    assert score.tempos["quarter"].tolist() == tempos["quarter"].tolist()
+    assert score.tempos["time"] == pytest.approx(tempos["time"], abs=0.001)
+    tracks = [given for given in tracks if len(given.notes)]
+    assert [(found.program, found.is_drum) for found in score.tracks] == [(t.program, t.is_drum) for t in tracks]
+    for found, given_track in zip(score.tracks, tracks):
+        assert found.name == given_track.name
+        assert found.pedals == pytest.approx(given_track.pedals, abs=0.001)
+        order = np.lexsort((given_track.notes["onset"], given_track.notes["pitch"]))
+        back = found.notes[np.lexsort((found.notes["onset"], found.notes["pitch"]))]
+        assert back["pitch"].tolist() == given_track.notes["pitch"][order].tolist()
+        assert back["velocity"].tolist() == given_track.notes["velocity"][order].tolist()
+        for edge in (lambda notes: notes["onset"], lambda notes: notes["onset"] + notes["duration"]):
+            assert edge(back) == pytest.approx(edge(given_track.notes[order]), abs=0.001)
+
+
+def written(notes: np.ndarray, **options) -> midi_file.Score:
+    return parse(to_bytes([Track("", 0, False, notes)], **options))
+
+
+def test_what_was_read_from_a_written_file_is_written_as_the_same_bytes():
+    score = written(note_table([0, 0.3, 1.7], [0.2, 0.5, 3], [60, 64, 67], [1, 64, 127]), texts=["recipe"])
+    again = to_bytes(score.tracks, score.tempos, score.time_signatures, score.ticks_per_quarter, score.texts)
+    last = parse(again)
+    assert again == to_bytes(last.tracks, last.tempos, last.time_signatures, last.ticks_per_quarter, last.texts)
+    assert_same(score, last)
+
+
+def test_overlapping_notes_of_a_key_end_where_it_is_struck_again():
+    score = written(note_table([0, 1], [3, 3], [60, 60], [80, 90]))
+    assert score.tracks[0].notes.tolist() == [(0, 1, 60, 80), (1, 3, 60, 90)]
+
+
+def test_notes_of_a_key_at_one_tick_become_one_as_long_and_loud_as_any():
+    score = written(note_table([0, 0.0001], [3, 1], [60, 60], [80, 90]))
+    assert score.tracks[0].notes.tolist() == [(0, 3, 60, 90)]
+
+
+def test_a_note_shorter_than_a_tick_is_not_lost():
+    score = written(note_table([0], [1e-6], [60], [80]))
+    assert rows(score.tracks[0].notes) == [(0, 1, 60, 80)]
+
+
+def test_time_signatures_and_texts_come_back():
+    signatures = np.array([(0, 3, 4), (3, 6, 8)], TIME_SIGNATURE)
+    texts = ["seed=7 temperature=1.0", "Für Elise", "月光"]
+    score = written(note_table([0], [1], [60], [80]), time_signatures=signatures, texts=texts)
+    assert score.time_signatures.tolist() == signatures.tolist()
+    assert score.texts == tuple(texts)
+
+
+def test_a_half_character_in_a_text_is_replaced():
+    assert written(note_table([0], [1], [60], [80]), texts=["a\udcff"]).texts == ("a?",)
+
+
+def test_seventeen_tracks_come_back_apart():
+    tracks = [Track(str(number), number, False, note_table([0], [1], [60], [80])) for number in range(17)]
+    assert [found.name for found in parse(to_bytes(tracks)).tracks] == [str(number) for number in range(17)]
+
+
+def test_a_written_file_is_read_and_nothing_else_lies_beside_it(tmp_path):
+    write(tmp_path / "song.mid", [Track("", 0, False, note_table([0], [1], [60], [80]))])
+    assert read(tmp_path / "song.mid").tracks[0].notes.tolist() == [(0, 1, 60, 80)]
+    assert [path.name for path in tmp_path.iterdir()] == ["song.mid"]
+
+
+def test_a_write_that_fails_leaves_no_half_file(tmp_path):
+    (tmp_path / "song.mid").mkdir()
+    with pytest.raises(OSError):
+        write(tmp_path / "song.mid", [Track("", 0, False, note_table([0], [1], [60], [80]))])
+    assert [path.name for path in tmp_path.iterdir()] == ["song.mid"]
+
+
+def test_importing_the_module_loads_neither_mido_nor_symusic():
+    code = "import sys, serenity.music.midi_file; print({'mido', 'symusic'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
