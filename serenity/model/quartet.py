@@ -1,4 +1,4 @@
-"""The four transformers: their sizes, what each may read, and the shape of every weight. NumPy-free tables, no Keras.
+"""The four transformers: their sizes, what each may read, and the shape of every weight. Plain tables, no Keras.
 
 The attributes of an event are decided in the order step, pitch, duration, velocity, each by its own transformer.
 Context `own` lets a transformer read only its own attribute's past (the seed's way). Context `all` lets it read the
@@ -15,6 +15,7 @@ from serenity.tokens.vocabulary import ATTRIBUTES, DECISION_ORDER
 from serenity.tokens.windows import WindowSettings
 
 CONTEXTS = ("own", "all")
+NORM_EPSILON = 1e-5  # keeps layer normalisation from dividing by 0
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Training: one attribute's transformer at a time, on windows drawn anew each epoch, with Keras's `fit`."""
 
 import math
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,8 +126,10 @@ def train_network(corpus: Corpus, settings: QuartetSettings, attribute: str, tra
         checkpoint.write_json(progress_file, progress)
 
     if progress["epochs"] < training.epochs:
-        network.fit(dataset, epochs=training.epochs, initial_epoch=progress["epochs"], verbose="auto", shuffle=False,
-                    callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=keep)])
+        # The bar stands first, so that it is finished before `keep` prints.
+        network.fit(dataset, epochs=training.epochs, initial_epoch=progress["epochs"], shuffle=False,
+                    verbose=int(sys.stdout.isatty()),
+                    callbacks=[keras.callbacks.ProgbarLogger(), keras.callbacks.LambdaCallback(on_epoch_end=keep)])
     set_weights(network, checkpoint.read_weights(folder, attribute, settings))  # as they are on disk: halves
     judged = validation or songs
     figures = evaluate(network, attribute, settings.window, judged, training.batch)

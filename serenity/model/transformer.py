@@ -10,11 +10,15 @@ import keras
 from keras import ops
 
 from serenity.model.attention import RelativeAttention
-from serenity.model.quartet import NetworkSettings, QuartetSettings, past_attributes, present_attributes
+from serenity.model.quartet import (
+    NORM_EPSILON,
+    NetworkSettings,
+    QuartetSettings,
+    past_attributes,
+    present_attributes,
+)
 from serenity.tokens.vocabulary import ATTRIBUTES, PAD
 from serenity.tokens.windows import WindowSettings
-
-NORM_EPSILON = 1e-5
 
 
 def _norm(name: str) -> keras.layers.Layer:

@@ -18,7 +18,6 @@ step and duration in seconds, and its velocity, parted by blanks. Empty lines an
 (Not the ABC notation of folk music.)
 """
 
-import os
 import re
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -27,12 +26,13 @@ import numpy as np
 
 from serenity.errors import InputError
 from serenity.music.codec import CodecSettings
-from serenity.music.event import EVENT
+from serenity.music.event import EVENT, LIMITS, number_name
 from serenity.music.pitch import chord_bits, chord_pitches, parse_chord, spell
 
 MAGIC = "serenity-abc"
 VERSION = 1
 _WORD = re.compile(r"\S+")
+_NUMBER = re.compile(r"[-+.0-9e]+")  # leaves out nan, inf, 1_000 and the digits of other scripts
 
 
 @dataclass(frozen=True)
@@ -49,15 +49,18 @@ class AbcSong:
 
 
 def to_text(song: AbcSong) -> str:
-    """Return the abc text of a song."""
+    """Return the abc text of a song.
+
+    Each value of the head stands on one line: what breaks a line or is no text in a file's name becomes a blank or "?".
+    """
     head = {"source": song.source, "group": song.group, "key": song.key, "transposition": song.transposition,
             "folded": song.folded, **asdict(song.settings)}
-    lines = [f"{MAGIC} {VERSION}", *(f"{name}: {value}" for name, value in head.items()), ""]
+    lines = [f"{MAGIC} {VERSION}", *(f"{name}: {_one_line(str(value))}" for name, value in head.items()), ""]
     # Few chords are many events: spell each once.
     chords, which = np.unique(song.events["pitch"], axis=0, return_inverse=True)
     spelled = [spell(chord_pitches(chord)) for chord in chords]
-    lines += [f"{spelled[chord]} {step:g} {duration:g} {velocity}" for chord, (_, step, duration, velocity)
-              in zip(which.tolist(), song.events.tolist())]
+    lines += [f"{spelled[chord]} {number_name(step)} {number_name(duration)} {velocity}"
+              for chord, (_, step, duration, velocity) in zip(which.tolist(), song.events.tolist())]
     return "\n".join(lines) + "\n"
 
 
@@ -76,7 +79,7 @@ def from_text(text: str, name: str = "abc text") -> AbcSong:
             try:
                 head[field] = _HEAD[field](value.strip())
             except ValueError:
-                column = len(field) + 3
+                column = len(line) - len(value.lstrip()) + 1
                 raise InputError(f"{name}:{number}:{column}: {field} '{value.strip()}' cannot be read") from None
         elif not line.startswith("%"):
             raise InputError(f"{name}:{number}:1: got '{line[:40]}', wanted one of {', '.join(_HEAD)}, each once, "
@@ -97,13 +100,13 @@ def write(path: Path, song: AbcSong) -> None:
     """Write an abc file. It appears under its name only when it is whole."""
     half = path.with_name(path.name + ".part")
     half.write_text(to_text(song), encoding="utf-8")
-    os.replace(half, path)
+    half.replace(path)
 
 
 def read(path: Path) -> AbcSong:
     """Read an abc file. The inverse of write. Raises InputError with path, line and column."""
     try:
-        return from_text(path.read_text(encoding="utf-8"), str(path))
+        return from_text(path.read_text(encoding="utf-8-sig"), str(path))  # some editors put a mark before the text
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: byte {error.start} is no UTF-8 text; wanted an abc file") from None
 
@@ -122,23 +125,28 @@ def _event(line: str, spelled: dict, place: str) -> tuple:
             message, index = error.args
             raise InputError(f"{place}:{line.index(words[0]) + index + 1}: {message}") from None
     values = [chord]
-    for word, (name, kind, lowest, highest) in zip(words[1:], _NUMBERS):
+    for word, (name, kind) in zip(words[1:], _NUMBERS.items()):
+        lowest, highest = LIMITS[name]
         try:
-            value = kind(word)
+            value = kind(word) if _NUMBER.fullmatch(word) else None
         except ValueError:
             value = None
-        if value is None or not lowest <= value <= highest:  # nan is refused here too
+        if value is None or not lowest <= value <= highest:
             column = [m.start() for m in _WORD.finditer(line)][len(values)] + 1
-            raise InputError(f"{place}:{column}: {name} '{word}', wanted a number from {lowest:g} to {highest:g}")
+            wanted = "a whole number" if kind is int else "a number"
+            raise InputError(f"{place}:{column}: {name} '{word}', wanted {wanted} from {lowest:g} to {highest:g}")
         values.append(value)
     return tuple(values)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split()).encode("utf-8", "replace").decode("utf-8")  # a path may hold bytes that are no text
 
 
 def _optional_ratio(text: str) -> float | None:
     return None if text == "None" else float(text)
 
 
-# A day of silence is the longest step; a duration is above 0.
-_NUMBERS = (("step", float, 0, 86_400), ("duration", float, 1e-6, 86_400), ("velocity", int, 1, 127))
+_NUMBERS = {"step": float, "duration": float, "velocity": int}
 _HEAD = {"source": str, "group": str, "key": str, "transposition": int, "folded": int, "category": str,
          "normalise": str, "time_step": float, "split_ratio": _optional_ratio}

@@ -17,6 +17,8 @@ EVENT = np.dtype([
     ("velocity", np.int16),    # MIDI velocity, 1-127
 ])
 
+LIMITS = {"step": (0, 86_400), "duration": (1e-6, 86_400), "velocity": (1, 127)}  # a day is the longest pause
+
 _MICROSECOND = 6  # decimals kept of a time: grid times compare equal, whatever sums they came from
 
 
@@ -65,6 +67,11 @@ def unfold_events(events: np.ndarray) -> np.ndarray:
     notes["pitch"] = pitch
     notes["duration"], notes["velocity"] = events["duration"][event], events["velocity"][event]
     return sort_notes(notes)
+
+
+def number_name(number: float) -> str:
+    """Return the shortest decimal that reads back as the same number: 0.48, 1, 63.020833."""
+    return repr(number).removesuffix(".0")
 
 
 def _strikes(onset: np.ndarray, time_step: float) -> np.ndarray:

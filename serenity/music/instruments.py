@@ -102,9 +102,14 @@ class Choice:
     """What was taken from a file."""
 
     notes: np.ndarray  # one note table of all tracks taken, with the pedal applied
-    tracks: tuple[str, ...]  # the names of the tracks taken, as in the file; "" where a track has none
+    tracks: tuple[Track, ...]  # the tracks taken, as struck and released
     reason: str  # one line for a person
     dropped: int  # notes left out
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the tracks taken, as in the file; "" where a track has none."""
+        return tuple(track.name for track in self.tracks)
 
 
 def choose(score: Score, category_name: str = "piano") -> Choice:
@@ -122,7 +127,7 @@ def choose(score: Score, category_name: str = "piano") -> Choice:
         why += f", {len(chosen)} of {len(pitched)} pitched tracks"
     notes = merge_tables(sustain(track.notes, track.pedals) for track in chosen)
     dropped = sum(len(track.notes) for track in with_notes) - len(notes)
-    return Choice(notes, tuple(track.name for track in chosen), why, dropped)
+    return Choice(notes, tuple(chosen), why, dropped)
 
 
 def instrument_in(name: str) -> str | None:

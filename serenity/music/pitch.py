@@ -9,11 +9,11 @@ import re
 
 import numpy as np
 
-from serenity.music.note import HIGHEST_PITCH, LOWEST_PITCH
+from serenity.music.note import HIGHEST_PITCH, LOWEST_PITCH, sort_notes
 
 OCTAVE = 12
 PITCH_CLASS_NAMES = ("c", "c#", "d", "d#", "e", "f", "f#", "g", "g#", "a", "a#", "b")
-_NOTE_NAME = re.compile(r"([a-g]#?)(-1|\d)")
+_NOTE_NAME = re.compile(r"([a-g]#?)(-1|[0-9])")
 
 
 # --- names ------------------------------------------------------------------------------------------------------------
@@ -99,7 +99,7 @@ def transpose(notes: np.ndarray, semitones: int) -> np.ndarray:
 
 
 def fold(notes: np.ndarray, lowest: int = LOWEST_PITCH, highest: int = HIGHEST_PITCH) -> tuple[np.ndarray, int]:
-    """Return the table with every pitch moved by octaves into lowest..highest, and the number of notes moved.
+    """Return the table with every pitch moved by octaves into lowest..highest, sorted, and the number of notes moved.
 
     The range must span an octave or more, else ValueError.
     """
@@ -110,7 +110,7 @@ def fold(notes: np.ndarray, lowest: int = LOWEST_PITCH, highest: int = HIGHEST_P
     above = np.maximum(0, -(-(pitch - highest) // OCTAVE))
     folded = notes.copy()
     folded["pitch"] = pitch + OCTAVE * (below - above)
-    return folded, int(np.count_nonzero(below + above))
+    return sort_notes(folded), int(np.count_nonzero(below + above))
 
 
 def key_transposition(tonic: int, mode: str) -> int:

@@ -10,7 +10,6 @@ A folder of
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
@@ -24,9 +23,12 @@ from serenity.music.codec import CodecSettings
 from serenity.tokens import vocabulary as vocabularies
 from serenity.tokens.vocabulary import ATTRIBUTES, TOP_K, Vocabulary
 
+FILES = ("tokens.npy", "songs.jsonl", "vocabulary.json", "corpus.json")
 SPLITS = ("train", "validation", "test")
 SHARES = {"validation": 0.05, "test": 0.05}  # of the groups
 FORMAT = "serenity-corpus 1"
+TOTALS = ("format", "songs", "events", *SPLITS, "exact", "licences", "settings")  # what corpus.json holds
+SONG = ("name", "group", "split", "start", "events")  # what a line of songs.jsonl holds
 
 
 @dataclass(frozen=True)
@@ -49,13 +51,16 @@ def split_groups(groups: Iterable[str], shares: dict[str, float] = SHARES) -> di
     """Return the split of each group.
 
     A group's place follows from the hash of its name alone, so a song stays on its side when others come or go. Where
-    chance leaves validation or test empty and there are groups to spare, the group nearest to it moves there.
+    chance leaves a split empty and there are groups to spare, the group nearest to it moves there; training is filled
+    before the others.
     """
     places = {group: int.from_bytes(hashlib.sha256(group.encode()).digest()[:8], "big") / 2 ** 64
               for group in sorted(set(groups))}
     splits = {group: "validation" if place < shares["validation"]
               else "test" if place < shares["validation"] + shares["test"] else "train"
               for group, place in places.items()}
+    if splits and "train" not in splits.values():
+        splits[max(splits, key=places.get)] = "train"
     for split in ("validation", "test"):
         training = [group for group in places if splits[group] == "train"]
         if split not in splits.values() and len(training) > 1:
@@ -68,9 +73,13 @@ def build(folder: Path, songs: Callable[[], Iterable[tuple[str, AbcSong]]], top_
     """Write a token store from abc songs, and return its totals, which also stand in corpus.json.
 
     `songs()` gives (name, song) anew each time it is called: once to learn the groups, once to count, once to write,
-    so that memory does not grow with the number of songs. `licences` (files by licence) travels with the store. The store replaces an older one only when it is whole.
-    Raises InputError where there is no song, or where songs differ in their codec settings.
+    so that memory does not grow with the number of songs. `licences` (files by licence) travels with the store. The
+    store replaces an older one only when it is whole.
+    Raises InputError where there is no song, where songs differ in their codec settings, or where `folder` holds
+    anything but a token store.
     """
+    folder = folder.resolve()
+    _refuse_other_files(folder)
     groups, settings = {}, None
     for name, song in songs():
         groups[name] = song.group
@@ -86,7 +95,7 @@ def build(folder: Path, songs: Callable[[], Iterable[tuple[str, AbcSong]]], top_
     half = folder.with_name(folder.name + ".part")
     shutil.rmtree(half, ignore_errors=True)
     half.mkdir(parents=True)
-    totals = {"format": FORMAT, "songs": 0, "events": 0, **{split: 0 for split in SPLITS},
+    totals = {"format": FORMAT, "songs": 0, "events": 0, **dict.fromkeys(SPLITS, 0),
               "exact": dict.fromkeys(ATTRIBUTES, 0), "licences": licences or {}}
     with open(half / "tokens.raw", "wb") as raw, open(half / "songs.jsonl", "w", encoding="utf-8") as index:
         for name, song in songs():
@@ -105,7 +114,7 @@ def build(folder: Path, songs: Callable[[], Iterable[tuple[str, AbcSong]]], top_
     totals["settings"] = asdict(settings)
     (half / "corpus.json").write_text(json.dumps(totals, indent=1) + "\n", encoding="utf-8")
     shutil.rmtree(folder, ignore_errors=True)
-    os.replace(half, folder)
+    half.replace(folder)
     return totals
 
 
@@ -116,16 +125,29 @@ def load(folder: Path) -> Corpus:
     try:
         head = json.loads((folder / "corpus.json").read_text(encoding="utf-8"))
         songs = tuple(json.loads(line) for line in (folder / "songs.jsonl").read_text(encoding="utf-8").splitlines())
-        tokens = np.load(folder / "tokens.npy", mmap_mode="r", allow_pickle=False)
+        tokens = np.lib.format.open_memmap(folder / "tokens.npy", "r")
         settings = CodecSettings(**head["settings"])
         total = sum(song["events"] for song in songs)
+        if missing := {*TOTALS} - {*head} or {name for song in songs for name in {*SONG} - {*song}}:
+            raise ValueError(f"it lacks {', '.join(sorted(missing))}")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{folder} is no whole token store ({error}); run preprocess.py again") from None
+    if head["format"] != FORMAT:
+        raise InputError(f"{folder}/corpus.json: format '{head['format']}', wanted '{FORMAT}'; run preprocess.py again")
     vocabulary = vocabularies.read(folder / "vocabulary.json")
-    if tokens.shape != (total, len(ATTRIBUTES)):
-        raise InputError(f"{folder}/tokens.npy has shape {tokens.shape}, songs.jsonl tells of {total} events; "
-                         "run preprocess.py again")
+    if tokens.shape != (total, len(ATTRIBUTES)) or tokens.dtype != np.uint16:
+        raise InputError(f"{folder}/tokens.npy has shape {tokens.shape} and type {tokens.dtype}, songs.jsonl tells of "
+                         f"{total} events; run preprocess.py again")
     return Corpus(tokens, songs, vocabulary, settings, head)
+
+
+def _refuse_other_files(folder: Path) -> None:
+    """Raise InputError where writing the store would delete what is none: build replaces the whole folder."""
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder} is a file; wanted a folder for the token store")
+    others = sorted(path.name for path in folder.iterdir() if path.name not in FILES) if folder.exists() else []
+    if others:
+        raise InputError(f"{folder} holds {others[0]}, no part of a token store; wanted an empty or new folder")
 
 
 def _add_header(raw: Path, npy: Path, events: int) -> None:

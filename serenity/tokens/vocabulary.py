@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from serenity.errors import InputError
+from serenity.music.event import LIMITS, number_name
 from serenity.music.pitch import OCTAVE, chord_bits, chord_matrix, chord_pitches, parse_chord, spell, top_pitch
 
 ATTRIBUTES = ("pitch", "step", "duration", "velocity")        # the columns of every token array
@@ -14,6 +15,7 @@ DECISION_ORDER = ("step", "pitch", "duration", "velocity")    # in which the att
 
 PAD, START, END = 0, 1, 2  # nothing; before a song's first event; after its last
 SPECIALS = 3               # values begin at this token
+MOST_VALUES = 2 ** 16 - SPECIALS  # tokens are stored in 16 bits
 
 TOP_K = {"pitch": 5000, "step": 1000, "duration": 1000, "velocity": 127}
 VELOCITY_BIN = 4  # neighbouring velocities that count as one: a listener tells about 32 apart
@@ -53,7 +55,8 @@ class AttributeVocabulary:
         """
         tokens = np.asarray(tokens, np.int64)
         if tokens.size and (tokens.min() < SPECIALS or tokens.max() >= self.size):
-            raise ValueError(f"{self.attribute} tokens {tokens.min()}..{tokens.max()}, wanted {SPECIALS}..{self.size - 1}")
+            raise ValueError(f"{self.attribute} tokens {tokens.min()}..{tokens.max()}, "
+                             f"wanted {SPECIALS}..{self.size - 1}")
         return self.values[tokens - SPECIALS]
 
 
@@ -103,7 +106,11 @@ def count_values(event_tables, top_k: dict[str, int] = TOP_K) -> Vocabulary:
     """Return the dictionaries of the top_k commonest values over an iterable of event tables.
 
     Equally common values stand in ascending order, so that the result does not depend on the order of the songs.
+    Raises InputError where a top_k is out of range, or where the songs hold no event.
     """
+    for attribute in ATTRIBUTES:
+        if not 1 <= top_k[attribute] <= MOST_VALUES:
+            raise InputError(f"{attribute} dictionary of {top_k[attribute]:,} values, wanted 1 to {MOST_VALUES:,}")
     counters = {attribute: {} for attribute in ATTRIBUTES}
     for events in event_tables:
         for attribute, counter in counters.items():
@@ -216,7 +223,7 @@ def read(path: Path) -> Vocabulary:
 def _names(vocabulary: AttributeVocabulary) -> list[str]:
     if vocabulary.attribute == "pitch":
         return [spell(chord_pitches(chord)) for chord in vocabulary.values]
-    return [f"{value:g}" for value in vocabulary.values.tolist()]
+    return [number_name(value) for value in vocabulary.values.tolist()]
 
 
 def _from_names(attribute: str, names, source: str) -> AttributeVocabulary:
@@ -228,8 +235,14 @@ def _from_names(attribute: str, names, source: str) -> AttributeVocabulary:
         else:
             values = np.array([float(name) for name in names])
         counts = np.array([int(count) for count in names.values()], np.int64)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError) as error:
         raise InputError(f"{source}: {attribute}: {error.args[0]}") from None
-    if len(np.unique(values, axis=0)) < len(values) or not np.isfinite(values.astype(float)).all():
-        raise InputError(f"{source}: {attribute} holds a value twice, or one that is no number")
+    if len(values) > MOST_VALUES:
+        raise InputError(f"{source}: {attribute} holds {len(values):,} values, wanted {MOST_VALUES:,} at most")
+    if len(np.unique(values, axis=0)) < len(values):
+        raise InputError(f"{source}: {attribute} holds a value twice")
+    if attribute in LIMITS:
+        lowest, highest = LIMITS[attribute]
+        if wrong := [name for name, value in zip(names, values) if not lowest <= value <= highest]:
+            raise InputError(f"{source}: {attribute} '{wrong[0]}', wanted a number from {lowest:g} to {highest:g}")
     return AttributeVocabulary(attribute, values, counts)

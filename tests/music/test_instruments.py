@@ -47,19 +47,19 @@ def test_a_harpsichord_is_a_piano_and_no_harp():
 
 def test_all_three_tracks_of_pop909_are_chosen():
     choice = choose(score(track("MELODY"), track("BRIDGE"), track("PIANO")))
-    assert choice.tracks == ("MELODY", "BRIDGE", "PIANO")
+    assert choice.names == ("MELODY", "BRIDGE", "PIANO")
     assert choice.reason == "piano by name and program"
     assert choice.dropped == 0
 
 
 def test_a_name_decides_over_the_program():
     choice = choose(score(track("Violin", 0), track("Piano", 40)))
-    assert choice.tracks == ("Piano",)
+    assert choice.names == ("Piano",)
     assert choice.reason == "piano by name, 1 of 2 pitched tracks"
 
 
 def test_the_program_decides_where_the_name_says_nothing():
-    assert choose(score(track("a", 0), track("b", 33), track("c", 7))).tracks == ("a", "c")
+    assert choose(score(track("a", 0), track("b", 33), track("c", 7))).names == ("a", "c")
 
 
 def test_a_name_that_tracks_of_several_programs_share_is_a_title():
@@ -74,11 +74,11 @@ def test_a_name_that_tracks_of_one_program_share_counts():
 def test_drums_are_left_out_by_channel_name_and_program():
     drums = track("", 0, is_drum=True), track("Schlagzeug", 0), track("", 118)
     choice = choose(score(track("x", 0), *drums))
-    assert choice.tracks == ("x",) and choice.dropped == 3
+    assert choice.names == ("x",) and choice.dropped == 3
 
 
 def test_a_program_without_pitch_is_left_out_where_everything_else_is_taken():
-    assert choose(score(track("", 56), track("", 118))).tracks == ("",)
+    assert choose(score(track("", 56), track("", 118))).names == ("",)
 
 
 def test_a_file_with_drums_only_is_an_input_error():
@@ -93,24 +93,24 @@ def test_a_file_without_notes_is_an_input_error():
 
 def test_without_a_piano_the_instruments_like_it_stand_in():
     choice = choose(score(track("Organ", 19, notes=5), track("Trumpet", 56, notes=5)))
-    assert choice.tracks == ("Organ",)
+    assert choice.names == ("Organ",)
     assert choice.reason == "no piano: took the instruments like it, 1 of 2 pitched tracks"
 
 
 def test_a_few_notes_of_an_instrument_like_it_do_not_stand_in():
     choice = choose(score(track("Celesta", 8, notes=1), track("Trumpet", 56, notes=9), track("", 33, notes=9)))
-    assert choice.tracks == ("Celesta", "Trumpet", "")
+    assert choice.names == ("Celesta", "Trumpet", "")
     assert choice.reason == "no piano: took everything but drums"
 
 
 @pytest.mark.parametrize(("category", "program"), [("violin", 40), ("viola", 41), ("cello", 42)])
 def test_strings_are_chosen_by_their_program(category, program):
-    assert choose(score(track("p", 0), track("s", program)), category).tracks == ("s",)
+    assert choose(score(track("p", 0), track("s", program)), category).names == ("s",)
 
 
 def test_without_a_cello_the_track_nearest_to_its_range_stands_in():
     choice = choose(score(track("RH", 0, pitch=76), track("LH", 0, pitch=50)), "cello")
-    assert choice.tracks == ("LH",)
+    assert choice.names == ("LH",)
     assert choice.reason == "no cello: took the track nearest to its range, 1 of 2 pitched tracks"
 
 

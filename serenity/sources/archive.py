@@ -1,0 +1,276 @@
+"""Folders, single files and archives (zip, tar, tar.gz) on this machine, read without unpacking anything.
+
+All three are lists of `Entry`; what becomes of an entry is decided in one place, `songs`. Nothing is extracted: the
+bytes of each MIDI file are handed on, and manifest.py chooses the path. So no name in an archive, no link and no device
+can reach out of the output folder; such entries are refused all the same, and said so.
+"""
+
+import gzip
+import re
+import stat
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from serenity.errors import InputError
+from serenity.sources.manifest import MIDI_ENDINGS, REFUSED, Find, too_large
+
+ZIP_ENDINGS, TAR_ENDINGS = (".zip",), (".tar", ".tar.gz", ".tgz")
+ARCHIVE_ENDINGS = ZIP_ENDINGS + TAR_ENDINGS
+NESTED_ENDINGS = (*ARCHIVE_ENDINGS, ".gz", ".bz2", ".xz", ".7z", ".rar")
+
+LICENCE_FILE = re.compile(r"(licen[cs]e|copying|readme)(\.(txt|md|rst))?", re.IGNORECASE)
+LARGEST_LICENCE = 2**18  # bytes; longer ones are books
+LICENCES = {  # short name -> how a text says it
+    "MIT": r"\bMIT License|Permission is hereby granted, free of charge, to any person obtaining a copy",
+    "Apache-2.0": r"Apache License,?\s+Version 2\.0",
+    "GPL-3.0": r"GNU GENERAL PUBLIC LICENSE\s+Version 3",
+    "GPL-2.0": r"GNU GENERAL PUBLIC LICENSE\s+Version 2",
+    "CC0-1.0": r"\bCC0\b|creativecommons\.org/publicdomain/zero",
+    "CC-BY-NC-SA": r"\bCC[ -]BY-NC-SA\b|Attribution-NonCommercial-ShareAlike|creativecommons\.org/licenses/by-nc-sa/",
+    "CC-BY-NC-ND": r"\bCC[ -]BY-NC-ND\b|Attribution-NonCommercial-NoDeriv|creativecommons\.org/licenses/by-nc-nd/",
+    "CC-BY-NC": r"\bCC[ -]BY-NC\b(?!-)|Attribution-NonCommercial\b(?!-)|creativecommons\.org/licenses/by-nc/",
+    "CC-BY-SA": r"\bCC[ -]BY-SA\b|Attribution-ShareAlike|creativecommons\.org/licenses/by-sa/",
+    "CC-BY-ND": r"\bCC[ -]BY-ND\b|Attribution-NoDeriv|creativecommons\.org/licenses/by-nd/",
+    "CC-BY": r"\bCC[ -]BY\b(?!-)|Creative Commons Attribution (?!-)|creativecommons\.org/licenses/by/",
+    "public domain": r"creativecommons\.org/publicdomain/mark|\b(is|are) in the public domain",
+}
+VERSION = re.compile(r"[ /-](\d\.\d)\b")
+
+_BROKEN = (OSError, EOFError, ValueError, RuntimeError, NotImplementedError, IndexError,
+           zlib.error, zipfile.BadZipFile, tarfile.TarError)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What no honest archive exceeds."""
+
+    song: int  # bytes of a MIDI file
+    entries: int = 1_000_000  # Lakh, the largest known set, has 180,000
+    unpacked: int = 64 * 2**30  # bytes in all
+    ratio: int = 100  # unpacked to packed; MIDI has 3 to 10
+    small: int = 16 * 2**20  # bytes unpacked that no ratio is asked of: a tar of one song is mostly padding
+
+    def most(self, packed: int) -> int:
+        """Return the bytes to which an archive of `packed` bytes may unpack."""
+        return min(self.unpacked, max(self.small, self.ratio * packed))
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A file in a folder or archive."""
+
+    name: str  # with /, relative to the folder or archive
+    size: int  # bytes
+    read: Callable[[], bytes]
+    fault: str | None = None  # why it must not be read
+
+
+def is_archive(name: str) -> bool:
+    """Return whether a name ends like an archive that can be read here."""
+    return name.lower().endswith(ARCHIVE_ENDINGS)
+
+
+def is_midi(name: str) -> bool:
+    """Return whether a name ends like a MIDI file."""
+    return name.lower().endswith(MIDI_ENDINGS)
+
+
+def finds(path: Path, source: str, limits: Limits, leave_out: Path | None = None) -> tuple[int, Iterator[Find]]:
+    """Return the number and the finds of a local folder, archive or MIDI file; `leave_out` is a folder not to look into.
+
+    Raises InputError where there is none, or the archive is broken or breaks a limit.
+    """
+    path = path.resolve()
+    if path.is_dir():
+        entries = folder_entries(path, leave_out)
+        return _count(entries), songs(entries, source, f"{path.as_posix()}/", path.name, limits)
+    if not path.is_file():
+        raise InputError(f"{path} is neither folder nor file")
+    if is_midi(path.name):
+        entry = _file_entry(path, path.name)
+        return 1, songs([entry], source, f"{path.parent.as_posix()}/", "", limits)
+    if not is_archive(path.name):
+        raise InputError(f"{path} has another ending than {', '.join(MIDI_ENDINGS + ARCHIVE_ENDINGS)}")
+    with open(path, "rb") as file, opened(file, path.name, limits) as entries:
+        number = _count(entries)  # looked at now, so that a broken archive is said before anything is written
+    return number, _archive_finds(path, source, limits)
+
+
+def _archive_finds(path: Path, source: str, limits: Limits) -> Iterator[Find]:
+    with open(path, "rb") as file, opened(file, path.name, limits) as entries:
+        yield from songs(entries, source, f"{path.as_posix()}#", without_ending(path.name), limits)
+
+
+def _count(entries: list[Entry]) -> int:
+    return sum(_concerns(entry) for entry in entries)
+
+
+def _concerns(entry: Entry) -> bool:
+    hidden = any(part.startswith(("._", "__MACOSX")) for part in entry.name.split("/"))  # what macOS adds to archives
+    return not hidden and entry.name.lower().endswith(MIDI_ENDINGS + NESTED_ENDINGS)
+
+
+def songs(entries: list[Entry], source: str, where: str, label: str, limits: Limits) -> Iterator[Find]:
+    """Yield a find for each MIDI file and nested archive among the entries.
+
+    `where` + the entry's name is the find's origin, `label`/name the path it is to have.
+    """
+    licences = licences_of(entries)
+    for entry in entries:
+        if not _concerns(entry):
+            continue
+        content, reason = b"", entry.fault
+        if not reason and not is_midi(entry.name):
+            reason = "archive in a folder or archive: name it as a source of its own"
+        if not reason and entry.size > limits.song:
+            reason = too_large(limits.song)
+        if not reason:
+            try:
+                content = entry.read()
+            except _BROKEN as error:
+                reason = f"unreadable: {error}"
+        licence, evidence = nearest(licences, entry.name)
+        evidence = f"{where}{evidence}" if evidence else None
+        yield Find(source, f"{where}{entry.name}", f"{label}/{entry.name}", content, licence, evidence,
+                   decision=REFUSED if reason else None, reason=reason)
+
+
+def folder_entries(folder: Path, leave_out: Path | None = None) -> list[Entry]:
+    """Return all files below a folder, in order; what lies below `leave_out` is passed over."""
+    return [_file_entry(path, path.relative_to(folder).as_posix()) for path in sorted(folder.rglob("*"))
+            if path.is_file() and not (leave_out and path.is_relative_to(leave_out))]
+
+
+def _file_entry(path: Path, name: str) -> Entry:
+    return Entry(name, path.stat().st_size, path.read_bytes)
+
+
+def without_ending(name: str) -> str:
+    """Return the name of an archive without .zip, .tar.gz and the like."""
+    return name[: -max(len(ending) for ending in ARCHIVE_ENDINGS if name.lower().endswith(ending))]
+
+
+@contextmanager
+def opened(file: IO[bytes], name: str, limits: Limits) -> Iterator[list[Entry]]:
+    """Give the entries of an archive while it is open. `name`: what to call it; its ending does not matter.
+
+    Raises InputError where it is no archive, broken, or over a limit.
+    """
+    try:
+        packed = file.seek(0, 2)
+        file.seek(0)
+        if zipfile.is_zipfile(file):
+            with zipfile.ZipFile(file) as archive:
+                yield _zip_entries(archive, limits, packed)
+        else:
+            file.seek(0)
+            with tarfile.open(fileobj=_Gauge(_unzipped(file), limits, packed), mode="r:") as archive:
+                yield _tar_entries(archive, limits)
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from error
+    except _BROKEN as error:
+        raise InputError(f"{name} is no whole zip, tar or tar.gz archive ({error or type(error).__name__})") from error
+
+
+def _zip_entries(archive: zipfile.ZipFile, limits: Limits, packed: int) -> list[Entry]:
+    infos = [info for info in archive.infolist() if not info.is_dir()]
+    if len(infos) > limits.entries:
+        raise InputError(f"holds {len(infos):,} files; wanted {limits.entries:,} at most")
+    if (size := sum(info.file_size for info in infos)) > limits.most(packed):
+        raise InputError(f"would unpack from {packed:,} to {size:,} bytes; wanted {limits.most(packed):,} at most")
+    return [Entry(info.filename, info.file_size, lambda info=info: archive.read(info), _zip_fault(info))
+            for info in infos]
+
+
+def _zip_fault(info: zipfile.ZipInfo) -> str | None:
+    if stat.S_ISLNK(info.external_attr >> 16):
+        return "link in an archive"
+    return "encrypted" if info.flag_bits & 1 else _name_fault(info.filename)
+
+
+def _tar_entries(archive: tarfile.TarFile, limits: Limits) -> list[Entry]:
+    entries = []
+    for member in archive:
+        if len(entries) >= limits.entries:
+            raise InputError(f"holds more than {limits.entries:,} files")
+        if not member.isdir():
+            fault = None if member.isfile() else "link in an archive" if member.islnk() or member.issym() else "device"
+            entries.append(Entry(member.name, member.size, lambda member=member: archive.extractfile(member).read(),
+                                 fault or _name_fault(member.name)))
+    return entries
+
+
+def _name_fault(name: str) -> str | None:
+    path = PurePosixPath(name.replace("\\", "/"))
+    outside = path.is_absolute() or ".." in path.parts or re.match(r"[A-Za-z]:", name)
+    return f"path out of the archive: {name}" if outside else None
+
+
+def _unzipped(file: IO[bytes]) -> IO[bytes]:
+    is_gzip = file.read(2) == b"\x1f\x8b"
+    file.seek(0)
+    return gzip.GzipFile(fileobj=file) if is_gzip else file
+
+
+class _Gauge:
+    """A tar as a stream that ends with an InputError where it grows beyond the limits.
+
+    tarfile believes what headers say about sizes, so a single read is limited too.
+    """
+
+    def __init__(self, file: IO[bytes], limits: Limits, packed: int):
+        self.file, self.song, self.most = file, limits.song, limits.most(packed)
+
+    def read(self, size: int) -> bytes:
+        if size > max(self.song, 2**20):
+            raise InputError(f"has a header of {size:,} bytes; wanted {max(self.song, 2**20):,} at most")
+        self._check(self.file.tell() + size)
+        return self.file.read(size)
+
+    def seek(self, position: int) -> int:
+        self._check(position)
+        return self.file.seek(position)
+
+    def tell(self) -> int:
+        return self.file.tell()
+
+    def _check(self, position: int) -> None:
+        if position > self.most + tarfile.RECORDSIZE:  # which pads the end
+            raise InputError(f"unpacks to more than {self.most:,} bytes")
+
+
+def licences_of(entries: list[Entry]) -> dict[str, tuple[str, str]]:
+    """Return {folder: (licence, the file that says so)} for the licence and readme files among the entries."""
+    found = {}
+    files = [entry for entry in entries if LICENCE_FILE.fullmatch(PurePosixPath(entry.name).name)
+             and not entry.fault and entry.size <= LARGEST_LICENCE]
+    for entry in sorted(files, key=lambda entry: "readme" not in entry.name.lower()):  # the licence file speaks last
+        try:
+            text = entry.read().decode("utf-8", "replace")
+        except _BROKEN:
+            continue
+        if licence := licence_in(text):
+            found[str(PurePosixPath(entry.name).parent)] = licence, entry.name
+    return found
+
+
+def nearest(licences: dict[str, tuple[str, str]], name: str) -> tuple[str | None, str | None]:
+    """Return licence and evidence of the nearest folder above a file that has one."""
+    return next((licences[str(folder)] for folder in PurePosixPath(name).parents if str(folder) in licences),
+                (None, None))
+
+
+def licence_in(text: str) -> str | None:
+    """Return the short name of the one licence that a text or URL speaks of; None where it is none, or several."""
+    names = set()
+    for name, pattern in LICENCES.items():
+        if match := re.search(pattern, text, re.IGNORECASE):
+            version = VERSION.match(text, match.end()) if name.startswith("CC-") else None
+            names.add(f"{name}-{version[1]}" if version else name)
+    return names.pop() if len(names) == 1 else None

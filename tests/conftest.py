@@ -1,0 +1,40 @@
+"""Fixtures that several rooms share."""
+
+import hypothesis
+import numpy as np
+import pytest
+
+from serenity.model import checkpoint
+from serenity.model.quartet import NetworkSettings, QuartetSettings, weight_shapes
+from serenity.tokens.vocabulary import ATTRIBUTES, count_values
+from serenity.tokens.windows import WindowSettings
+from tests.songs import abc_songs
+
+hypothesis.settings.register_profile("serenity", deadline=None)  # machines that do other work besides are slow
+hypothesis.settings.load_profile("serenity")
+
+
+@pytest.fixture
+def eagerly():
+    """Let Keras compute step by step: for a few steps of a tiny network, tracing a graph takes longer."""
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+@pytest.fixture
+def model_folder(tmp_path):
+    """A whole model of small random weights: it can be loaded and makes noise."""
+    folder = tmp_path / "model"
+    songs = [song for _, song in abc_songs(3)]
+    vocabulary = count_values(song.events for song in songs)
+    networks = dict.fromkeys(ATTRIBUTES, NetworkSettings(16, 1, 1, 2, 24, context_dim=8))
+    settings = QuartetSettings(networks, vocabulary.sizes, WindowSettings(24, 32), songs[0].settings)
+    checkpoint.write_settings(folder, settings, vocabulary)
+    rng = np.random.default_rng(0)
+    for attribute in ATTRIBUTES:
+        checkpoint.write_weights(folder, attribute, {name: rng.normal(0, 0.3, shape) for name, shape in
+                                                     weight_shapes(settings, attribute).items()})
+    return folder

@@ -1,0 +1,73 @@
+"""The whole way from songs to a continuation: four songs are learned until the model knows them."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from serenity.model import checkpoint
+from serenity.model.generation import complete
+from serenity.model.quartet import NetworkSettings, QuartetSettings
+from serenity.model.sampling import Sampling
+from serenity.music import codec, instruments, midi_file
+from serenity.music.abc_file import AbcSong
+from serenity.music.codec import CodecSettings
+from serenity.tokens import corpus as corpora
+from serenity.tokens.vocabulary import ATTRIBUTES
+from serenity.tokens.windows import WindowSettings, stream
+from tests.songs import abc_songs
+
+SMALL = NetworkSettings(model_dim=64, encoder_layers=1, decoder_layers=2, num_heads=2, feed_forward_dim=192,
+                        dropout=0.0, context_dim=32)
+WINDOW = WindowSettings(prompt=32, continuation=128)
+INTRO = 32     # events
+REPEATS = 30   # of each song in an epoch
+
+
+def learn(folder: Path, songs) -> corpora.Corpus:
+    """Train a small quartet on all songs and return their corpus. The model is written to folder/model."""
+    from serenity.model.training import TrainingSettings, train_network
+
+    corpora.build(folder / "tokens", lambda: [(name, replace(song, group="one")) for name, song in songs])
+    corpus = corpora.load(folder / "tokens")  # one group: all are training songs
+    repeated = replace(corpus, songs=corpus.songs * REPEATS)
+    settings = QuartetSettings(dict.fromkeys(ATTRIBUTES, SMALL), corpus.vocabulary.sizes, WINDOW, corpus.settings)
+    checkpoint.write_settings(folder / "model", settings, corpus.vocabulary)
+    for attribute in ATTRIBUTES:
+        train_network(repeated, settings, attribute,
+                      TrainingSettings(epochs=14, batch=4, learning_rate=3e-3, weight_decay=0.0), folder / "model")
+    return corpus
+
+
+def share_known(corpus: corpora.Corpus, model: checkpoint.Checkpoint) -> list[float]:
+    """Return for each song the share of events that a greedy continuation of its intro gets right in all attributes."""
+    shares = []
+    for song in corpus.of_split("train"):
+        rest = song[INTRO:INTRO + WINDOW.continuation]
+        prompt = stream(song, 0, INTRO + 1)[-WINDOW.prompt:]
+        made = complete(model, prompt, len(rest), Sampling(), seed=0)[0]
+        shares.append(float((made == rest).all(axis=1).mean()))
+    return shares
+
+
+def real_songs():
+    """Return four real songs as (name, abc song), 240 events of each, or skip."""
+    folder = os.environ.get("SERENITY_TEST_MIDI")
+    files = sorted(Path(folder).rglob("pop909/*.mid"))[:4] if folder else []
+    if len(files) < 4:
+        pytest.skip("SERENITY_TEST_MIDI names no folder with pop909")
+    songs = []
+    for file in files:
+        encoded = codec.encode(instruments.choose(midi_file.read(file)).notes, CodecSettings())
+        songs.append((file.stem, AbcSong(file.name, file.stem, str(encoded.key), encoded.transposition, encoded.folded,
+                                         CodecSettings(), encoded.events[:240])))
+    return songs
+
+
+@pytest.mark.parametrize("songs", [lambda: abc_songs(4, bars=24), real_songs], ids=["composed", "real"])
+def test_a_song_that_was_learned_is_continued_as_that_song(songs, tmp_path):
+    corpus = learn(tmp_path, songs())
+    shares = share_known(corpus, checkpoint.load(tmp_path / "model"))
+    assert np.mean(shares) >= 0.95, shares

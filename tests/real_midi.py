@@ -1,0 +1,36 @@
+"""Real MIDI files for tests, where SERENITY_TEST_MIDI names a folder that holds sets of them; CI sets it."""
+
+import os
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from serenity.music import instruments, midi_file
+
+EACH = 20  # files of each set, evenly over its list
+FOLDER = os.environ.get("SERENITY_TEST_MIDI")
+
+
+def _sample() -> list[Path]:
+    sets = sorted(path for path in Path(FOLDER).iterdir() if path.is_dir()) if FOLDER else []
+    files = [sorted(path for path in folder.iterdir() if path.suffix in (".mid", ".midi")) for folder in sets]
+    return [some[number * len(some) // EACH] for some in files if some for number in range(EACH)]
+
+
+FILES = _sample()
+
+
+def over_real_files(test):
+    """Run a test once for each `path` of the sample, or skip it."""
+    test = pytest.mark.parametrize("path", FILES or [None], ids=lambda path: path.name if path else "none")(test)
+    return pytest.mark.skipif(not FILES, reason="SERENITY_TEST_MIDI names no folder of MIDI files")(test)
+
+
+@cache
+def notes_of(path: Path) -> np.ndarray:
+    """Return the note table of a file's piano. It is shared by all tests, so it cannot be written to."""
+    notes = instruments.choose(midi_file.read(path)).notes
+    notes.flags.writeable = False
+    return notes

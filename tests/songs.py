@@ -1,0 +1,39 @@
+"""Songs made in code for the tests."""
+
+import numpy as np
+
+from serenity.music.abc_file import AbcSong
+from serenity.music.codec import CodecSettings, encode
+from serenity.music.note import note_table
+
+CHORDS = ((0, 4, 7), (7, 11, 14), (9, 12, 16), (5, 9, 12), (2, 5, 9), (4, 7, 11))
+
+
+def compose_notes(seed: int, bars: int = 30, transposition: int = 0) -> np.ndarray:
+    """Return a song in 4/4 by a random walk: a bass note and a chord in each bar, and a melody over them."""
+    rng = np.random.default_rng(seed)
+    rows, melody = [], 72
+    for bar in range(bars):
+        chord = CHORDS[rng.integers(len(CHORDS))]
+        start = 2.0 * bar
+        rows.append((start, 1.9, 36 + chord[0] % 12, 70))
+        rows += [(start + 0.5 * beat, 0.4, 60 + pitch, 60 + 4 * beat) for beat in (1, 3) for pitch in chord]
+        place = 0.0
+        while place < 2.0:
+            length = float(rng.choice([0.24, 0.5, 0.5, 0.76, 1.0]))
+            melody = int(np.clip(melody + rng.choice([-5, -4, -2, -1, 1, 2, 3, 5]), 64, 86))
+            rows.append((start + place, min(length, 2.0 - place), melody, int(rng.integers(70, 110))))
+            place += length
+    onset, duration, pitch, velocity = zip(*rows)
+    return note_table(onset, duration, np.array(pitch) + transposition, velocity)
+
+
+def abc_songs(count: int, settings: CodecSettings = CodecSettings(), bars: int = 30) -> list[tuple[str, AbcSong]]:
+    """Return songs 0..count - 1 as (name, abc song), each a group of its own."""
+    songs = []
+    for number in range(count):
+        encoded = encode(compose_notes(number, bars), settings)
+        name = f"song-{number}"
+        songs.append((name, AbcSong(f"{name}.mid", name, str(encoded.key), encoded.transposition, encoded.folded,
+                                    settings, encoded.events)))
+    return songs

@@ -1,0 +1,193 @@
+"""preprocess.py end to end, on MIDI files that the tests write."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from serenity.music import abc_file, midi_file
+from serenity.music.codec import CodecSettings, encode
+from serenity.music.instruments import choose
+from serenity.tokens import corpus
+from tests.songs import compose_notes
+
+ROOT = Path(__file__).resolve().parent.parent
+SONGS = ("a.mid", "b.midi", "folder/c.MID", "folder/d.mid")
+REFUSED = {  # name -> (content, what is said of it)
+    "empty.mid": (b"", "empty.mid"),
+    "page.mid": (b"<html>404</html>", "page.mid"),
+    "cut.mid": (b"MThd\0\0\0\6\0\1", "cut.mid"),
+    "silent.mid": (None, "holds no note"),
+    "drums.mid": (None, "holds only drums"),
+}
+
+
+def write_song(path: Path, number: int, is_drum=False, bars=12):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    notes = compose_notes(number, bars)
+    midi_file.write(path, [midi_file.Track("Piano", 0, is_drum, notes, np.empty((0, 2)))])
+
+
+def run(folder: Path, *arguments: str):
+    """Run preprocess.py in a folder; return its exit code and the lines of its two outputs."""
+    done = subprocess.run([sys.executable, str(ROOT / "preprocess.py"), *arguments], cwd=folder, capture_output=True,
+                          text=True, timeout=120)
+    assert "Traceback" not in done.stderr
+    return done.returncode, done.stdout.splitlines(), done.stderr.splitlines()
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    """Songs, broken files among them, and a manifest, preprocessed once; (folder, exit code, lines)."""
+    folder = tmp_path_factory.mktemp("preprocess")
+    midi = folder / "data/midi"
+    for number, name in enumerate(SONGS):
+        write_song(midi / name, number)
+    for name, (content, _) in REFUSED.items():
+        (midi / name).write_bytes(content or b"")
+    midi_file.write(midi / "silent.mid", [])
+    write_song(midi / "drums.mid", 9, is_drum=True)
+    (midi / "notes.txt").write_text("no song")
+    records = [{"stored": "a.mid", "group": "siblings", "licence": "MIT"},
+               {"stored": "folder/d.mid", "group": "siblings", "licence": None},
+               {"stored": None, "origin": "refused.mid", "licence": "MIT"}]
+    (midi / "manifest.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    return folder, *run(folder, "--workers", "2")
+
+
+@pytest.fixture
+def again(done, tmp_path):
+    """A copy of what was preprocessed, to be changed."""
+    shutil.copytree(done[0] / "data", tmp_path / "data")
+    return tmp_path
+
+
+def test_the_songs_arrive_as_text_and_as_tokens(done):
+    folder, code, _, _ = done
+    assert code == 0
+    assert sorted(files_of(folder / "data/abc")) == sorted(f"{name}.abc" for name in SONGS)
+    store = corpus.load(folder / "data/tokens")
+    assert [song["name"] for song in store.songs] == sorted(f"{name}.abc" for name in SONGS)
+
+
+def test_an_abc_file_holds_what_the_codec_makes_of_the_song(done):
+    song = abc_file.read(done[0] / "data/abc/folder/c.MID.abc")
+    encoded = encode(choose(midi_file.read(done[0] / "data/midi/folder/c.MID")).notes, CodecSettings())
+    assert np.array_equal(song.events, encoded.events)
+    assert (song.source, song.key, song.transposition) == ("folder/c.MID", str(encoded.key), encoded.transposition)
+
+
+def test_each_broken_file_is_one_clear_line_and_the_others_go_on(done):
+    _, _, lines, _ = done
+    refused = [line for line in lines if line.startswith("refused: ")]
+    assert len(refused) == len(REFUSED)
+    for name, (_, said) in REFUSED.items():
+        (line,) = [line for line in refused if name in line]
+        assert said in line
+        assert len(line) > len(f"refused: data/midi/{name}: ")
+    assert f"abc: {len(SONGS)} songs in data/abc, {len(REFUSED)} refused" in lines
+
+
+def test_it_ends_with_what_the_store_holds(done):
+    folder, _, lines, _ = done
+    store = corpus.load(folder / "data/tokens")
+    counts = ", ".join(f"{store.totals[split]} {word}" for split, word in
+                       (("train", "training"), ("validation", "validation"), ("test", "test")))
+    assert f"tokens: 4 songs ({counts}), {len(store.tokens):,} events in data/tokens" in lines
+    assert lines[-1].startswith("known exactly to the dictionaries: pitch ")
+
+
+def test_group_and_licence_of_the_manifest_arrive(done):
+    store = corpus.load(done[0] / "data/tokens")
+    assert {song["name"]: song["group"] for song in store.songs} == {
+        "a.mid.abc": "siblings", "folder/d.mid.abc": "siblings", "b.midi.abc": "b", "folder/c.MID.abc": "folder/c"}
+    assert len({song["split"] for song in store.songs if song["group"] == "siblings"}) == 1
+    assert store.totals["licences"]["MIT"] == 1
+
+
+def test_one_worker_gives_the_same_as_two(done, again):
+    shutil.rmtree(again / "data/abc")
+    shutil.rmtree(again / "data/tokens")
+    assert run(again, "--workers", "1")[0] == 0
+    assert files_of(again / "data/abc") == files_of(done[0] / "data/abc")
+    assert files_of(again / "data/tokens") == files_of(done[0] / "data/tokens")
+
+
+def test_an_abc_file_edited_by_hand_becomes_tokens(again):
+    path = again / "data/abc/b.midi.abc"
+    head, _, _ = path.read_text().partition("\n\n")
+    path.write_text(f"{head}\n\nc4 0 0.5 80\nc5g4 0.5 0.5 80\n")
+    (again / "data/abc/a.mid.abc").unlink()
+    assert run(again, "--abc-only", "--workers", "1")[0] == 0
+    store = corpus.load(again / "data/tokens")
+    assert [song["events"] for song in store.songs if song["name"] == "b.midi.abc"] == [2]
+    assert len(store.songs) == len(SONGS) - 1
+
+
+def test_a_slip_in_an_edited_file_is_named_with_line_and_column(again):
+    path = again / "data/abc/b.midi.abc"
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([*lines[:11], "h4 0 0.5 80", *lines[11:]]))
+    before = files_of(again / "data/tokens")
+    code, _, errors = run(again, "--abc-only", "--workers", "1")
+    assert code == 2
+    assert errors[-1].startswith("preprocess.py: data/abc/b.midi.abc:12:1: 'h4")
+    assert files_of(again / "data/tokens") == before
+
+
+def test_abc_files_of_several_settings_are_refused(again):
+    path = again / "data/abc/b.midi.abc"
+    path.write_text(path.read_text().replace("split_ratio: 1.5", "split_ratio: None"))
+    code, _, errors = run(again, "--abc-only", "--workers", "1")
+    assert code == 2
+    assert "wanted one setting for all" in errors[-1]
+
+
+def test_the_settings_named_are_those_of_the_store(again):
+    assert run(again, "--workers", "1", "--split-ratio", "None", "--normalise", "centre", "--top-k-pitch", "9")[0] == 0
+    store = corpus.load(again / "data/tokens")
+    assert store.settings == CodecSettings(normalise="centre", split_ratio=None)
+    assert len(store.vocabulary.pitch.values) == 9
+
+
+def test_a_song_of_too_many_events_is_refused(tmp_path):
+    write_song(tmp_path / "data/midi/short.mid", 0, bars=2)
+    write_song(tmp_path / "data/midi/long.mid", 1, bars=12)
+    code, lines, _ = run(tmp_path, "--workers", "1", "--max-events", "50")
+    assert code == 0
+    assert any(line.startswith("refused: data/midi/long.mid: holds ") and line.endswith("wanted 50 at most")
+               for line in lines)
+    assert [path.name for path in (tmp_path / "data/abc").iterdir()] == ["short.mid.abc"]
+
+
+@pytest.mark.parametrize(("arguments", "said"), [
+    (("--midi", "missing"), "missing is no folder"),
+    (("--midi", "none"), "none holds no MIDI file"),
+    (("--midi", "broken"), "none of the 1 files in broken could be used"),
+    (("--abc-only", "--abc", "missing"), "missing is no folder"),
+    (("--abc-only", "--abc", "none"), "none holds no abc file"),
+    (("--workers", "0"), "workers 0, wanted 1 or more"),
+    (("--top-k-pitch", "0"), "top_k of 0 or less"),
+    (("--midi", "one", "--top-k-pitch", "70000"), "pitch dictionary of 70,000 values, wanted 1 to 65,533"),
+    (("--midi", "one", "--time-step", "0"), "time step 0.0 s is out of range"),
+    (("--midi", "one", "--category", "banjo"), "category 'banjo' is unknown"),
+    (("--midi", "one", "--tokens", "broken"), "broken holds x.mid, no part of a token store"),
+], ids=lambda value: " ".join(value) if isinstance(value, tuple) else "")
+def test_what_cannot_be_done_ends_with_one_line_and_code_2(arguments, said, tmp_path):
+    (tmp_path / "none").mkdir()
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken/x.mid").write_bytes(b"MThd")
+    write_song(tmp_path / "one/x.mid", 0, bars=2)
+    code, _, errors = run(tmp_path, *arguments)
+    errors = [line for line in errors if line.startswith("preprocess.py: ")]
+    assert (code, len(errors)) == (2, 1)
+    assert said in errors[0]
+    assert (tmp_path / "broken/x.mid").read_bytes() == b"MThd"

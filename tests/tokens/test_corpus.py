@@ -1,0 +1,236 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from serenity.errors import InputError
+from serenity.music.codec import CodecSettings
+from serenity.music.event import EVENT
+from serenity.tokens.corpus import FILES, SPLITS, build, load, split_groups
+from serenity.tokens.vocabulary import END, SPECIALS, column_values, count_values
+from tests.songs import abc_songs
+
+SONGS = abc_songs(30, bars=6)
+
+
+def grouped(songs, group):
+    """Return the songs with the group that `group(name)` gives."""
+    return [(name, replace(song, group=group(name))) for name, song in songs]
+
+
+# --- splits ---
+
+@given(st.sets(st.text(max_size=5)))
+def test_every_group_has_a_split_and_training_comes_first(groups):
+    splits = split_groups(groups)
+    assert set(splits) == groups
+    sizes = [list(splits.values()).count(split) for split in SPLITS]
+    assert sum(sizes) == len(groups)
+    assert bool(groups) == bool(sizes[0])
+    assert sizes.count(0) == max(0, 3 - len(groups))  # none is empty as long as there are groups for it
+
+
+@given(st.integers(0, 1000))
+def test_three_songs_are_one_of_each(number):
+    assert sorted(split_groups(f"{number}-{song}" for song in range(3)).values()) == ["test", "train", "validation"]
+
+
+def test_a_group_whose_hash_says_validation_trains_where_it_is_alone():
+    alone = next(group for group in map(str, range(1000))
+                 if split_groups([group, *map(str, range(1000, 1300))])[group] == "validation")
+    assert split_groups([alone]) == {alone: "train"}
+
+
+@given(st.sets(st.integers(0, 9999), max_size=50), st.sets(st.integers(0, 299), max_size=50))
+def test_a_group_stays_on_its_side_when_others_come_and_go(come, go):
+    before = split_groups(map(str, range(300)))
+    after = split_groups(map(str, (set(range(300)) | come) - go))
+    assert all(after[group] == split for group, split in before.items() if group in after)
+
+
+def test_a_twentieth_each_is_kept_apart():
+    splits = list(split_groups(map(str, range(10_000))).values())
+    assert 400 < splits.count("validation") < 600
+    assert 400 < splits.count("test") < 600
+
+
+# --- building and opening ---
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("corpus") / "tokens"
+    return folder, build(folder, lambda: iter(SONGS), licences={"MIT": 30})
+
+
+def test_all_songs_come_back_in_their_place(store):
+    folder, _ = store
+    corpus = load(folder)
+    assert [song["name"] for song in corpus.songs] == [name for name, _ in SONGS]
+    found = {split: iter(corpus.of_split(split)) for split in SPLITS}
+    for record, (_, song) in zip(corpus.songs, SONGS):
+        tokens, _ = corpus.vocabulary.encode(song.events)
+        assert np.array_equal(next(found[record["split"]]), tokens)
+    assert all(next(rest, None) is None for rest in found.values())
+
+
+def test_no_token_is_a_special_one(store):
+    corpus = load(store[0])
+    assert corpus.tokens.min() >= SPECIALS > END
+    assert (corpus.tokens.max(axis=0) < list(corpus.vocabulary.sizes.values())).all()
+
+
+def test_the_tokens_stay_on_disk(store):
+    assert isinstance(load(store[0]).tokens, np.memmap)
+
+
+def test_the_totals_add_up(store):
+    folder, totals = store
+    corpus = load(folder)
+    assert corpus.totals == totals
+    assert totals["songs"] == sum(totals[split] for split in SPLITS) == len(SONGS)
+    assert totals["events"] == len(corpus.tokens) == sum(len(song.events) for _, song in SONGS)
+    assert totals["licences"] == {"MIT": 30}
+    assert corpus.settings == CodecSettings()
+    assert all(0 < exact <= totals["events"] for exact in totals["exact"].values())
+
+
+def test_the_dictionaries_are_counted_on_training_songs_alone(store):
+    corpus = load(store[0])
+    training = {song["name"] for song in corpus.songs if song["split"] == "train"}
+    wanted = count_values(song.events for name, song in SONGS if name in training)
+    assert np.array_equal(corpus.vocabulary.pitch.values, wanted.pitch.values)
+    assert np.array_equal(corpus.vocabulary.pitch.counts, wanted.pitch.counts)
+
+
+def test_exact_values_are_counted(store):
+    folder, totals = store
+    vocabulary = load(folder).vocabulary
+    known = sum(int(np.isin(column_values(song.events, "step"), vocabulary.step.values).sum()) for _, song in SONGS)
+    assert totals["exact"]["step"] == known
+
+
+def test_siblings_and_versions_never_part(tmp_path):
+    songs = grouped(SONGS, lambda name: str(int(name.split("-")[1]) // 3))  # three songs a group
+    build(tmp_path / "tokens", lambda: songs)
+    splits = {}
+    for song in load(tmp_path / "tokens").songs:
+        splits.setdefault(song["group"], set()).add(song["split"])
+    assert len(splits) == 10
+    assert all(len(of_group) == 1 for of_group in splits.values())
+    assert set.union(*splits.values()) == set(SPLITS)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_a_tiny_corpus_can_be_built(count, tmp_path):
+    totals = build(tmp_path / "tokens", lambda: SONGS[:count])
+    assert [totals[split] for split in SPLITS] == [1, int(count > 1), int(count > 2)]
+    assert len(load(tmp_path / "tokens").of_split("train")) == 1
+
+
+def test_a_song_without_events_is_kept(tmp_path):
+    songs = [*SONGS[:1], ("silence", replace(SONGS[1][1], events=np.empty(0, EVENT), group=SONGS[0][1].group))]
+    build(tmp_path / "tokens", lambda: songs)
+    assert [len(song) for song in load(tmp_path / "tokens").of_split("train")] == [len(SONGS[0][1].events), 0]
+
+
+def test_the_same_songs_give_the_same_store(store, tmp_path):
+    build(tmp_path / "tokens", lambda: SONGS, licences={"MIT": 30})
+    assert all((tmp_path / "tokens" / name).read_bytes() == (store[0] / name).read_bytes() for name in FILES)
+
+
+def test_a_new_store_replaces_the_old_one(tmp_path):
+    build(tmp_path / "tokens", lambda: SONGS[:2])
+    build(tmp_path / "tokens", lambda: SONGS[2:5])
+    assert [song["name"] for song in load(tmp_path / "tokens").songs] == ["song-2", "song-3", "song-4"]
+    assert [path.name for path in tmp_path.iterdir()] == ["tokens"]
+    assert sorted(path.name for path in (tmp_path / "tokens").iterdir()) == sorted(FILES)
+
+
+def test_what_fails_leaves_the_old_store_as_it_was(tmp_path):
+    build(tmp_path / "tokens", lambda: SONGS[:2])
+    mixed = [SONGS[0], ("other", replace(SONGS[1][1], settings=CodecSettings(split_ratio=None)))]
+    with pytest.raises(InputError, match=r"other was made with .*split_ratio=None.*; wanted one setting for all"):
+        build(tmp_path / "tokens", lambda: mixed)
+    assert len(load(tmp_path / "tokens").songs) == 2
+
+
+def test_no_songs_are_refused(tmp_path):
+    with pytest.raises(InputError, match="no abc song found"):
+        build(tmp_path / "tokens", lambda: [])
+    assert not (tmp_path / "tokens").exists()
+
+
+def test_a_folder_with_other_files_is_not_replaced(tmp_path):
+    (tmp_path / "song.mid").write_bytes(b"precious")
+    with pytest.raises(InputError, match="holds song.mid, no part of a token store; wanted an empty or new folder"):
+        build(tmp_path, lambda: SONGS[:1])
+    assert (tmp_path / "song.mid").read_bytes() == b"precious"
+    with pytest.raises(InputError, match="song.mid is a file; wanted a folder"):
+        build(tmp_path / "song.mid", lambda: SONGS[:1])
+
+
+# --- broken stores ---
+
+def rewrite(name, change):
+    return lambda folder: (folder / name).write_text(change((folder / name).read_text(encoding="utf-8")), "utf-8")
+
+
+def without(field):
+    return lambda text: json.dumps({name: value for name, value in json.loads(text).items() if name != field})
+
+
+def cut_in_half(folder):
+    path = folder / "tokens.npy"
+    path.write_bytes(path.read_bytes()[:path.stat().st_size // 2])
+
+
+def drop_a_song(text):
+    return "\n".join(text.splitlines()[1:])
+
+
+BROKEN = {
+    "no corpus.json": (lambda folder: (folder / "corpus.json").unlink(), "holds no token store"),
+    "no tokens.npy": (lambda folder: (folder / "tokens.npy").unlink(), "is no whole token store"),
+    "no songs.jsonl": (lambda folder: (folder / "songs.jsonl").unlink(), "is no whole token store"),
+    "no vocabulary.json": (lambda folder: (folder / "vocabulary.json").unlink(), "vocabulary.json is missing"),
+    "corpus.json cut": (rewrite("corpus.json", lambda text: text[:50]), "is no whole token store"),
+    "corpus.json a list": (rewrite("corpus.json", lambda text: "[]"), "is no whole token store"),
+    "corpus.json without settings": (rewrite("corpus.json", without("settings")), "is no whole token store"),
+    "corpus.json without train": (rewrite("corpus.json", without("train")), "it lacks train"),
+    "corpus.json of another format": (
+        rewrite("corpus.json", lambda text: text.replace("corpus 1", "corpus 2")), "wanted 'serenity-corpus 1'"),
+    "a setting out of range": (
+        rewrite("corpus.json", lambda text: text.replace('"time_step": 0.02', '"time_step": 0')), "is out of range"),
+    "an unknown setting": (
+        rewrite("corpus.json", lambda text: text.replace('"time_step"', '"time"')), "is no whole token store"),
+    "songs.jsonl cut": (rewrite("songs.jsonl", lambda text: text[:-10]), "is no whole token store"),
+    "a song too few": (rewrite("songs.jsonl", drop_a_song), "songs.jsonl tells of"),
+    "a song without split": (rewrite("songs.jsonl", lambda text: text.replace('"split"', '"side"')), "it lacks split"),
+    "songs.jsonl empty": (rewrite("songs.jsonl", lambda text: ""), "songs.jsonl tells of 0 events"),
+    "tokens.npy empty": (lambda folder: (folder / "tokens.npy").write_bytes(b""), "is no whole token store"),
+    "tokens.npy cut": (cut_in_half, "is no whole token store"),
+    "tokens.npy of another type": (
+        lambda folder: np.save(folder / "tokens.npy", np.load(folder / "tokens.npy").astype(float)), "type float64"),
+    "tokens.npy a pickle": (
+        lambda folder: np.save(folder / "tokens.npy", np.array([{}]), allow_pickle=True), "is no whole token store"),
+    "vocabulary.json cut": (rewrite("vocabulary.json", lambda text: text[:50]), "vocabulary.json: no JSON"),
+}
+
+
+@pytest.mark.parametrize(("break_it", "said"), BROKEN.values(), ids=BROKEN)
+def test_a_broken_store_is_refused(break_it, said, tmp_path):
+    build(tmp_path / "tokens", lambda: SONGS[:3])
+    break_it(tmp_path / "tokens")
+    with pytest.raises(InputError) as error:
+        load(tmp_path / "tokens")
+    assert said in str(error.value)
+
+
+@pytest.mark.parametrize("path", ["missing", "file"])
+def test_what_is_no_store_is_refused(path, tmp_path):
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(InputError, match="holds no token store"):
+        load(tmp_path / path)

@@ -1,0 +1,193 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from serenity.errors import InputError
+from serenity.tokens.vocabulary import END, PAD, SPECIALS, START
+from serenity.tokens.windows import (
+    SHORTEST_PROMPT,
+    WindowSettings,
+    batches,
+    cut,
+    draw_places,
+    fit_prompt,
+    stream,
+    tile_places,
+)
+
+SETTINGS = WindowSettings(prompt=16, continuation=8)
+lengths_of_songs = st.lists(st.integers(1, 60), min_size=1, max_size=5)
+sizes = st.builds(WindowSettings, st.integers(SHORTEST_PROMPT, 40), st.integers(1, 30))
+
+
+def song(events):
+    """Return a song whose i-th event, from 1, is the token 100 + i, plus 1000 a column."""
+    return (np.arange(1, events + 1)[:, None] + 100 + 1000 * np.arange(4)).astype(np.uint16)
+
+
+def column(table):
+    """Return the first column, events as i: START and END as letters, PAD as a point."""
+    return [{PAD: ".", START: "S", END: "E"}.get(token, token - 100) for token in table[..., 0].tolist()]
+
+
+def window(events, place, prompt_length, settings=SETTINGS):
+    batch = cut([song(events)], np.array([(0, place, prompt_length)]), settings)
+    return column(batch.prompt[0]), column(batch.past[0]), column(batch.target[0])
+
+
+# --- the stream ---
+
+def test_a_stream_is_start_events_end():
+    assert column(stream(song(3), 0, 5)) == ["S", 1, 2, 3, "E"]
+
+
+@pytest.mark.parametrize(("start", "stop", "positions"), [
+    (0, 1, ["S"]), (0, 3, ["S", 1, 2]), (1, 4, [1, 2, 3]), (2, 5, [2, 3, "E"]), (4, 9, ["E"]), (-7, 2, ["S", 1]),
+    (-7, 99, ["S", 1, 2, 3, "E"]), (2, 2, [])])
+def test_a_part_of_a_stream_leaves_out_what_lies_outside(start, stop, positions):
+    assert column(stream(song(3), start, stop)) == positions
+
+
+def test_a_song_without_events_is_start_and_end():
+    assert column(stream(song(0), 0, 2)) == ["S", "E"]
+
+
+def test_the_special_places_fill_every_column():
+    whole = stream(song(1), 0, 3)
+    assert whole.tolist() == [[START] * 4, [101, 1101, 2101, 3101], [END] * 4]
+    assert whole.dtype == np.int32
+
+
+# --- one window ---
+
+def test_a_prompt_stands_at_the_right_and_keeps_its_end():
+    assert column(fit_prompt(song(3), 5)) == [".", ".", 1, 2, 3]
+    assert column(fit_prompt(song(3), 2)) == [2, 3]
+
+
+def test_a_window_in_the_middle():
+    assert window(40, 20, 16) == (list(range(4, 20)), list(range(19, 27)), list(range(20, 28)))
+
+
+def test_a_short_prompt_is_padded_at_the_left():
+    prompt, past, _ = window(40, 20, 3, WindowSettings(16, 8))
+    assert prompt == ["."] * 13 + [17, 18, 19]
+    assert past[0] == 19
+
+
+def test_a_window_at_the_beginning_has_start_as_its_prompt():
+    assert window(40, 1, 16) == (["."] * 15 + ["S"], ["S", *range(1, 8)], list(range(1, 9)))
+
+
+def test_a_window_near_the_beginning_has_start_in_its_prompt():
+    assert window(40, 4, 16)[0] == ["."] * 12 + ["S", 1, 2, 3]
+
+
+def test_a_window_at_the_end_has_end_and_padding_at_the_right():
+    _, past, target = window(40, 38, 16)
+    assert target == [38, 39, 40, "E", ".", ".", ".", "."]
+    assert past == [37, 38, 39, 40, ".", ".", ".", "."]
+
+
+def test_a_song_of_one_event():
+    assert window(1, 1, 16) == (["."] * 15 + ["S"], ["S", 1] + ["."] * 6, [1, "E"] + ["."] * 6)
+
+
+def test_a_song_shorter_than_the_window():
+    assert window(3, 1, 16)[2] == [1, 2, 3, "E", ".", ".", ".", "."]
+
+
+@given(lengths_of_songs, sizes, st.integers(0, 99))
+def test_the_past_is_the_target_shifted_behind_the_prompt(lengths, settings, seed):
+    songs = [song(events) for events in lengths]
+    for places in (draw_places(lengths, settings, np.random.default_rng(seed)), tile_places(lengths, settings)):
+        batch = cut(songs, places, settings)
+        assert batch.prompt.shape == (len(places), settings.prompt, 4)
+        assert batch.past.shape == batch.target.shape == (len(places), settings.continuation, 4)
+        assert np.array_equal(batch.past[:, 0], batch.prompt[:, -1])
+        real = batch.target[:, 1:] != PAD
+        assert np.array_equal(batch.past[:, 1:][real], batch.target[:, :-1][real])
+        assert (batch.past[:, 1:][~real] == PAD).all()
+        for row in batch.target[..., 0]:
+            assert (row[:np.count_nonzero(row)] != PAD).all()  # padding is at the right alone
+        for row in batch.prompt[..., 0]:
+            assert row[-1] != PAD and (np.diff((row != PAD).astype(int)) >= 0).all()
+
+
+def test_cutting_leaves_the_songs_as_they_were():
+    songs = [song(30)]
+    cut(songs, tile_places([30], SETTINGS), SETTINGS)
+    assert np.array_equal(songs[0], song(30))
+
+
+# --- places ---
+
+@given(lengths_of_songs, sizes)
+def test_tiles_show_every_event_and_every_end_exactly_once(lengths, settings):
+    places = tile_places(lengths, settings)
+    targets = cut([song(events) for events in lengths], places, settings).target
+    for number, events in enumerate(lengths):
+        shown = targets[places[:, 0] == number, :, 0]
+        assert sorted(shown[shown != PAD].tolist()) == [END, *range(101, 101 + events)]
+    assert (places[:, 2] == settings.prompt).all()
+
+
+@given(lengths_of_songs, sizes, st.integers(0, 99))
+def test_drawn_windows_lie_inside_their_songs(lengths, settings, seed):
+    places = draw_places(lengths, settings, np.random.default_rng(seed))
+    assert set(places[:, 0]) == set(range(len(lengths)))
+    assert (1 <= places[:, 1]).all() and (places[:, 1] <= np.array(lengths)[places[:, 0]] + 1).all()
+    assert (SHORTEST_PROMPT <= places[:, 2]).all() and (places[:, 2] <= settings.prompt).all()
+    assert len(np.unique(places[:, :2], axis=0)) == len(places)
+
+
+@given(lengths_of_songs, st.integers(0, 99))
+def test_drawn_windows_show_every_event_once_the_epochs_add_up(lengths, seed):
+    rng, shown = np.random.default_rng(seed), [set() for _ in lengths]
+    for _ in range(30):
+        for number, place, _ in draw_places(lengths, SETTINGS, rng).tolist():
+            shown[number] |= set(range(place, place + SETTINGS.continuation))
+    assert all(set(range(1, events + 2)) <= seen for events, seen in zip(lengths, shown))  # the last one is END
+
+
+def test_an_epoch_shows_every_event_about_once():
+    shown = np.zeros(1002)
+    for _, place, _ in draw_places([1000] * 200, WindowSettings(128, 256), np.random.default_rng(0)):
+        shown[place:place + 256] += 1 / 200
+    assert 0.4 < shown[1:].min() and shown[1:].max() < 2  # the first events half as often, the last ones up to twice
+
+
+def test_a_song_shorter_than_the_window_is_shown_whole_once():
+    assert draw_places([3], WindowSettings(16, 100), np.random.default_rng(0))[:, :2].tolist() == [[0, 1]]
+
+
+def test_the_same_seed_draws_the_same_windows_and_each_epoch_new_ones():
+    rng, again = np.random.default_rng(7), np.random.default_rng(7)
+    first, second = draw_places([500] * 9, SETTINGS, rng), draw_places([500] * 9, SETTINGS, rng)
+    assert np.array_equal(first, draw_places([500] * 9, SETTINGS, again))
+    assert np.array_equal(second, draw_places([500] * 9, SETTINGS, again))
+    assert not np.array_equal(first[:100], second[:100])
+
+
+def test_no_songs_have_no_places():
+    assert draw_places([], SETTINGS, np.random.default_rng(0)).shape == tile_places([], SETTINGS).shape == (0, 3)
+
+
+def test_batches_hold_all_windows_in_order():
+    songs, places = [song(60), song(5)], tile_places([60, 5], SETTINGS)
+    parts = list(batches(songs, places, SETTINGS, 4))
+    assert [len(part.target) for part in parts] == [4, 4, 1]
+    whole = cut(songs, places, SETTINGS)
+    assert np.array_equal(np.concatenate([part.target for part in parts]), whole.target)
+    assert np.array_equal(np.concatenate([part.prompt for part in parts]), whole.prompt)
+
+
+def test_values_are_no_special_tokens():
+    assert {PAD, START, END} == set(range(SPECIALS))
+
+
+@pytest.mark.parametrize(("prompt", "continuation"), [(SHORTEST_PROMPT - 1, 8), (16, 0), (-1, -1)])
+def test_windows_too_small_are_refused(prompt, continuation):
+    with pytest.raises(InputError, match=f"window of {prompt} . {continuation} events; wanted"):
+        WindowSettings(prompt, continuation)
