@@ -30,9 +30,11 @@ ABSOLUTE_PATH = re.compile(r"(?<![\w.~/])/(work|root|home|tmp|opt|Users|mnt)\b")
 
 
 def imports(tree):
-    """Yield (full name, line, is inside a function) of everything imported."""
-    inside = {id(child) for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-              for child in ast.walk(node)}
+    """Yield (full name, line, waits) of everything imported; `waits`: it is not imported with the file itself."""
+    waiting = {id(child) for node in ast.walk(tree)
+               if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+               or isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING"
+               for child in ast.walk(node)}
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -40,7 +42,7 @@ def imports(tree):
             names = [f"{'.' * node.level}{node.module or ''}.{alias.name}" for alias in node.names]
         else:
             continue
-        yield from ((name, node.lineno, id(node) in inside) for name in names)
+        yield from ((name, node.lineno, id(node) in waiting) for name in names)
 
 
 def floor_of(dotted):
@@ -82,8 +84,8 @@ def only_the_model_imports_keras(path, tree):
 def scripts_import_serenity_inside_functions(path, tree):
     """So that --help answers at once. What is light may stand at the top."""
     if path in SCRIPTS:
-        for name, line, is_inside in imports(tree):
-            if floor_of(name) in FLOORS and not is_inside:
+        for name, line, waits in imports(tree):
+            if floor_of(name) in FLOORS and not waits:
                 yield line, f"{name}: import it inside the function that needs it"
 
 

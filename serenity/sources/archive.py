@@ -153,7 +153,8 @@ def _file_entry(path: Path, name: str) -> Entry:
 
 def without_ending(name: str) -> str:
     """Return the name of an archive without .zip, .tar.gz and the like."""
-    return name[: -max(len(ending) for ending in ARCHIVE_ENDINGS if name.lower().endswith(ending))]
+    ending = next((ending for ending in ARCHIVE_ENDINGS if name.lower().endswith(ending)), "")
+    return name.removesuffix(name[len(name) - len(ending):])
 
 
 @contextmanager

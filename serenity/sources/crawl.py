@@ -12,7 +12,7 @@ import socket
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cached_property
@@ -22,7 +22,7 @@ from urllib.robotparser import RobotFileParser
 
 from serenity.errors import InputError
 from serenity.sources import archive
-from serenity.sources.manifest import KNOWN, MAGIC, REFUSED, UNPACKED, Find
+from serenity.sources.manifest import KNOWN, MAGIC, REFUSED, UNPACKED, Find, too_large
 
 LARGEST_PAGE = 16 * 2**20  # bytes
 REDIRECTS = 5
@@ -51,7 +51,7 @@ class Visitor:
     """Asks hosts for files, with manners."""
 
     manners: Manners
-    _next: dict[str, float] = field(default_factory=dict)  # host -> monotonic time of the next request
+    _next: dict[str, float] = field(default_factory=dict)  # scheme://host -> monotonic time of the next request
     _robots: dict[str, RobotFileParser] = field(default_factory=dict)  # scheme://host -> its rules
 
     def get(self, url: str, largest: int) -> tuple[str, IO[bytes]]:
@@ -85,24 +85,23 @@ class Visitor:
                     raise InputError(f"no answer: {url} ({_cause(error)})") from error
                 wait = BACK_OFF
             else:
-                if answer.status_code not in BUSY or is_last:
-                    return answer
                 wait = retry_after(answer.headers.get("retry-after"))
-                answer.close()
-                if wait > LONGEST_WAIT:
+                if answer.status_code not in BUSY or is_last or wait > LONGEST_WAIT:
                     return answer
-            host = urlsplit(url).netloc
-            self._next[host] = max(self._next[host], time.monotonic() + wait)
+                answer.close()
+            self._rest(url, wait)
 
     def _ask(self, url: str):
-        host = urlsplit(url).netloc
-        time.sleep(max(0.0, self._next.get(host, 0.0) - time.monotonic()))
+        time.sleep(max(0.0, self._next.get(_site(url), 0.0) - time.monotonic()))
         try:
             return self._session.get(url, stream=True, allow_redirects=False, timeout=self.manners.timeout)
         finally:
-            rules = self._robots.get(_site(url))
-            delay = (rules and rules.crawl_delay(self.manners.agent)) or 0
-            self._next[host] = time.monotonic() + max(self.manners.pause, min(float(delay), LONGEST_WAIT))
+            self._rest(url)
+
+    def _rest(self, url: str, wait: float = 0.0) -> None:
+        rules = self._robots.get(_site(url))
+        asked = float((rules and rules.crawl_delay(self.manners.agent)) or 0)
+        self._next[_site(url)] = time.monotonic() + max(self.manners.pause, min(asked, LONGEST_WAIT), wait)
 
     @cached_property
     def _session(self):
@@ -115,8 +114,8 @@ class Visitor:
     def _body(self, answer, largest: int) -> IO[bytes]:
         import requests
 
-        over = InputError(f"over {largest / 2**20:g} MiB: {answer.url}")
-        if int(answer.headers.get("content-length", "0").strip() or 0) > largest:
+        over, length = InputError(f"{too_large(largest)}: {answer.url}"), answer.headers.get("content-length", "")
+        if length.isdecimal() and int(length) > largest:
             raise over
         body, deadline = tempfile.SpooledTemporaryFile(IN_MEMORY), time.monotonic() + LONGEST_BODY  # noqa: SIM115
         try:
@@ -128,6 +127,8 @@ class Visitor:
                     raise InputError(f"too slow: {answer.url}")
         except requests.RequestException as error:
             raise InputError(f"broke off: {answer.url} ({_cause(error)})") from error
+        finally:
+            self._rest(answer.url)  # the pause begins when the body has come
         body.seek(0)
         return body
 
@@ -137,7 +138,7 @@ class Visitor:
             self._robots[site] = rules = RobotFileParser()
             try:
                 body = self._follow(f"{site}/robots.txt", 2**19, lambda url: None)[1]
-                rules.parse(body.read().decode("utf-8", "replace").splitlines())
+                rules.parse(body.read().decode("utf-8-sig", "replace").splitlines())
             except StatusError as error:
                 rules.allow_all, rules.disallow_all = error.status < 500, error.status >= 500
             except InputError:
@@ -172,31 +173,103 @@ def finds(url: str, manners: Manners, limits: archive.Limits, knows: Callable[[s
             yield Find(url, url, name_of(url), body.read())
             return
         if start.startswith((b"PK\x03\x04", b"\x1f\x8b")) or archive.is_archive(urlsplit(url).path):
-            yield from _unpacked(body, url, url, limits, None)
+            yield from _unpacked(body, url, url, limits)
             return
         links, licence = links_of(body.read(), landed)
     if not links:
         raise InputError(f"{url} links to no MIDI file and no archive")
+    says = (archive.licence_in(licence) or licence, f"rel=license on {url}: {licence}") if licence else (None, None)
     for link in links:
         if knows(link):
             yield Find(url, link, decision=KNOWN)
             continue
-        is_archive = archive.is_archive(urlsplit(link).path)
         try:
-            _, body = visitor.get(link, manners.largest_archive if is_archive else limits.song)
-            with body:
-                if is_archive:
-                    yield from _unpacked(body, link, url, limits, licence)
-                else:
-                    yield Find(url, link, name_of(link), body.read(), *evidence_of(licence, url))
+            for find in _linked(visitor, link, url, limits):
+                yield find if find.licence else replace(find, licence=says[0], evidence=says[1])
         except InputError as error:
             yield Find(url, link, decision=REFUSED, reason=str(error))
 
 
-def _unpacked(body: IO[bytes], url: str, source: str, limits: archive.Limits, licence: str | None) -> Iterator[Find]:
-    name = name_of(url)
-    label = archive.without_ending(name) if archive.is_archive(name) else name
+def _linked(visitor: Visitor, link: str, source: str, limits: archive.Limits) -> Iterator[Find]:
+    is_archive = archive.is_archive(urlsplit(link).path)
+    _, body = visitor.get(link, visitor.manners.largest_archive if is_archive else limits.song)
+    with body:
+        if is_archive:
+            yield from _unpacked(body, link, source, limits)
+        else:
+            yield Find(source, link, name_of(link), body.read())
+
+
+def _unpacked(body: IO[bytes], url: str, source: str, limits: archive.Limits) -> Iterator[Find]:
     with archive.opened(body, url, limits) as entries:
-        for find in archive.songs(entries, source, f"{url}#", label, limits):
-            yield find if find.licence or not licence else replace(find, licence)
+        yield from archive.songs(entries, source, f"{url}#", archive.without_ending(name_of(url)), limits)
     yield Find(source, url, decision=UNPACKED)
+
+
+def links_of(page: bytes, url: str) -> tuple[list[str], str | None]:
+    """Return a page's links to MIDI files and archives, each once, in order, and the URL of its rel=license or None."""
+    from bs4 import BeautifulSoup
+
+    soup = BeautifulSoup(page, "html.parser")
+    base = soup.find("base", href=True)
+    url = _joined(url, base["href"]) if base else url
+    targets = [_joined(url, tag[LINKS[tag.name]]) for tag in soup.find_all(list(LINKS)) if tag.get(LINKS[tag.name])]
+    licence = soup.find(["a", "link"], rel="license", href=True)
+    return list(dict.fromkeys(filter(_is_wanted, targets))), _joined(url, licence["href"]) if licence else None
+
+
+def _joined(base: str, link: str) -> str:
+    try:
+        return urljoin(base, link.strip()).partition("#")[0]
+    except ValueError:  # no URL at all, such as http://[
+        return ""
+
+
+def _is_wanted(link: str) -> bool:
+    path = unquote(urlsplit(link).path)
+    return link.startswith(("http://", "https://")) and (archive.is_midi(path) or archive.is_archive(path))
+
+
+def name_of(url: str) -> str:
+    """Return the path that a file from this URL has below the collection: host/folders/name."""
+    parts = urlsplit(url)
+    return f"{parts.hostname}/{unquote(parts.path).lstrip('/')}"
+
+
+def check_address(url: str, allow_private: bool) -> None:
+    """Raise InputError unless the URL is http or https and its host has public addresses only."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError as error:
+        raise InputError(f"no URL: {url} ({error})") from error
+    if parts.scheme not in ("http", "https") or not host:
+        raise InputError(f"not http or https: {url}")
+    try:
+        found = {entry[4][0] for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)}
+    except (OSError, UnicodeError) as error:
+        raise InputError(f"no answer: {url} (the host {host} is not known)") from error
+    private = sorted(address for address in found if not ipaddress.ip_address(address).is_global)
+    if private and not allow_private:
+        raise InputError(f"private address: {url} is {private[0]}; --allow-private-hosts allows it")
+
+
+def retry_after(header: str | None) -> float:
+    """Return the seconds that a Retry-After header asks for, as a number or a date; BACK_OFF where it says neither."""
+    try:
+        if not header or header.strip().isdecimal():
+            return float(header or BACK_OFF)
+        return max(0.0, (parsedate_to_datetime(header) - datetime.now(UTC)).total_seconds())
+    except (ValueError, TypeError):  # no date, or one without a time zone
+        return BACK_OFF
+
+
+def _site(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _cause(error: Exception) -> str:
+    while error.__cause__ or error.__context__:
+        error = error.__cause__ or error.__context__
+    return str(error) or type(error).__name__

@@ -46,10 +46,12 @@ SETS = {
         "schubert": Part("a song"),
         "beach": Part("a song"),
         "liliuokalani": Part("Aloha Oe"),
-        "essenFolksong": Part("8,514 folk songs, one voice", "non-commercial use (essenFolksong/license.txt)", False),
+        "essenFolksong": Part("8,514 folk songs, one voice", "non-commercial use (essenFolksong)", False),
     },
 }
-LICENCE = "by permission of the encoders (music21 corpus/license.txt)"
+LICENCE = "by permission of the encoders (music21 corpus)"
+EVIDENCE = "music21/corpus/license.txt"
+LARGEST_SCORE = 64 * 1024  # bytes packed; music21 takes minutes for what is longer: whole string quartets
 ENDINGS = (".mxl", ".musicxml", ".xml", ".krn", ".abc")  # of one score in several formats the first is taken
 TUNE = re.compile(r"^(?=X:)", re.MULTILINE)  # where a tune begins in a file of ABC notation
 
@@ -94,7 +96,8 @@ def finds(source: str, knows: Callable[[str], bool], most: int | None = None,
 
 def scores_in(root: Path, folder: str, part: Part) -> list[Score]:
     """Return the scores and tunes below a folder of the corpus."""
-    files = [path for ending in ENDINGS for path in sorted((root / folder).rglob(f"*{ending}"))]
+    files = [path for ending in ENDINGS for path in sorted((root / folder).rglob(f"*{ending}"))
+             if ending != ".mxl" or path.stat().st_size <= LARGEST_SCORE]
     first = {}
     for path in files:
         first.setdefault(path.with_suffix(""), path)
@@ -140,7 +143,7 @@ def _leave_interrupts_to_the_parent() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def convert(score: Score) -> tuple[bytes, str | None, str, str | None]:
+def convert(score: Score) -> tuple[bytes, str, str, str | None]:
     """Return a score as MIDI, its title, the evidence of its licence, and why it cannot be converted, or None."""
     import contextlib
     import os
@@ -159,10 +162,10 @@ def convert(score: Score) -> tuple[bytes, str | None, str, str | None]:
                 _without_repeats(stream)
                 content = midi.translate.music21ObjectToMidiFile(stream).writestr()
         except Exception as error:  # music21 raises all kinds on scores that it does not understand
-            return b"", None, "", f"music21 cannot convert it: {type(error).__name__}: {error}"
+            return b"", "", "", f"music21 cannot convert it: {type(error).__name__}: {error}"
     about, abc = stream.metadata, score.abc or (_text(score.path) if score.path.suffix == ".abc" else "")
-    title = _field(abc, "T") or " - ".join(filter(None, (about.composer, about.title)))
-    return content, title or None, "; ".join(filter(None, (score.path.name, about.copyright, _field(abc, "Z")))), None
+    title = _field(abc, "T") or " - ".join(filter(None, (about.composer, about.title or score.name.name)))
+    return content, title, "; ".join(filter(None, (EVIDENCE, about.copyright, _field(abc, "Z")))), None
 
 
 def _without_repeats(stream) -> None:

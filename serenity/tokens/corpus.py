@@ -51,20 +51,19 @@ def split_groups(groups: Iterable[str], shares: dict[str, float] = SHARES) -> di
     """Return the split of each group.
 
     A group's place follows from the hash of its name alone, so a song stays on its side when others come or go. Where
-    chance leaves a split empty and there are groups to spare, the group nearest to it moves there; training is filled
-    before the others.
+    chance leaves a split empty, the nearest group of the largest split moves there, as long as one stays; training is
+    filled in any case.
     """
     places = {group: int.from_bytes(hashlib.sha256(group.encode()).digest()[:8], "big") / 2 ** 64
               for group in sorted(set(groups))}
     splits = {group: "validation" if place < shares["validation"]
               else "test" if place < shares["validation"] + shares["test"] else "train"
               for group, place in places.items()}
-    if splits and "train" not in splits.values():
-        splits[max(splits, key=places.get)] = "train"
-    for split in ("validation", "test"):
-        training = [group for group in places if splits[group] == "train"]
-        if split not in splits.values() and len(training) > 1:
-            splits[min(training, key=places.get)] = split
+    for split, nearest in (("train", max), ("validation", min), ("test", min)):
+        largest = max(SPLITS, key=list(splits.values()).count)
+        spare = [group for group in places if splits[group] == largest]
+        if split not in splits.values() and len(spare) > (split != "train"):
+            splits[nearest(spare, key=places.get)] = split
     return splits
 
 

@@ -59,16 +59,17 @@ def draw_places(lengths: list[int], settings: WindowSettings, rng: np.random.Gen
     """Return the windows of one epoch as rows (song, place, prompt length), shuffled.
 
     Each song is laid out in windows side by side from a random offset, so that an epoch shows every event about once
-    and no two epochs cut alike. `lengths` are events a song.
+    and no two epochs cut alike. What lies before the offset is shown by a window at the song's beginning, the likelier
+    the more it is. `lengths` are events a song.
     """
     rows = []
     for song, events in enumerate(lengths):
-        latest = max(1, events + 2 - settings.continuation)  # the window that ends with END
         offset = int(rng.integers(1, settings.continuation + 1))
-        places = np.minimum(np.arange(offset, events + settings.continuation, settings.continuation), latest)
-        places = np.unique(np.append(places, 1) if offset > settings.continuation // 2 else places)
+        places = list(range(offset, events + 2, settings.continuation))
+        if not places or rng.random() < (offset - 1) / settings.continuation:
+            places.append(1)
         prompts = rng.integers(SHORTEST_PROMPT, settings.prompt + 1, len(places))
-        rows += zip([song] * len(places), places.tolist(), prompts.tolist())
+        rows += zip([song] * len(places), places, prompts.tolist())
     return rng.permutation(np.array(rows, np.int64).reshape(-1, 3))
 
 

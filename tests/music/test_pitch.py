@@ -13,7 +13,8 @@ def notes_at(*pitches):
     return note_table(range(len(pitches)), [1] * len(pitches), pitches, [80] * len(pitches))
 
 
-@pytest.mark.parametrize(("number", "name"), [(0, "c-1"), (11, "b-1"), (21, "a0"), (60, "c4"), (82, "a#5"), (127, "g9")])
+@pytest.mark.parametrize(("number", "name"), [
+    (0, "c-1"), (11, "b-1"), (21, "a0"), (60, "c4"), (82, "a#5"), (127, "g9")])
 def test_a_pitch_has_the_name_of_its_key_and_octave(number, name):
     assert pitch_name(number) == name
     assert parse_chord(name) == [number]
