@@ -42,18 +42,20 @@ class Parameters:
 
 def main(parameters: Parameters) -> None:
     """Take what each source offers, and say what came of it."""
-    from serenity.sources import datasets, manifest
+    from serenity.sources import crawl, datasets, manifest
 
     if parameters.list:
         print(datasets.table())
         return
     check(parameters)
     collection = manifest.Collection(parameters.output, int(parameters.max_song * 2**20))
+    visitor = crawl.Visitor(crawl.Manners(parameters.agent, parameters.pause, parameters.timeout,
+                                          parameters.allow_private_hosts, int(parameters.max_archive * 2**20)))
     tally, errors = Counter(), []
     try:
         for source in parameters.sources:
             try:
-                take(source, parameters, collection, tally)
+                take(source, parameters, collection, visitor, tally)
             except InputError as error:
                 errors.append(str(error))
     finally:  # also when interrupted: what is there, is there
@@ -75,14 +77,14 @@ def check(parameters: Parameters) -> None:
         raise InputError(f"pause {parameters.pause}, wanted 0 or more seconds")
 
 
-def take(source: str, parameters: Parameters, collection, tally: Counter) -> None:
+def take(source: str, parameters: Parameters, collection, visitor, tally: Counter) -> None:
     """Keep what one source offers, and count it.
 
     Raises InputError where the source cannot be used, or offers nothing.
     """
     from tqdm import tqdm
 
-    total, finds = offers(source, parameters, collection)
+    total, finds = offers(source, parameters, collection, visitor)
     if parameters.max_files is not None:
         total, finds = total and min(total, parameters.max_files), islice(finds, parameters.max_files)
     refused, useful = Counter(), 0
@@ -100,20 +102,18 @@ def take(source: str, parameters: Parameters, collection, tally: Counter) -> Non
         raise InputError(f"{source} holds no MIDI file{why}")
 
 
-def offers(source: str, parameters: Parameters, collection) -> tuple[int | None, Iterator["Find"]]:
+def offers(source: str, parameters: Parameters, collection, visitor) -> tuple[int | None, Iterator["Find"]]:
     """Return how many files a source offers, None if nobody knows yet, and the files. Raises InputError."""
     from serenity.sources import archive, crawl, datasets
 
     limits = archive.Limits(song=collection.largest)
     if "://" in source:
-        manners = crawl.Manners(parameters.agent, parameters.pause, parameters.timeout,
-                                parameters.allow_private_hosts, int(parameters.max_archive * 2**20))
-        return None, crawl.finds(source, manners, limits, collection.knows)
+        return None, crawl.finds(source, visitor, limits, collection.knows)
     if source.partition("/")[0] in datasets.SETS:
         return datasets.finds(source, collection.knows, parameters.max_files, parameters.workers)
     path = Path(source).expanduser()
     if not path.exists():
-        raise InputError(f"{source} is no folder, file or set; wanted one of these, a URL, or {', '.join(datasets.SETS)}")
+        raise InputError(f"{source} is no folder or file; wanted one, a URL, or a set that fetch.py --list shows")
     output = parameters.output.resolve()
     if path.resolve().is_relative_to(output):
         raise InputError(f"{source} lies in the output folder {parameters.output}; wanted a source outside of it")

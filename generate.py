@@ -61,10 +61,12 @@ def main(parameters: Parameters) -> None:
     model = checkpoint.load(parameters.model)
     whole = stream(tokens, 0, len(tokens) + 1)  # with START, without END
     with tqdm(total=parameters.events, unit=" events", disable=None, leave=False) as bar:
-        continuations = complete(model, whole[-settings.window.prompt:], parameters.events, sampling,
-                                 parameters.seed, parameters.variations, progress=lambda done: bar.update())
+        continuations = complete(model, whole, parameters.events, sampling, parameters.seed, parameters.variations,
+                                 progress=lambda done: bar.update())
     last_onset = float(events["step"].sum())
-    kept = choice.tracks if len(events) == len(seed.events) else cut(choice.tracks, last_onset + settings.codec.time_step)
+    kept = choice.tracks
+    if len(events) < len(seed.events):
+        kept = cut(kept, last_onset + settings.codec.time_step)
     for number, continuation in enumerate(continuations, 1):
         notes = codec.decode(vocabulary.decode(continuation, events.dtype), seed.transposition)
         notes["onset"] += last_onset

@@ -134,11 +134,16 @@ def origins(folder: Path) -> dict[str, dict]:
 def in_parallel(work, jobs: list, workers: int, title: str):
     """Yield work(job) for each job in order, over processes, with a progress bar."""
     import multiprocessing
+    import signal
 
     from tqdm import tqdm
 
-    # "spawn", because a forked child of a process with threads may hang, and it is what every platform has
-    with multiprocessing.get_context("spawn").Pool(min(workers, len(jobs))) as pool:
+    # "spawn", because a forked child of a process with threads may hang, and it is what every platform has.
+    # Ctrl-C is for the parent alone, which ends the children: they are born deaf to it.
+    listening = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    pool = multiprocessing.get_context("spawn").Pool(min(workers, len(jobs)))
+    signal.signal(signal.SIGINT, listening)
+    with pool:
         yield from tqdm(pool.imap(work, jobs, chunksize=8), title, len(jobs), unit=" songs", disable=None)
 
 

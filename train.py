@@ -52,8 +52,8 @@ def main(parameters: Parameters) -> None:
         raise InputError(f"{parameters.tokens} holds no training song; wanted one or more")
     networks = {attribute: replace(network, context=parameters.context, dropout=parameters.dropout)
                 for attribute, network in preset(parameters.preset).items()}
-    settings = QuartetSettings(networks, corpus.vocabulary.sizes,
-                               WindowSettings(parameters.prompt_events, parameters.continuation_events), corpus.settings)
+    window = WindowSettings(parameters.prompt_events, parameters.continuation_events)
+    settings = QuartetSettings(networks, corpus.vocabulary.sizes, window, corpus.settings)
     settings = agree(parameters, settings, corpus.vocabulary)
     figures = {"data": {"source": parameters.source, "licence": parameters.licence,
                         **{name: corpus.totals[name] for name in ("train", "validation", "test", "events")}},
@@ -109,4 +109,4 @@ def report(networks: dict[str, dict]) -> None:
 
 
 if __name__ == "__main__":
-    run(main, Parameters)
+    run(main, Parameters, go_on="add --resume")

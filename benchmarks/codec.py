@@ -3,7 +3,8 @@
     python benchmarks/codec.py FOLDER [--write docs/codec.md]
 
 Prints a Markdown table, and writes the numbers to benchmarks/codec.json. Each row is one setting of the codec. A note
-of the song as it was is compared with the note of its pitch, in its own key, that is nearest in time after the inverse.
+of the song as it was is compared with a note after the inverse, in the song's own key: of its pitch, within the time
+step, and of those the one most alike in duration.
 """
 
 import argparse
@@ -99,28 +100,29 @@ def measure(songs: dict[str, np.ndarray], settings: CodecSettings) -> dict[str, 
 
 
 def note_errors(before: np.ndarray, after: np.ndarray, time_step: float) -> dict[str, np.ndarray]:
-    """Compare each note with the nearest of its pitch.
+    """Compare the notes before and after.
 
-    `is_exact`: there is one of its pitch within the time step. The other errors are those of these notes: `onset`
-    seconds; `ratio` of the longer to the shorter duration, against the note's rounded to the grid; `velocity`. Of
-    doublings merged into one note, the longest counts for the ratio.
+    For each note before: `is_exact`, whether there is one of its pitch after; for those, the errors of `onset` in
+    seconds and `velocity`. For each note after: `ratio` of its duration to that of its counterpart, rounded to the grid,
+    or the other way round where that is longer.
     """
-    is_exact, onset = np.zeros(len(before), bool), np.empty(len(before))
-    ratio, velocity = np.ones(len(before)), np.zeros(len(before))
+    is_exact, ratio = np.zeros(len(before), bool), np.full(len(after), np.nan)
+    onset, velocity = np.zeros(len(before)), np.zeros(len(before))
     grid = np.maximum(1, np.rint(before["duration"] / time_step)) * time_step
     for pitch in np.unique(before["pitch"]):
         ours, theirs = np.flatnonzero(before["pitch"] == pitch), np.flatnonzero(after["pitch"] == pitch)
         if not len(theirs):
             continue
-        far = abs(before["onset"][ours, None] - after["onset"][theirs])
-        nearest = far.argmin(axis=1)
-        onset[ours], is_exact[ours] = far.min(axis=1), far.min(axis=1) <= time_step + 1e-6
-        longest = np.zeros(len(theirs))
-        np.maximum.at(longest, nearest, grid[ours])
-        sounds = after["duration"][theirs][nearest]
-        ratio[ours] = np.maximum(sounds, longest[nearest]) / np.minimum(sounds, longest[nearest])
-        velocity[ours] = abs(before["velocity"][ours].astype(int) - after["velocity"][theirs][nearest])
-    return {"is_exact": is_exact, "onset": onset[is_exact], "ratio": ratio[is_exact], "velocity": velocity[is_exact]}
+        late = abs(before["onset"][ours, None] - after["onset"][theirs])  # (ours, theirs)
+        unlike = abs(np.log(grid[ours, None] / after["duration"][theirs]))
+        unlike = np.where(late <= time_step + 1e-6, unlike, 1e3 + late)
+        pair = unlike.argmin(axis=1)
+        is_exact[ours], onset[ours] = True, late[np.arange(len(ours)), pair]
+        velocity[ours] = abs(before["velocity"][ours].astype(int) - after["velocity"][theirs][pair])
+        least = unlike.min(axis=0)
+        ratio[theirs] = np.exp(np.where(least < 1e3, least, np.nan))
+    return {"is_exact": is_exact, "onset": onset[is_exact], "velocity": velocity[is_exact],
+            "ratio": ratio[np.isfinite(ratio)]}
 
 
 def exact(tables: dict[str, np.ndarray]) -> dict[str, float]:

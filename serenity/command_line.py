@@ -12,8 +12,10 @@ import tyro
 from serenity.errors import InputError
 
 
-def run(main: Callable, parameters: type) -> None:
+def run(main: Callable, parameters: type, go_on: str = "run the same command again") -> None:
     """Parse the command line into `parameters` (a frozen dataclass), call `main` with it, and exit.
+
+    `go_on` tells how to go on after an interruption.
 
     Exit codes: 0 done; 2 the input or the arguments are at fault (one line on standard error); 130 interrupted.
     """
@@ -25,7 +27,7 @@ def run(main: Callable, parameters: type) -> None:
     except OSError as error:  # a full disk, a folder that may not be written, a path that is a folder
         sys.exit(_complain(script, f"{error.filename or ''}: {error.strerror or error}".lstrip(": "), 2))
     except KeyboardInterrupt:
-        sys.exit(_complain(script, "interrupted; run the same command again to go on", 130))
+        sys.exit(_complain(script, f"interrupted; what is done is kept; to go on, {go_on}", 130))
 
 
 def _complain(script: str, message: str, code: int) -> int:

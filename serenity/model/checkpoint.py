@@ -9,7 +9,6 @@
 
 import json
 import math
-import os
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -175,4 +174,4 @@ def read_json(path: Path) -> dict:
 def _replace(path: Path, save: Callable[[Path], object]) -> None:
     half = path.with_name(path.name + ".part")
     save(half)
-    os.replace(half, path)
+    half.replace(path)

@@ -68,7 +68,7 @@ class EncoderLayer(keras.layers.Layer):
 
 
 class DecoderLayer(keras.layers.Layer):
-    """Causal self-attention, attention to the encoded prompt, feed-forward: (batch, continuation, model_dim) -> same."""
+    """Causal self-attention, attention to the encoded prompt, feed-forward: (batch, length, model_dim) -> the same."""
 
     def __init__(self, settings: NetworkSettings, window: WindowSettings, **kwargs):
         super().__init__(**kwargs)
@@ -113,7 +113,8 @@ class ContextEmbedding(keras.layers.Layer):
     def build(self, shape):
         width = self.settings.context_dim
         self.tables = [self.add_weight(name=attribute, shape=(self.sizes[attribute], width),
-                                       initializer=keras.initializers.RandomNormal(1.0)) for attribute in self.attributes]
+                                       initializer=keras.initializers.RandomNormal(1.0))
+                       for attribute in self.attributes]
         self.merge.build((None, width * len(self.attributes)))
 
     def call(self, events):
@@ -199,7 +200,7 @@ def get_weights(network: keras.Model) -> dict:
 
 
 def set_weights(network: keras.Model, weights: dict) -> None:
-    """Give a network weights by name. The inverse of get_weights. A name or shape that does not fit raises ValueError."""
+    """Give a network weights by name. The inverse of get_weights. What does not fit raises ValueError."""
     variables = {variable.path: variable for variable in network.trainable_variables}
     if set(variables) != set(weights):
         raise ValueError(f"weights that do not fit: {', '.join(sorted(set(variables) ^ set(weights)))}")

@@ -40,7 +40,7 @@ LICENCES = {  # short name -> how a text says it
     "CC-BY": r"\bCC[ -]BY\b(?!-)|Creative Commons Attribution (?!-)|creativecommons\.org/licenses/by/",
     "public domain": r"creativecommons\.org/publicdomain/mark|\b(is|are) in the public domain",
 }
-VERSION = re.compile(r"[ /-](\d\.\d)\b")
+VERSION = re.compile(r"[ /-]?(\d\.\d)\b")
 
 _BROKEN = (OSError, EOFError, ValueError, RuntimeError, NotImplementedError, IndexError,
            zlib.error, zipfile.BadZipFile, tarfile.TarError)
@@ -81,34 +81,26 @@ def is_midi(name: str) -> bool:
     return name.lower().endswith(MIDI_ENDINGS)
 
 
-def finds(path: Path, source: str, limits: Limits, leave_out: Path | None = None) -> tuple[int, Iterator[Find]]:
-    """Return the number and the finds of a local folder, archive or MIDI file; `leave_out` is a folder not to look into.
+def finds(path: Path, source: str, limits: Limits, leave_out: Path | None = None) -> tuple[int | None, Iterator[Find]]:
+    """Return the finds of a local folder, archive or MIDI file, and before them their number, None if not known yet.
 
-    Raises InputError where there is none, or the archive is broken or breaks a limit.
+    `leave_out` is a folder not to look into. Raises InputError where there is none, or, when the finds are asked for,
+    where the archive is broken or exceeds a limit.
     """
     path = path.resolve()
     if path.is_dir():
         entries = folder_entries(path, leave_out)
-        return _count(entries), songs(entries, source, f"{path.as_posix()}/", path.name, limits)
-    if not path.is_file():
-        raise InputError(f"{path} is neither folder nor file")
-    if is_midi(path.name):
-        entry = _file_entry(path, path.name)
-        return 1, songs([entry], source, f"{path.parent.as_posix()}/", "", limits)
-    if not is_archive(path.name):
-        raise InputError(f"{path} has another ending than {', '.join(MIDI_ENDINGS + ARCHIVE_ENDINGS)}")
-    with open(path, "rb") as file, opened(file, path.name, limits) as entries:
-        number = _count(entries)  # looked at now, so that a broken archive is said before anything is written
-    return number, _archive_finds(path, source, limits)
+        return sum(map(_concerns, entries)), songs(entries, source, f"{path.as_posix()}/", path.name, limits)
+    if is_midi(path.name) and path.is_file():
+        return 1, songs([_file_entry(path, path.name)], source, f"{path.parent.as_posix()}/", "", limits)
+    if is_archive(path.name) and path.is_file():
+        return None, _archive_finds(path, source, limits)
+    raise InputError(f"{path} is no folder, nor a file that ends with {', '.join(MIDI_ENDINGS + ARCHIVE_ENDINGS)}")
 
 
 def _archive_finds(path: Path, source: str, limits: Limits) -> Iterator[Find]:
     with open(path, "rb") as file, opened(file, path.name, limits) as entries:
         yield from songs(entries, source, f"{path.as_posix()}#", without_ending(path.name), limits)
-
-
-def _count(entries: list[Entry]) -> int:
-    return sum(_concerns(entry) for entry in entries)
 
 
 def _concerns(entry: Entry) -> bool:
@@ -119,7 +111,7 @@ def _concerns(entry: Entry) -> bool:
 def songs(entries: list[Entry], source: str, where: str, label: str, limits: Limits) -> Iterator[Find]:
     """Yield a find for each MIDI file and nested archive among the entries.
 
-    `where` + the entry's name is the find's origin, `label`/name the path it is to have.
+    `where` + the entry's name is the find's origin, `label`/name the path that it should have.
     """
     licences = licences_of(entries)
     for entry in entries:
@@ -137,7 +129,7 @@ def songs(entries: list[Entry], source: str, where: str, label: str, limits: Lim
                 reason = f"unreadable: {error}"
         licence, evidence = nearest(licences, entry.name)
         evidence = f"{where}{evidence}" if evidence else None
-        yield Find(source, f"{where}{entry.name}", f"{label}/{entry.name}", content, licence, evidence,
+        yield Find(source, f"{where}{entry.name}", f"{label}/{entry.name}".lstrip("/"), content, licence, evidence,
                    decision=REFUSED if reason else None, reason=reason)
 
 
@@ -161,22 +153,25 @@ def without_ending(name: str) -> str:
 def opened(file: IO[bytes], name: str, limits: Limits) -> Iterator[list[Entry]]:
     """Give the entries of an archive while it is open. `name`: what to call it; its ending does not matter.
 
-    Raises InputError where it is no archive, broken, or over a limit.
+    Raises InputError, kind first: no archive or broken, over a limit.
     """
     try:
         packed = file.seek(0, 2)
         file.seek(0)
-        if zipfile.is_zipfile(file):
+        start = file.read(2)
+        file.seek(0)
+        if start == b"PK":  # is_zipfile would also say so of a tar that ends with a zip
             with zipfile.ZipFile(file) as archive:
                 yield _zip_entries(archive, limits, packed)
         else:
-            file.seek(0)
-            with tarfile.open(fileobj=_Gauge(_unzipped(file), limits, packed), mode="r:") as archive:
+            stream = gzip.GzipFile(fileobj=file) if start == b"\x1f\x8b" else file
+            with tarfile.open(fileobj=_Gauge(stream, limits, packed), mode="r:") as archive:
                 yield _tar_entries(archive, limits)
     except InputError as error:
-        raise InputError(f"{name}: {error}") from error
+        raise InputError(f"archive over a limit: {name} {error}") from error
     except _BROKEN as error:
-        raise InputError(f"{name} is no whole zip, tar or tar.gz archive ({error or type(error).__name__})") from error
+        why = str(error) or type(error).__name__
+        raise InputError(f"broken archive: {name} is no whole zip, tar or tar.gz ({why})") from error
 
 
 def _zip_entries(archive: zipfile.ZipFile, limits: Limits, packed: int) -> list[Entry]:
@@ -211,12 +206,6 @@ def _name_fault(name: str) -> str | None:
     path = PurePosixPath(name.replace("\\", "/"))
     outside = path.is_absolute() or ".." in path.parts or re.match(r"[A-Za-z]:", name)
     return f"path out of the archive: {name}" if outside else None
-
-
-def _unzipped(file: IO[bytes]) -> IO[bytes]:
-    is_gzip = file.read(2) == b"\x1f\x8b"
-    file.seek(0)
-    return gzip.GzipFile(fileobj=file) if is_gzip else file
 
 
 class _Gauge:

@@ -32,6 +32,7 @@ BACK_OFF = 5.0  # seconds before the one retry, where the host names no time
 BUSY = (429, 500, 502, 503, 504)
 IN_MEMORY = 2**23  # bytes of a body; the rest of it goes to a temporary file
 
+ARCHIVE_MAGIC = (b"PK\x03\x04", b"\x1f\x8b")  # zip, gzip
 LINKS = {"a": "href", "audio": "src", "source": "src", "embed": "src", "object": "data"}
 
 
@@ -48,7 +49,7 @@ class Manners:
 
 @dataclass
 class Visitor:
-    """Asks hosts for files, with manners."""
+    """Asks hosts for files, with manners. One for a whole run, so that it remembers whom it asked when."""
 
     manners: Manners
     _next: dict[str, float] = field(default_factory=dict)  # scheme://host -> monotonic time of the next request
@@ -71,7 +72,7 @@ class Visitor:
                     if answer.status_code != 200:
                         raise StatusError(answer.status_code, url)
                     return url, self._body(answer, largest)
-                url = urljoin(url, answer.headers["location"])
+                url = _joined(url, answer.headers["location"])
         raise InputError(f"more than {REDIRECTS} redirects: {url}")
 
     def _retry_once(self, url: str):
@@ -109,6 +110,8 @@ class Visitor:
 
         session = requests.Session()
         session.headers["User-Agent"] = self.manners.agent
+        # requests looks ahead at redirects even where told not to follow them, and reads their bodies to the end
+        session.resolve_redirects = lambda *arguments, **options: iter(())
         return session
 
     def _body(self, answer, largest: int) -> IO[bytes]:
@@ -156,23 +159,24 @@ class StatusError(InputError):
         self.status = status
 
 
-def finds(url: str, manners: Manners, limits: archive.Limits, knows: Callable[[str], bool]) -> Iterator[Find]:
+def finds(url: str, visitor: Visitor, limits: archive.Limits, knows: Callable[[str], bool]) -> Iterator[Find]:
     """Yield the finds of a page, a MIDI file or an archive; what `knows` says yes to is not asked for again.
 
     Raises InputError where the URL itself cannot be had.
     """
+    check_address(url, visitor.manners.allow_private_hosts)
     if knows(url):
         yield Find(url, url, decision=KNOWN)
         return
-    visitor = Visitor(manners)
-    landed, body = visitor.get(url, manners.largest_archive if archive.is_archive(urlsplit(url).path) else LARGEST_PAGE)
+    landed, body = visitor.get(url, visitor.manners.largest_archive if _ends_as_archive(url) else LARGEST_PAGE)
     with body:
         start = body.read(4)
         body.seek(0)
-        if start == MAGIC or archive.is_midi(urlsplit(url).path):
-            yield Find(url, url, name_of(url), body.read())
+        if start == MAGIC or _ends_as_midi(url):
+            name = name_of(url)
+            yield Find(url, url, name if archive.is_midi(name) else f"{name}.mid", body.read())
             return
-        if start.startswith((b"PK\x03\x04", b"\x1f\x8b")) or archive.is_archive(urlsplit(url).path):
+        if start.startswith(ARCHIVE_MAGIC) or _ends_as_archive(url):
             yield from _unpacked(body, url, url, limits)
             return
         links, licence = links_of(body.read(), landed)
@@ -191,7 +195,7 @@ def finds(url: str, manners: Manners, limits: archive.Limits, knows: Callable[[s
 
 
 def _linked(visitor: Visitor, link: str, source: str, limits: archive.Limits) -> Iterator[Find]:
-    is_archive = archive.is_archive(urlsplit(link).path)
+    is_archive = _ends_as_archive(link)
     _, body = visitor.get(link, visitor.manners.largest_archive if is_archive else limits.song)
     with body:
         if is_archive:
@@ -220,14 +224,22 @@ def links_of(page: bytes, url: str) -> tuple[list[str], str | None]:
 
 def _joined(base: str, link: str) -> str:
     try:
-        return urljoin(base, link.strip()).partition("#")[0]
+        url = urljoin(base, link.strip()).partition("#")[0]
+        return url if urlsplit(url) else ""
     except ValueError:  # no URL at all, such as http://[
         return ""
 
 
 def _is_wanted(link: str) -> bool:
-    path = unquote(urlsplit(link).path)
-    return link.startswith(("http://", "https://")) and (archive.is_midi(path) or archive.is_archive(path))
+    return link.startswith(("http://", "https://")) and (_ends_as_midi(link) or _ends_as_archive(link))
+
+
+def _ends_as_midi(url: str) -> bool:
+    return archive.is_midi(unquote(urlsplit(url).path))
+
+
+def _ends_as_archive(url: str) -> bool:
+    return archive.is_archive(unquote(urlsplit(url).path))
 
 
 def name_of(url: str) -> str:

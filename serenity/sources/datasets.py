@@ -51,7 +51,7 @@ SETS = {
 }
 LICENCE = "by permission of the encoders (music21 corpus)"
 EVIDENCE = "music21/corpus/license.txt"
-LARGEST_SCORE = 64 * 1024  # bytes packed; music21 takes minutes for what is longer: whole string quartets
+LARGEST_SCORE = 32 * 1024  # bytes packed; music21 takes up to minutes for what is longer, such as whole string quartets
 ENDINGS = (".mxl", ".musicxml", ".xml", ".krn", ".abc")  # of one score in several formats the first is taken
 TUNE = re.compile(r"^(?=X:)", re.MULTILINE)  # where a tune begins in a file of ABC notation
 
@@ -151,7 +151,7 @@ def convert(score: Score) -> tuple[bytes, str, str, str | None]:
 
     with open(os.devnull, "w") as nowhere, contextlib.redirect_stderr(nowhere), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        from music21 import converter, exceptions21, midi, repeat
+        from music21 import converter, midi, repeat
 
         try:
             stream = (converter.parse(score.abc, format="abc") if score.abc
@@ -169,7 +169,8 @@ def convert(score: Score) -> tuple[bytes, str, str, str | None]:
 
 
 def _without_repeats(stream) -> None:
-    from music21 import repeat, stream as streams
+    from music21 import repeat
+    from music21 import stream as streams
 
     for measure in stream.recurse().getElementsByClass(streams.Measure):
         measure.removeByClass(repeat.RepeatMark)

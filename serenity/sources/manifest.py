@@ -14,7 +14,7 @@ writes one line about it. Lines are only ever appended. A line:
     decision  stored, duplicate (reason: the path that has the same content), refused (reason: why),
               unpacked (an archive from the web of which all files have been seen)
 
-A file becomes part of the collection by os.replace, whole or not at all, before its line is written. Where a run was
+A file becomes part of the collection by being renamed, whole or not at all, before its line is written. Where a run was
 killed between the two, the next one finds the file with the right content and only adds the line.
 """
 
@@ -85,7 +85,7 @@ class Collection:
         self.folder, self.largest = folder, largest
         self._records: dict[str, dict] = {}  # origin -> the last line about it
         self._by_content: dict[str, str] = {}  # sha256 -> stored
-        self._taken: set[str] = set()  # stored names as a file system sees them that ignores case
+        self._taken: dict[str, str] = {}  # stored, without case as some file systems see it -> stored
         for record in read(folder):
             self._remember(record)
 
@@ -132,15 +132,17 @@ class Collection:
         return (DUPLICATE, twin) if twin and (self.folder / twin).is_file() else (STORED, None)
 
     def _free_name(self, name: str, content: bytes) -> str:
-        """Return the first of name.mid, name-2.mid, name-3.mid ... that is free, or holds this very content unaccounted."""
+        """Return the first of name.mid, name-2.mid, name-3.mid ... that is free.
+
+        Free is, too, what holds this very content and was not accounted for, and what somebody took away.
+        """
         path, number = PurePosixPath(name), 1
         while True:
-            target = self.folder / name
-            if name.casefold() not in self._taken:
-                if not os.path.lexists(target) or target.is_file() and target.read_bytes() == content:
-                    return name
-            elif name in self._by_content.values() and not target.exists():
-                return name  # somebody took the file away: its name is free again
+            target, owner = self.folder / name, self._taken.get(name.casefold())
+            if owner in (None, name) and not os.path.lexists(target):
+                return name
+            if owner is None and target.is_file() and target.read_bytes() == content:
+                return name
             number += 1
             name = str(path.with_stem(f"{path.stem}-{number}"))
 
@@ -148,14 +150,15 @@ class Collection:
         target, incoming = self.folder / stored, self.folder / INCOMING
         target.parent.mkdir(parents=True, exist_ok=True)
         incoming.write_bytes(content)
-        os.replace(incoming, target)
+        incoming.replace(target)
 
     def _append(self, record: dict) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         line = json.dumps(record, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
         with open(self.folder / NAME, "ab+") as file:
-            if file.tell() and (file.seek(-1, os.SEEK_END), file.read(1))[1] != b"\n":
-                line = b"\n" + line  # the last line was cut off: what follows must not become part of it
+            if file.tell():
+                file.seek(-1, os.SEEK_END)
+                line = line if file.read(1) == b"\n" else b"\n" + line  # a cut-off line stays alone
             file.write(line)
         self._remember(record)
 
@@ -163,7 +166,7 @@ class Collection:
         self._records[record.get("origin")] = record
         if stored := record.get("stored"):
             self._by_content[record.get("sha256")] = stored
-            self._taken.add(stored.casefold())
+            self._taken[stored.casefold()] = stored
 
 
 def fault(content: bytes, largest: int) -> str | None:

@@ -12,7 +12,8 @@ from serenity.tokens.vocabulary import ATTRIBUTES, END, START
 from serenity.tokens.windows import WindowSettings, fit_prompt
 
 SIZES = {"pitch": 40, "step": 21, "duration": 22, "velocity": 13}
-TINY = NetworkSettings(model_dim=16, encoder_layers=2, decoder_layers=2, num_heads=2, feed_forward_dim=24, context_dim=8)
+TINY = NetworkSettings(model_dim=16, encoder_layers=2, decoder_layers=2, num_heads=2, feed_forward_dim=24,
+                       context_dim=8)
 
 
 def quartet(network, context, window=None):

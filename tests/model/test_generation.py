@@ -36,7 +36,8 @@ class Script:
 def scripted(monkeypatch):
     Script.calls = []
     monkeypatch.setattr(generation, "Decoder", Script)
-    return SimpleNamespace(settings=None, weights=dict.fromkeys(ATTRIBUTES))
+    settings = SimpleNamespace(window=SimpleNamespace(prompt=24))
+    return SimpleNamespace(settings=settings, weights=dict.fromkeys(ATTRIBUTES))
 
 
 PROMPT = np.array([[START] * 4, [3, 4, 5, 6]], np.int32)
@@ -50,7 +51,7 @@ def test_the_four_streams_follow_the_prompt_and_have_one_length(scripted):
 
 def test_each_attribute_sees_what_was_decided_before_it(scripted):
     complete(scripted, PROMPT, 2, Sampling(), seed=0)
-    assert [attribute for attribute, _, _ in Script.calls] == [*DECISION_ORDER] * 2
+    assert [attribute for attribute, _, _ in Script.calls[-8:]] == [*DECISION_ORDER] * 2
     _, past, present = Script.calls[-1]  # the velocity of the second event
     np.testing.assert_array_equal(past[0], [4, 5, 6, 7])
     np.testing.assert_array_equal(present[0], [5, 6, 7, 0])
@@ -80,6 +81,16 @@ def test_a_real_decoder_makes_variations_that_do_not_depend_on_how_many(model_fo
     for column, attribute in enumerate(ATTRIBUTES):
         assert (two[..., column] >= SPECIALS).all()
         assert (two[..., column] < model.settings.vocabulary_sizes[attribute]).all()
+
+
+def test_the_prompt_is_encoded_and_its_end_read_by_the_decoder(scripted):
+    """Of START and 40 events, 24 and 16 are left: the decoder reads the 16 one after another, then goes on."""
+    prompt = np.concatenate([PROMPT[:1], np.arange(40 * 4).reshape(40, 4) % VALUES + SPECIALS]).astype(np.int32)
+    complete(scripted, prompt, 1, Sampling(), seed=0)
+    steps = [(past[0].tolist(), present[0].tolist()) for attribute, past, present in Script.calls
+             if attribute == "velocity"]
+    assert steps[:-1] == list(zip(prompt[24:-1].tolist(), prompt[25:].tolist()))
+    assert steps[-1][0] == prompt[-1].tolist()
 
 
 def test_progress_is_told_each_event(scripted):

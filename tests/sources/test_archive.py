@@ -1,0 +1,179 @@
+"""Folders and archives, honest and hostile."""
+
+import contextlib
+import io
+import os
+import tarfile
+import zipfile
+
+import pytest
+
+from serenity.errors import InputError
+from serenity.sources import archive
+from serenity.sources.archive import Limits, licence_in
+
+SONG = b"MThd\0\0\0\6\0\0\0\1\0\x60MTrk\0\0\0\4\0\xff\x2f\0"
+LIMITS = Limits(song=10_000, entries=20, unpacked=2**20, ratio=100, small=50_000)
+NO_FILES = (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE)
+MIT = b"MIT License\n\nCopyright (c) somebody"
+
+
+def make_zip(path, files):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        for name, content in files.items():
+            file.writestr(name, content)
+    return path
+
+
+def make_tar(path, files):
+    with tarfile.open(path, "w:gz" if path.suffix in (".gz", ".tgz") else "w") as file:
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            if content in NO_FILES:
+                member.type, member.linkname, content = content, "../../target.mid", b""
+            member.size = len(content)
+            file.addfile(member, io.BytesIO(content))
+    return path
+
+
+def make_folder(path, files):
+    for name, content in files.items():
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
+        (path / name).write_bytes(content)
+    return path
+
+
+KINDS = {"zip": (make_zip, "set.zip"), "tar": (make_tar, "set.tar"), "tar.gz": (make_tar, "set.tar.gz"),
+         "tgz": (make_tar, "set.tgz"), "folder": (make_folder, "set")}
+
+
+def found(path, **more):
+    return list(archive.finds(path, "source", LIMITS, **more)[1])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_songs_are_found_with_their_folders_and_licence(kind, tmp_path):
+    make, name = KINDS[kind]
+    path = make(tmp_path / name, {"in/LICENSE": MIT, "in/deep/A.MID": SONG, "b.midi": SONG, "c.kar": SONG,
+                                  "d.txt": b"x", "in/deep/._A.MID": b"what macOS adds"})
+    finds = {find.name: find for find in found(path)}
+    assert set(finds) == {"set/in/deep/A.MID", "set/b.midi", "set/c.kar"}
+    song = finds["set/in/deep/A.MID"]
+    join = "/" if kind == "folder" else "#"
+    assert (song.content, song.licence, song.origin) == (SONG, "MIT", f"{path}{join}in/deep/A.MID")
+    assert song.evidence == f"{path}{join}in/LICENSE"
+    assert finds["set/b.midi"].licence is None
+
+
+def test_a_single_file(tmp_path):
+    path = make_folder(tmp_path, {"a.mid": SONG}) / "a.mid"
+    assert [(find.name, find.origin) for find in found(path)] == [("a.mid", str(path))]
+
+
+@pytest.mark.parametrize("name", ["../a.mid", "x/../../a.mid", "/a.mid", "C:\\a.mid", "..\\a.mid"])
+@pytest.mark.parametrize("make", [make_zip, make_tar])
+def test_paths_out_of_the_archive_are_refused(make, name, tmp_path):
+    path = make(tmp_path / ("set.zip" if make is make_zip else "set.tar"), {name: SONG})
+    assert [find.reason.partition(":")[0] for find in found(path)] == ["path out of the archive"]
+
+
+@pytest.mark.parametrize(("kind", "reason"), [
+    (tarfile.SYMTYPE, "link in an archive"), (tarfile.LNKTYPE, "link in an archive"),
+    (tarfile.CHRTYPE, "device"), (tarfile.FIFOTYPE, "device"),
+])
+def test_links_and_devices_in_a_tar_are_refused(kind, reason, tmp_path):
+    assert [find.reason for find in found(make_tar(tmp_path / "set.tar", {"a.mid": kind}))] == [reason]
+
+
+def test_links_in_a_zip_are_refused(tmp_path):
+    link = zipfile.ZipInfo("a.mid")
+    link.external_attr = 0o120777 << 16
+    with zipfile.ZipFile(tmp_path / "set.zip", "w") as file:
+        file.writestr(link, "../../target.mid")
+    assert [find.reason for find in found(tmp_path / "set.zip")] == ["link in an archive"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_archives_in_archives_are_refused(kind, tmp_path):
+    make, name = KINDS[kind]
+    inner = make_zip(tmp_path / "inner.zip", {"a.mid": SONG}).read_bytes()
+    [find] = found(make(tmp_path / name, {"inner.zip": inner}))
+    assert "archive in a folder or archive" in find.reason
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_large_file_is_refused_unread(kind, tmp_path):
+    make, name = KINDS[kind]
+    [find] = found(make(tmp_path / name, {"a.mid": SONG + os.urandom(20_000)}))
+    assert find.reason.startswith("over ")
+    assert find.content == b""
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar.gz"])
+@pytest.mark.parametrize("name", ["a.mid", "a.txt"])
+def test_bombs_are_refused(kind, name, tmp_path):
+    make, archive_name = KINDS[kind]
+    with pytest.raises(InputError, match=r"unpack.* bytes"):
+        found(make(tmp_path / archive_name, {name: bytes(900_000), "b.mid": SONG}))
+
+
+def test_a_header_that_claims_a_gigabyte_is_refused(tmp_path):
+    member = tarfile.TarInfo("a.mid")
+    member.type, member.size = tarfile.XHDTYPE, 2**30
+    (tmp_path / "set.tar").write_bytes(member.tobuf() + bytes(10_000))
+    with pytest.raises(InputError, match="header of"):
+        found(tmp_path / "set.tar")
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar"])
+def test_more_files_than_the_limit_are_refused(kind, tmp_path):
+    make, name = KINDS[kind]
+    with pytest.raises(InputError, match="files"):
+        found(make(tmp_path / name, {f"{number}.mid": SONG for number in range(21)}))
+
+
+@pytest.mark.parametrize("name", ["set.zip", "set.tar", "set.tar.gz", "set.tgz"])
+@pytest.mark.parametrize("content", [b"", b"PK\3\4 and no more", b"\x1f\x8b and no more", b"<html>" * 200])
+def test_what_is_no_archive_is_said(name, content, tmp_path):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match="is no whole"):
+        found(tmp_path / name)
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar", "tar.gz"])
+def test_an_archive_cut_off_anywhere_never_ends_in_a_traceback(kind, tmp_path):
+    make, name = KINDS[kind]
+    whole = make(tmp_path / name, {"a.mid": SONG, "b.mid": os.urandom(3000)}).read_bytes()
+    for length in range(1, len(whole), 97):
+        (tmp_path / name).write_bytes(whole[:length])
+        with contextlib.suppress(InputError):
+            assert all(find.content or find.reason for find in found(tmp_path / name))
+
+
+def test_a_file_that_is_damaged_inside_a_zip_is_refused_the_others_are_not(tmp_path):
+    path = tmp_path / "set.zip"
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr("a.mid", SONG)
+        file.writestr("b.mid", SONG + b"b")
+    path.write_bytes(path.read_bytes().replace(SONG, SONG[:-1] + b"!", 1))
+    bad, good = found(path)
+    assert bad.reason.startswith("unreadable")
+    assert good.content == SONG + b"b"
+
+
+def test_the_folder_to_leave_out_is_left_out(tmp_path):
+    make_folder(tmp_path, {"a.mid": SONG, "out/b.mid": SONG})
+    assert [find.name for find in found(tmp_path, leave_out=tmp_path / "out")] == [f"{tmp_path.name}/a.mid"]
+
+
+@pytest.mark.parametrize(("text", "licence"), [
+    ("The MIT License (MIT)", "MIT"),
+    ("released under CC BY-NC-SA 4.0", "CC-BY-NC-SA-4.0"),
+    ("https://creativecommons.org/licenses/by/4.0/", "CC-BY-4.0"),
+    ("Creative Commons Attribution-ShareAlike 3.0", "CC-BY-SA-3.0"),
+    ("https://creativecommons.org/publicdomain/zero/1.0/", "CC0-1.0"),
+    ("code under the MIT License, data under CC BY 4.0", None),
+    ("all rights reserved", None),
+])
+def test_licences_are_recognised_where_there_is_one(text, licence):
+    assert licence_in(text) == licence

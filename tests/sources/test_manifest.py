@@ -1,0 +1,147 @@
+"""The collection: what it takes, how it names it, what it writes down."""
+
+import json
+
+import pytest
+
+from serenity.sources import manifest
+from serenity.sources.manifest import Collection, Find, group, safe_path
+
+SONG = b"MThd\0\0\0\6\0\0\0\1\0\x60MTrk\0\0\0\4\0\xff\x2f\0"  # a header, and one track that holds nothing but its end
+OTHER = SONG.replace(b"\x60", b"\x30")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "midi"
+
+
+def find(content=SONG, name="x/a.mid", origin="there/a.mid", **more):
+    return Find("there", origin, name, content, **more)
+
+
+def keep(folder, *finds, largest=1000):
+    collection = Collection(folder, largest)
+    return [collection.keep(one) for one in finds]
+
+
+def files(folder):
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*.mid")}
+
+
+def test_a_song_is_stored_and_accounted_for(folder):
+    assert keep(folder, find(licence="MIT", evidence="there/LICENSE", title="A")) == [("stored", None)]
+    assert files(folder) == {"x/a.mid": SONG}
+    [record] = manifest.read(folder)
+    assert record.pop("time")
+    assert len(record.pop("sha256")) == 64
+    assert record == {"source": "there", "origin": "there/a.mid", "stored": "x/a.mid", "bytes": len(SONG),
+                      "licence": "MIT", "evidence": "there/LICENSE", "title": "A", "group": "x/a",
+                      "decision": "stored", "reason": None}
+
+
+def test_a_duplicate_is_recorded_not_stored(folder):
+    assert keep(folder, find(), find(name="b.mid", origin="b"))[1] == ("duplicate", "x/a.mid")
+    assert list(files(folder)) == ["x/a.mid"]
+    assert manifest.read(folder)[1]["stored"] is None
+
+
+@pytest.mark.parametrize(("content", "reason"), [
+    (b"", "empty file"),
+    (b"<html>", "not MIDI: begins with b'<html>'"),
+    (SONG + bytes(1000), "over 0.000953674 MiB"),
+])
+def test_what_is_no_song_is_refused(folder, content, reason):
+    assert keep(folder, find(content)) == [("refused", reason)]
+    assert not files(folder)
+
+
+def test_the_second_run_adds_nothing(folder):
+    finds = find(), find(name="b.mid", origin="b"), find(b"", origin="c")
+    keep(folder, *finds)
+    before = (folder / manifest.NAME).read_bytes()
+    assert [decision for decision, _ in keep(folder, *finds)] == ["known", "known", "refused"]
+    assert (folder / manifest.NAME).read_bytes() == before
+
+
+def test_a_file_that_changed_at_its_origin_is_a_new_one_beside_the_old(folder):
+    keep(folder, find(), find(OTHER))
+    assert files(folder) == {"x/a.mid": SONG, "x/a-2.mid": OTHER}
+
+
+def test_a_file_that_was_taken_away_is_fetched_again_to_its_place(folder):
+    keep(folder, find())
+    (folder / "x/a.mid").unlink()
+    assert not Collection(folder, 1000).knows("there/a.mid")
+    keep(folder, find())
+    assert files(folder) == {"x/a.mid": SONG}
+
+
+def test_names_that_differ_in_case_alone_are_kept_apart(folder):
+    keep(folder, find(), find(OTHER, "X/A.mid", "b"))
+    assert set(files(folder)) == {"x/a.mid", "X/A-2.mid"}
+
+
+def test_what_lies_there_without_an_account_is_never_overwritten(folder):
+    (folder / "x").mkdir(parents=True)
+    (folder / "x/a.mid").write_bytes(b"somebody's own")
+    keep(folder, find())
+    assert files(folder) == {"x/a.mid": b"somebody's own", "x/a-2.mid": SONG}
+
+
+def test_a_run_that_was_killed_before_it_wrote_the_line_is_mended(folder):
+    keep(folder, find())
+    (folder / manifest.NAME).unlink()
+    (folder / manifest.INCOMING).write_bytes(SONG[:5])  # and another one in the middle of a file
+    assert keep(folder, find(), find(OTHER, "b.mid", "b")) == [("stored", None), ("stored", None)]
+    assert files(folder) == {"x/a.mid": SONG, "b.mid": OTHER}
+    assert not (folder / manifest.INCOMING).exists()
+
+
+def test_a_half_last_line_is_passed_over_and_written_after(folder):
+    keep(folder, find())
+    with open(folder / manifest.NAME, "ab") as file:
+        file.write(b'{"origin": "b", "sto')
+    keep(folder, find(OTHER, "b.mid", "b"))
+    assert [record["origin"] for record in manifest.read(folder)] == ["there/a.mid", "b"]
+    assert all(json.loads(line) for line in (folder / manifest.NAME).read_bytes().splitlines()[::2])
+
+
+def test_no_manifest_is_an_empty_one(tmp_path):
+    assert manifest.read(tmp_path) == []
+
+
+@pytest.mark.parametrize(("name", "safe"), [
+    ("Chopin/Étude op. 10.mid", "Chopin/Étude op. 10.mid"),
+    ("../../etc/a.mid", "etc/a.mid"),
+    ("/abs/./a.mid", "abs/a.mid"),
+    ("C:\\music\\a.mid", "C_/music/a.mid"),
+    ("what?/a:b*.mid", "what_/a_b_.mid"),
+    ("con.mid", "_con.mid"),
+    (".hidden/.a.mid", "_.hidden/_.a.mid"),
+    ("song.mid/a.mid", "song.mid_/a.mid"),
+    ("a\n\0.mid", "a__.mid"),
+    ("bad \udcff.mid", "bad \ufffd.mid"),
+    ("trailing. /a.mid", "trailing/a.mid"),
+    ("", "unnamed"),
+])
+def test_names_become_safe_and_stay_recognisable(name, safe):
+    assert safe_path(name) == safe
+    assert safe_path(safe) == safe
+
+
+def test_endless_names_end(folder):
+    keep(folder, find(name="ö" * 500 + "/" + "d/" * 5000 + "x" * 5000 + ".midi"))
+    [stored] = [record["stored"] for record in manifest.read(folder)]
+    assert stored.endswith("xxx.midi")
+    assert (folder / stored).read_bytes() == SONG
+
+
+@pytest.mark.parametrize(("stored", "expected"), [
+    ("set/a.mid", "set/a"),
+    ("pop909/001/001.mid", "pop909/001"),
+    ("pop909/001/versions/001-v1.mid", "pop909/001"),
+    ("versions/a.mid", "versions/a"),
+])
+def test_songs_that_belong_together_share_a_group(stored, expected):
+    assert group(stored) == expected
