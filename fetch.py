@@ -84,19 +84,22 @@ def take(source: str, parameters: Parameters, collection, visitor, tally: Counte
     """
     from tqdm import tqdm
 
+    from serenity.sources.manifest import REFUSED, UNPACKED
+
     total, finds = offers(source, parameters, collection, visitor)
     if parameters.max_files is not None:
         total, finds = total and min(total, parameters.max_files), islice(finds, parameters.max_files)
     refused, useful = Counter(), 0
     for find in tqdm(finds, source, total, unit=" files", disable=None):
         decision, reason = collection.keep(find)
-        if decision == "refused":
+        if decision == UNPACKED:  # the account of an archive, no file
+            continue
+        if decision == REFUSED:
             refused[reason] += 1
-            decision = f"refused: {reason.partition(':')[0]}"
+            decision = f"{REFUSED}: {reason.partition(':')[0]}"
         else:
             useful += 1
-        if decision != "unpacked":  # that is an account of an archive, not a file
-            tally[decision] += 1
+        tally[decision] += 1
     if not useful:
         why = f": all {refused.total()} are refused ({refused.most_common(1)[0][0]})" if refused else ""
         raise InputError(f"{source} holds no MIDI file{why}")
@@ -122,9 +125,10 @@ def offers(source: str, parameters: Parameters, collection, visitor) -> tuple[in
 
 def report(tally: Counter, output: Path) -> str:
     """Return the closing table."""
-    names = {"found": tally.total(), "new": tally["stored"], "here already": tally["known"],
-             "duplicate": tally["duplicate"]}
-    names |= {name: count for name, count in tally.most_common() if name.startswith("refused")}
+    from serenity.sources.manifest import DUPLICATE, KNOWN, REFUSED, STORED
+
+    names = {"found": tally.total(), "new": tally[STORED], "here already": tally[KNOWN], "duplicate": tally[DUPLICATE]}
+    names |= {name: count for name, count in tally.most_common() if name.startswith(REFUSED)}
     return "\n".join([f"{count:8,}  {name}" for name, count in names.items()] + [f"in {output}, with manifest.jsonl"])
 
 

@@ -39,6 +39,7 @@ COLUMNS = {
     "duration ratio max": "{:.2f}", "duration ratio mean": "{:.3f}", "duration ratio median": "{:.3f}",
     "velocity error max": "{:.0f}", "velocity error mean": "{:.2f}", "events a song": "{:,.0f}",
     "notes an event": "{:.3f}", **{f"exact {attribute}": "{:.2%}" for attribute in ATTRIBUTES}, "exact event": "{:.2%}",
+    "exact event, held out": "{:.2%}",
 }
 
 
@@ -103,8 +104,8 @@ def note_errors(before: np.ndarray, after: np.ndarray, time_step: float) -> dict
     """Compare the notes before and after.
 
     For each note before: `is_exact`, whether there is one of its pitch after; for those, the errors of `onset` in
-    seconds and `velocity`. For each note after: `ratio` of its duration to that of its counterpart, rounded to the grid,
-    or the other way round where that is longer.
+    seconds and `velocity`. For each note after: `ratio` of the longer to the shorter of its duration and that of its
+    counterpart, rounded to the grid.
     """
     is_exact, ratio = np.zeros(len(before), bool), np.full(len(after), np.nan)
     onset, velocity = np.zeros(len(before)), np.zeros(len(before))
@@ -126,12 +127,14 @@ def note_errors(before: np.ndarray, after: np.ndarray, time_step: float) -> dict
 
 
 def exact(tables: dict[str, np.ndarray]) -> dict[str, float]:
-    """Return the share of events that the dictionaries of the training songs know exactly."""
+    """Return the share of events that the dictionaries of the training songs know exactly; held out: in the others."""
     splits = split_groups(tables)
     vocabulary = count_values(table for name, table in tables.items() if splits[name] == "train")
     _, known = vocabulary.encode(np.concatenate(list(tables.values())))
     shares = {f"exact {attribute}": share for attribute, share in zip(ATTRIBUTES, known.mean(axis=0))}
-    return shares | {"exact event": known.all(axis=1).mean()}
+    event, held_out = known.all(axis=1), np.repeat([splits[name] != "train" for name in tables],
+                                                   [len(table) for table in tables.values()])
+    return shares | {"exact event": event.mean(), "exact event, held out": event[held_out].mean()}
 
 
 def table(rows: dict[str, dict[str, float]]) -> str:

@@ -1,11 +1,14 @@
 """fetch.py as a user runs it: folders, archives, the corpus, mistakes, and running it again."""
 
+import functools
 import json
 import signal
 import subprocess
 import sys
+import threading
 import time
 import zipfile
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -25,6 +28,18 @@ def manifest(folder):
 
 def stored(folder):
     return {path.relative_to(folder / "midi").as_posix() for path in (folder / "midi").rglob("*.mid")}
+
+
+@pytest.fixture
+def site(tmp_path, monkeypatch):
+    """Serve tmp_path on loopback and return its URL."""
+    monkeypatch.setenv("NO_PROXY", "*")
+    handler = functools.partial(SimpleHTTPRequestHandler, directory=tmp_path)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
 
 
 @pytest.fixture
@@ -72,6 +87,7 @@ def test_a_wrong_source_does_not_stop_the_others(songs):
     (["fetch.py"], "fetch.py is no folder or file"),
     (["songs", "--max-files", "0"], "max_files 0"),
     (["http://127.0.0.1:1/"], "private address"),
+    (["http://127.0.0.1:1/", "--allow-private-hosts", "--agent", "Łódź", "--pause", "0"], "no answer"),
 ])
 def test_mistakes_end_with_code_2_and_one_line(songs, arguments, message):
     done = fetch(songs, *arguments)
@@ -79,6 +95,27 @@ def test_mistakes_end_with_code_2_and_one_line(songs, arguments, message):
     assert message in done.stderr
     assert done.stderr.count("\n") == 1
     assert not list((songs / "midi").rglob("*.mid"))
+
+
+def test_a_page_and_again(songs, site):
+    links = "songs/a.mid", "songs/in/page.mid", "more.zip"
+    (songs / "page.html").write_text("".join(f'<a href="{link}"></a>' for link in links))
+    arguments = f"{site}/page.html", "--allow-private-hosts", "--pause", "0"
+    done = fetch(songs, *arguments)
+    assert done.returncode == 0, done.stderr
+    assert stored(songs) == {"127.0.0.1/songs/a.mid", "127.0.0.1/more/b.mid"}
+    before = manifest(songs)
+    assert [record["decision"] for record in before] == ["stored", "refused", "stored", "refused", "unpacked"]
+    assert "       2  here already" in fetch(songs, *arguments).stdout
+    assert manifest(songs) == before
+
+
+def test_an_archive_from_the_web_without_songs_is_said(tmp_path, site):
+    with zipfile.ZipFile(tmp_path / "text.zip", "w") as file:
+        file.writestr("a.txt", "text")
+    done = fetch(tmp_path, f"{site}/text.zip", "--allow-private-hosts", "--pause", "0")
+    assert done.returncode == 2
+    assert "text.zip holds no MIDI file" in done.stderr
 
 
 def test_the_output_folder_is_no_source_of_its_own(songs):

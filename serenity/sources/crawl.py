@@ -81,7 +81,7 @@ class Visitor:
         for is_last in (False, True):
             try:
                 answer = self._ask(url)
-            except requests.RequestException as error:
+            except (requests.RequestException, ValueError) as error:  # ValueError: no such header or URL
                 if is_last:
                     raise InputError(f"no answer: {url} ({_cause(error)})") from error
                 wait = BACK_OFF
