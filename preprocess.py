@@ -38,6 +38,9 @@ def main(parameters: Parameters) -> None:
         raise InputError(f"workers {parameters.workers}, wanted 1 or more")
     if min(parameters.top_k_pitch, parameters.top_k_timing) < 1:
         raise InputError("top_k of 0 or less; wanted 1 or more")
+    from serenity.tokens.corpus import refuse_other_files
+
+    refuse_other_files(parameters.tokens)  # before the work, not after it
     names = songs_in(parameters.abc, (".abc",)) if parameters.abc_only else make_abc(parameters)
     if not names:
         raise InputError(f"{parameters.abc} holds no abc file; run preprocess.py without --abc-only")
@@ -90,6 +93,7 @@ def midi_to_abc(job: tuple[Path, str], midi: Path, abc: Path, settings, max_even
 
 def make_tokens(parameters: Parameters, names: list[Path]) -> None:
     """Write the token store of the abc songs at `names`, and say what it holds."""
+    from collections import Counter
     from functools import partial
 
     from serenity.music import abc_file
@@ -105,11 +109,9 @@ def make_tokens(parameters: Parameters, names: list[Path]) -> None:
         loaded = in_parallel(partial(abc_file.read), paths, parameters.workers, next(passes))
         return ((name.as_posix(), song) for name, song in zip(names, loaded))
 
-    sources = {}
-    for origin in origins(parameters.midi).values():
-        licence = origin.get("licence") or "unknown"
-        sources[licence] = sources.get(licence, 0) + 1
-    totals = corpus.build(parameters.tokens, songs, top_k, licences=sources)
+    known = origins(parameters.midi)
+    licences = Counter(known.get(str(name.with_suffix("")), {}).get("licence") or "unknown" for name in names)
+    totals = corpus.build(parameters.tokens, songs, top_k, dict(licences))
     exact = ", ".join(f"{attribute} {totals['exact'][attribute] / totals['events']:.2%}" for attribute in ATTRIBUTES)
     print(f"tokens: {totals['songs']} songs ({totals['train']} training, {totals['validation']} validation, "
           f"{totals['test']} test), {totals['events']:,} events in {parameters.tokens}")

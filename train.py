@@ -34,7 +34,7 @@ class Parameters:
     continuation_events: int = 256               # events that the decoder sees of its own
     seed: int = 0                                # of weights, windows and dropout
     source: str = "one's own MIDI files"         # for the model's card: what the songs are
-    licence: str = "unknown"                     # for the model's card: the songs' licence
+    licence: str | None = None                   # for the model's card: the songs' licence; None: as fetch.py noted
 
 
 def main(parameters: Parameters) -> None:
@@ -55,7 +55,8 @@ def main(parameters: Parameters) -> None:
     window = WindowSettings(parameters.prompt_events, parameters.continuation_events)
     settings = QuartetSettings(networks, corpus.vocabulary.sizes, window, corpus.settings)
     settings = agree(parameters, settings, corpus.vocabulary)
-    figures = {"data": {"source": parameters.source, "licence": parameters.licence,
+    licences = ", ".join(f"{licence} ({songs} songs)" for licence, songs in corpus.totals["licences"].items())
+    figures = {"data": {"source": parameters.source, "licence": parameters.licence or licences or "unknown",
                         **{name: corpus.totals[name] for name in ("train", "validation", "test", "events")}},
                "networks": {}}
     if (parameters.model / "training.json").is_file():

@@ -20,6 +20,8 @@ def run(main: Callable, parameters: type, go_on: str = "run the same command aga
     Exit codes: 0 done; 2 the input or the arguments are at fault (one line on standard error); 130 interrupted.
     """
     script = Path(sys.argv[0]).name
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # a file's name may be no text at all
     try:
         main(tyro.cli(parameters))
     except InputError as error:

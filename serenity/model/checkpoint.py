@@ -126,13 +126,18 @@ def _read_array(archive: zipfile.ZipFile, name: str, shape: tuple[int, ...], pat
 # --- figures and card -------------------------------------------------------------------------------------------------
 
 def write_card(folder: Path, settings: QuartetSettings, training: dict) -> None:
-    """Write README.md, the card of a model, from what training.json says."""
+    """Write README.md, the card of a model."""
+    _replace(folder / "README.md", lambda path: path.write_text(card(folder.name, settings, training), "utf-8"))
+
+
+def card(name: str, settings: QuartetSettings, training: dict) -> str:
+    """Return the card of a model as Markdown, from what training.json says."""
     networks = training["networks"]
     rows = [f"| {attribute} | {figures['parameters']:,} | {figures['epochs']} | {figures['minutes']:.0f} | "
             f"{figures['unigram_bits']:.2f} | {figures['bits']:.2f} | {figures['accuracy']:.1%} |"
             for attribute, figures in networks.items()]
     data = training["data"]
-    lines = [f"# {folder.name}", "",
+    lines = [f"# {name}", "",
              f"Four transformers that complete {settings.codec.category} songs; made and read by Serenity.", "",
              "## What it learned from", "",
              f"{data['train']:,} training songs ({data['validation']} more for validation, {data['test']} kept for "
@@ -147,8 +152,7 @@ def write_card(folder: Path, settings: QuartetSettings, training: dict) -> None:
         total = {name: sum(figures[name] for figures in networks.values()) for name in ("unigram_bits", "bits")}
         lines.append(f"| together | {parameter_count(settings):,} | | | {total['unigram_bits']:.2f} | "
                      f"{total['bits']:.2f} | |")
-    text = "\n".join([*lines, ""])
-    _replace(folder / "README.md", lambda path: path.write_text(text, encoding="utf-8"))
+    return "\n".join([*lines, ""])
 
 
 def write_json(path: Path, data: dict) -> None:

@@ -78,7 +78,7 @@ def build(folder: Path, songs: Callable[[], Iterable[tuple[str, AbcSong]]], top_
     anything but a token store.
     """
     folder = folder.resolve()
-    _refuse_other_files(folder)
+    refuse_other_files(folder)
     groups, settings = {}, None
     for name, song in songs():
         groups[name] = song.group
@@ -140,7 +140,7 @@ def load(folder: Path) -> Corpus:
     return Corpus(tokens, songs, vocabulary, settings, head)
 
 
-def _refuse_other_files(folder: Path) -> None:
+def refuse_other_files(folder: Path) -> None:
     """Raise InputError where writing the store would delete what is none: build replaces the whole folder."""
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file; wanted a folder for the token store")

@@ -59,14 +59,14 @@ def draw_places(lengths: list[int], settings: WindowSettings, rng: np.random.Gen
     """Return the windows of one epoch as rows (song, place, prompt length), shuffled.
 
     Each song is laid out in windows side by side from a random offset, so that an epoch shows every event about once
-    and no two epochs cut alike. What lies before the offset is shown by a window at the song's beginning, the likelier
-    the more it is. `lengths` are events a song.
+    and no two epochs cut alike. One more window begins with the song, since that is what seeds do. `lengths` are
+    events a song.
     """
     rows = []
     for song, events in enumerate(lengths):
         offset = int(rng.integers(1, settings.continuation + 1))
         places = list(range(offset, events + 2, settings.continuation))
-        if not places or rng.random() < (offset - 1) / settings.continuation:
+        if offset > 1:
             places.append(1)
         prompts = rng.integers(SHORTEST_PROMPT, settings.prompt + 1, len(places))
         rows += zip([song] * len(places), places, prompts.tolist())

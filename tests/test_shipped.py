@@ -1,0 +1,73 @@
+"""What is part of the project and not code: the model, its card, the documents."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+import config
+import generate
+from serenity.model import checkpoint
+from serenity.model.quartet import parameter_count, preset
+from serenity.music import midi_file
+from serenity.tokens.vocabulary import ATTRIBUTES
+
+ROOT = Path(__file__).parent.parent
+MODEL = config.MODEL
+
+
+@pytest.fixture(scope="module")
+def training():
+    return json.loads((MODEL / "training.json").read_text())
+
+
+def test_the_model_is_whole_and_small_enough_to_ship():
+    model = checkpoint.load(MODEL)
+    assert model.settings.networks == preset("mini")
+    assert sum(checkpoint.weights_path(MODEL, attribute).stat().st_size for attribute in ATTRIBUTES) <= 25e6
+    assert parameter_count(model.settings) * 2 <= 25e6
+
+
+@pytest.mark.parametrize("attribute", ATTRIBUTES)
+def test_each_network_learned_far_more_than_how_often_values_occur(training, attribute):
+    figures = training["networks"][attribute]
+    assert figures["bits"] < 0.8 * figures["unigram_bits"]
+
+
+def test_the_card_says_what_training_measured(training):
+    settings, _ = checkpoint.read_settings(MODEL)
+    assert (MODEL / "README.md").read_text() == checkpoint.card(MODEL.name, settings, training)
+
+
+def test_the_experiments_quote_what_training_measured(training):
+    text = (ROOT / "docs" / "experiments.md").read_text()
+    for attribute, figures in training["networks"].items():
+        assert f"| {attribute} | {figures['unigram_bits']:.2f} | {figures['bits']:.2f} |" in text
+
+
+def test_the_readme_names_every_module_and_no_other():
+    text = (ROOT / "README.md").read_text()
+    for floor in ("sources", "music", "tokens", "model", "listen"):
+        row = next(line for line in text.splitlines() if line.startswith(f"| `serenity/{floor}/`"))
+        modules = {path.stem for path in (ROOT / "serenity" / floor).glob("*.py")} - {"__init__"}
+        assert set(re.findall(r"`(\w+)`", row)) == modules
+
+
+def test_documents_link_to_files_that_exist():
+    for document in (ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "benchmarks").glob("*.md")):
+        for target in re.findall(r"\]\(([^)#]+)\)", document.read_text()):
+            assert target.startswith("http") or (document.parent / target).exists(), f"{document}: {target}"
+
+
+def test_without_arguments_the_intro_is_completed(tmp_path, monkeypatch, capsys):
+    """The README's first command, to its end."""
+    monkeypatch.chdir(tmp_path)
+    generate.main(generate.Parameters(events=256))
+    song = midi_file.read(tmp_path / "intro-serenity.mid")
+    seed = midi_file.read(config.EXAMPLE_SEED)
+    continuation = song.tracks[-1].notes
+    assert len(continuation) >= 256
+    assert continuation["onset"].max() > seed.tracks[0].notes["onset"].max() + 20  # seconds of new music
+    assert len(set(continuation["pitch"].tolist())) >= 12
+    assert (tmp_path / "intro-serenity.png").stat().st_size > 10_000
