@@ -28,7 +28,7 @@ class Parameters:
     events: int = 512                # length of the continuation; an event is a note or chord
     prompt_events: int | None = None  # take so many events from the seed's beginning, drop the rest; None: all
     temperature: float = 1.0         # with top_k above 1: below 1 safer, above 1 bolder
-    top_k: int = 1                   # choose among so many of the likeliest; 1: always the likeliest
+    top_k: int | None = None         # choose among so many of the likeliest; None: 1, for the example intro 16
     seed: int = 0                    # of chance: the same number gives the same song
     variations: int = 1              # so many continuations, OUT-1.mid, OUT-2.mid ...
     picture: bool = True             # a piano roll beside each song, OUT.png
@@ -41,7 +41,7 @@ def main(parameters: Parameters) -> None:
     from serenity.model.sampling import Sampling
     from serenity.music import codec, instruments, midi_file
 
-    sampling = Sampling(parameters.temperature, parameters.top_k)
+    sampling = Sampling(parameters.temperature, top_k(parameters))
     score = midi_file.read(parameters.song)
     settings, vocabulary = checkpoint.read_settings(parameters.model)
     try:
@@ -63,6 +63,8 @@ def main(parameters: Parameters) -> None:
     with tqdm(total=parameters.events, unit=" events", disable=None, leave=False) as bar:
         continuations = complete(model, whole, parameters.events, sampling, parameters.seed, parameters.variations,
                                  progress=lambda done: bar.update())
+    if sampling.top_k == 1 and loops(continuations[0]):
+        print("note: the likeliest events repeat themselves here; --top-k 16 lets chance in")
     last_onset = float(events["step"].sum())
     kept = choice.tracks
     if len(events) < len(seed.events):
@@ -81,7 +83,7 @@ def check(parameters: Parameters) -> None:
             raise InputError(f"--{name.replace('_', '-')} {value}, wanted 1 to {highest:,}")
     if parameters.seed < 0:
         raise InputError(f"--seed {parameters.seed}, wanted 0 or more")
-    if parameters.variations > 1 and parameters.top_k == 1:
+    if parameters.variations > 1 and top_k(parameters) == 1:
         raise InputError(f"--variations {parameters.variations} with --top-k 1 are all the same song; "
                          "wanted --top-k 2 or more")
     out = out_path(parameters, 1)
@@ -93,6 +95,23 @@ def check(parameters: Parameters) -> None:
         raise InputError(f"{out} is a folder; wanted a file's name")
     if out.exists() and parameters.song.exists() and out.samefile(parameters.song):
         raise InputError(f"{out} is the seed itself; wanted another name for the song")
+
+
+def top_k(parameters: Parameters) -> int:
+    """Return among how many to choose: the likeliest alone, unless told otherwise; the example shows more than that."""
+    if parameters.top_k is None:
+        return 16 if parameters.song == config.EXAMPLE_SEED else 1
+    return parameters.top_k
+
+
+def loops(tokens) -> bool:
+    """Return whether a continuation (events, 4) comes down to a few chords: real songs have 35 in 100 events."""
+    import numpy as np
+
+    from serenity.tokens.vocabulary import ATTRIBUTES
+
+    chords = tokens[-100:, ATTRIBUTES.index("pitch")]
+    return len(np.unique(chords)) < 0.1 * len(chords)
 
 
 def out_path(parameters: Parameters, number: int) -> Path:

@@ -9,9 +9,12 @@ too, so the real continuation is the measure. Spread is the number of different 
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from serenity.model import checkpoint
 from serenity.model.generation import complete

@@ -151,7 +151,10 @@ def test_an_interrupt_keeps_what_is_there_and_says_how_to_go_on(tmp_path):
         while not (tmp_path / "midi/manifest.jsonl").exists() and time.monotonic() < deadline:
             time.sleep(0.05)
         run.send_signal(signal.SIGINT)
-        output, errors = run.communicate(timeout=20)
+        try:
+            output, errors = run.communicate(timeout=20)
+        finally:
+            run.kill()  # else leaving this block would wait for ever
     assert run.returncode == 130
     assert "found" in output
     assert errors.startswith("fetch.py: interrupted")

@@ -114,6 +114,17 @@ def test_values_that_the_model_lacks_are_reported(complete, tmp_path, capsys):
     assert "values that the model does not know became their nearest:" in capsys.readouterr().out
 
 
+def test_chance_is_for_the_example_unless_asked_for():
+    assert generate.top_k(Parameters()) == 16
+    assert generate.top_k(Parameters(song=Path("mine.mid"))) == 1
+    assert generate.top_k(Parameters(top_k=3)) == generate.top_k(Parameters(song=Path("mine.mid"), top_k=3)) == 3
+
+
+def test_a_continuation_of_few_chords_is_told_from_one_of_many():
+    few, many = np.tile([[3, 4, 5, 6], [4, 4, 5, 6]], (100, 1)), np.arange(800).reshape(200, 4)
+    assert generate.loops(few) and not generate.loops(many)
+
+
 # --- broken seeds -----------------------------------------------------------------------------------------------------
 
 HEAD = b"MThd\x00\x00\x00\x06\x00\x01\x00\x01\x01\xe0"
