@@ -5,6 +5,7 @@
     train.py --attributes step velocity  only these two
 """
 
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -64,6 +65,7 @@ def main(parameters: Parameters) -> None:
 
     print(f"{parameters.model}: {parameters.preset}, {corpus.totals['train']} songs, "
           f"parameters: {parameter_count(settings):,}", flush=True)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # its remarks on the processor say nothing to act on
     from serenity.model.training import TrainingSettings, train_network  # TensorFlow: seconds, so last
 
     training = TrainingSettings(parameters.epochs, parameters.batch, parameters.learning_rate, parameters.warmup,
