@@ -1,5 +1,7 @@
 """Fixtures that several rooms share."""
 
+import signal
+
 import hypothesis
 import numpy as np
 import pytest
@@ -12,6 +14,9 @@ from tests.songs import abc_songs
 
 hypothesis.settings.register_profile("serenity", deadline=None)  # machines that do other work besides are slow
 hypothesis.settings.load_profile("serenity")
+
+# Started in the background, as CI may be, a process is deaf to Ctrl-C and so are its children; the tests send it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
