@@ -6,6 +6,7 @@ can reach out of the output folder; such entries are refused all the same, and s
 """
 
 import gzip
+import lzma
 import re
 import stat
 import tarfile
@@ -42,8 +43,9 @@ LICENCES = {  # short name -> how a text says it
 }
 VERSION = re.compile(r"[ /-]?(\d\.\d)\b")
 
-_BROKEN = (OSError, EOFError, ValueError, RuntimeError, NotImplementedError, IndexError,
-           zlib.error, zipfile.BadZipFile, tarfile.TarError)
+# MemoryError: the dictionary of LZMA is as large as the archive says
+_BROKEN = (OSError, EOFError, ValueError, RuntimeError, NotImplementedError, IndexError, MemoryError,
+           zlib.error, lzma.LZMAError, zipfile.BadZipFile, tarfile.TarError)
 
 
 @dataclass(frozen=True)
@@ -87,13 +89,14 @@ def finds(path: Path, source: str, limits: Limits, leave_out: Path | None = None
     `leave_out` is a folder not to look into. Raises InputError where there is none, or, when the finds are asked for,
     where the archive is broken or exceeds a limit.
     """
-    path = path.resolve()
+    name, path = path.name, path.parent.resolve() / path.name  # a link to a file keeps the name that the user sees
     if path.is_dir():
+        path = path.resolve()
         entries = folder_entries(path, leave_out)
         return sum(map(_concerns, entries)), songs(entries, source, f"{path.as_posix()}/", path.name, limits)
-    if is_midi(path.name) and path.is_file():
-        return 1, songs([_file_entry(path, path.name)], source, f"{path.parent.as_posix()}/", "", limits)
-    if is_archive(path.name) and path.is_file():
+    if is_midi(name) and path.is_file():
+        return 1, songs([_file_entry(path, name)], source, f"{path.parent.as_posix()}/", "", limits)
+    if is_archive(name) and path.is_file():
         return None, _archive_finds(path, source, limits)
     raise InputError(f"{path} is no folder, nor a file that ends with {', '.join(MIDI_ENDINGS + ARCHIVE_ENDINGS)}")
 
@@ -135,8 +138,19 @@ def songs(entries: list[Entry], source: str, where: str, label: str, limits: Lim
 
 def folder_entries(folder: Path, leave_out: Path | None = None) -> list[Entry]:
     """Return all files below a folder, in order; what lies below `leave_out` is passed over."""
-    return [_file_entry(path, path.relative_to(folder).as_posix()) for path in sorted(folder.rglob("*"))
-            if path.is_file() and not (leave_out and path.is_relative_to(leave_out))]
+    return [_file_entry(path, path.relative_to(folder).as_posix()) for path in sorted(_files_below(folder))
+            if not (leave_out and path.is_relative_to(leave_out))]
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
+    waiting = [folder]  # not rglob, which recurses and so fails in a deep folder
+    while waiting:
+        try:
+            paths = list(waiting.pop().iterdir())
+        except OSError:  # a folder that may not be read is passed over
+            continue
+        yield from (path for path in paths if path.is_file())
+        waiting += [path for path in paths if path.is_dir() and not path.is_symlink()]
 
 
 def _file_entry(path: Path, name: str) -> Entry:
@@ -195,6 +209,8 @@ def _tar_entries(archive: tarfile.TarFile, limits: Limits) -> list[Entry]:
     for member in archive:
         if len(entries) >= limits.entries:
             raise InputError(f"holds more than {limits.entries:,} files")
+        if member.size < 0:  # it would lead back to an earlier member, again and again
+            raise tarfile.ReadError(f"a file of {member.size:,} bytes")
         if not member.isdir():
             fault = None if member.isfile() else "link in an archive" if member.islnk() or member.issym() else "device"
             entries.append(Entry(member.name, member.size, lambda member=member: archive.extractfile(member).read(),
@@ -218,7 +234,7 @@ class _Gauge:
         self.file, self.song, self.most = file, limits.song, limits.most(packed)
 
     def read(self, size: int) -> bytes:
-        if size > max(self.song, 2**20):
+        if not 0 <= size <= max(self.song, 2**20):  # below 0: all there is
             raise InputError(f"has a header of {size:,} bytes; wanted {max(self.song, 2**20):,} at most")
         self._check(self.file.tell() + size)
         return self.file.read(size)

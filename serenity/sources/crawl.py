@@ -115,20 +115,21 @@ class Visitor:
         return session
 
     def _body(self, answer, largest: int) -> IO[bytes]:
-        import requests
+        import urllib3
 
         over, length = InputError(f"{too_large(largest)}: {answer.url}"), answer.headers.get("content-length", "")
         if length.isdecimal() and int(length) > largest:
             raise over
         body, deadline = tempfile.SpooledTemporaryFile(IN_MEMORY), time.monotonic() + LONGEST_BODY  # noqa: SIM115
         try:
-            for chunk in answer.iter_content(2**16):
+            # read1 gives what has come; iter_content would wait for a whole chunk, however slowly it trickles in
+            while chunk := answer.raw.read1(2**16, decode_content=True):
                 body.write(chunk)
                 if body.tell() > largest:
                     raise over
                 if time.monotonic() > deadline:
                     raise InputError(f"too slow: {answer.url}")
-        except requests.RequestException as error:
+        except urllib3.exceptions.HTTPError as error:
             raise InputError(f"broke off: {answer.url} ({_cause(error)})") from error
         finally:
             self._rest(answer.url)  # the pause begins when the body has come
@@ -147,6 +148,9 @@ class Visitor:
             except InputError:
                 rules.disallow_all = True
                 raise
+            except ValueError as error:  # RobotFileParser fails on odd numbers and URLs
+                rules.disallow_all = True
+                raise InputError(f"robots.txt cannot be understood: {site} ({error})") from error
         if not self._robots[site].can_fetch(self.manners.agent, url):
             raise InputError(f"robots.txt forbids it: {url}")
 
@@ -211,10 +215,17 @@ def _unpacked(body: IO[bytes], url: str, source: str, limits: archive.Limits) ->
 
 
 def links_of(page: bytes, url: str) -> tuple[list[str], str | None]:
-    """Return a page's links to MIDI files and archives, each once, in order, and the URL of its rel=license or None."""
-    from bs4 import BeautifulSoup
+    """Return a page's links to MIDI files and archives, each once, in order, and the URL of its rel=license or None.
 
-    soup = BeautifulSoup(page, "html.parser")
+    Raises InputError where the page is nothing that can be taken for HTML.
+    """
+    from bs4 import BeautifulSoup
+    from bs4.exceptions import ParserRejectedMarkup
+
+    try:
+        soup = BeautifulSoup(page, "html.parser")
+    except ParserRejectedMarkup as error:
+        raise InputError(f"{url} is no HTML that can be read") from error
     base = soup.find("base", href=True)
     url = _joined(url, base["href"]) if base else url
     targets = [_joined(url, tag[LINKS[tag.name]]) for tag in soup.find_all(list(LINKS)) if tag.get(LINKS[tag.name])]

@@ -107,16 +107,16 @@ class Collection:
         sha256 = hashlib.sha256(find.content).hexdigest() if find.content else None
         if sha256 and self.knows(find.origin) and self._records[find.origin]["sha256"] == sha256:
             return KNOWN, None
-        stored, (decision, reason) = None, self._judge(find, sha256)
+        wanted, stored, (decision, reason) = safe_path(find.name), None, self._judge(find, sha256)
         if decision == STORED:
-            stored = self._free_name(safe_path(find.name), find.content)
+            stored = self._free_name(wanted, find.content)
             self._write(stored, find.content)
         record = {
             "time": datetime.now(UTC).isoformat(timespec="seconds"),
             "source": find.source, "origin": find.origin, "stored": stored,
             "bytes": len(find.content), "sha256": sha256,
             "licence": find.licence, "evidence": find.evidence, "title": find.title,
-            "group": group(stored) if stored else None, "decision": decision, "reason": reason,
+            "group": group(wanted) if stored else None, "decision": decision, "reason": reason,
         }
         before = self._records.get(find.origin, {})
         if any(record[key] != before.get(key) for key in ("sha256", "stored", "decision", "reason")):
@@ -185,12 +185,13 @@ def too_large(largest: int) -> str:
     return f"over {largest / 2**20:g} MiB"
 
 
-def group(stored: str) -> str:
-    """Return the group of a stored file: its path without ending, unless a song has a folder of its own.
+def group(wanted: str) -> str:
+    """Return the group of a file: its path without ending, unless a song has a folder of its own.
 
+    `wanted` is the path before a number was added to make it free, so a song that changed stays with its older self.
     X/versions/* and X/NAME.mid where NAME is X's own name have the group X: the layout of POP909.
     """
-    path = PurePosixPath(stored)
+    path = PurePosixPath(wanted)
     if "versions" in path.parts[1:-1]:
         return str(PurePosixPath(*path.parts[: path.parts.index("versions", 1)]))
     return str(path.parent if path.stem == path.parent.name else path.with_suffix(""))

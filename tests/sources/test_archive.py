@@ -125,6 +125,17 @@ def test_a_header_that_claims_a_gigabyte_is_refused(tmp_path):
         found(tmp_path / "set.tar")
 
 
+@pytest.mark.parametrize("kind", [tarfile.REGTYPE, tarfile.XHDTYPE])
+def test_a_size_below_zero_leads_into_no_circle(kind, tmp_path):
+    header = bytearray(tarfile.TarInfo("a.mid").tobuf())
+    header[156:157], header[124:136] = kind, tarfile.itn(-512, 12, tarfile.GNU_FORMAT)
+    header[148:156] = b" " * 8  # as the checksum is counted over
+    header[148:156] = b"%06o\0 " % sum(header)
+    (tmp_path / "set.tar").write_bytes(tarfile.TarInfo("b.mid").tobuf() + header + bytes(10_000))
+    with pytest.raises(InputError, match=r"-512 bytes"):
+        found(tmp_path / "set.tar")
+
+
 @pytest.mark.parametrize("kind", ["zip", "tar"])
 def test_more_files_than_the_limit_are_refused(kind, tmp_path):
     make, name = KINDS[kind]
@@ -159,6 +170,37 @@ def test_a_file_that_is_damaged_inside_a_zip_is_refused_the_others_are_not(tmp_p
     bad, good = found(path)
     assert bad.reason.startswith("unreadable")
     assert good.content == SONG + b"b"
+
+
+def test_damaged_lzma_in_a_zip_is_refused(tmp_path):
+    path = tmp_path / "set.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as file:
+        file.writestr("a.mid", os.urandom(200))
+    content = bytearray(path.read_bytes())
+    content[45:60] = b"\xff" * 15  # behind the header of 35 bytes and the settings of LZMA
+    path.write_bytes(content)
+    assert [find.reason.partition(":")[0] for find in found(path)] == ["unreadable"]
+
+
+def test_a_link_to_an_archive_counts_by_its_own_name(tmp_path):
+    make_zip(tmp_path / "blob", {"a.mid": SONG})
+    (tmp_path / "set.zip").symlink_to(tmp_path / "blob")
+    assert [find.name for find in found(tmp_path / "set.zip")] == ["set/a.mid"]
+
+
+def test_a_folder_deeper_than_python_recurses(tmp_path):
+    folder = tmp_path
+    for _ in range(1200):
+        folder = folder / "d"
+        folder.mkdir()
+    (folder / "a.mid").write_bytes(SONG)
+    try:
+        assert [find.content for find in found(tmp_path)] == [SONG]
+    finally:  # because what pytest tidies up with recurses too
+        (folder / "a.mid").unlink()
+        while folder != tmp_path:
+            folder.rmdir()
+            folder = folder.parent
 
 
 def test_the_folder_to_leave_out_is_left_out(tmp_path):

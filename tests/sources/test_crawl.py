@@ -1,7 +1,9 @@
 """A page's files over real HTTP, from a server on loopback that keeps an account of what it was asked."""
 
+import contextlib
 import gzip
 import io
+import itertools
 import threading
 import time
 import zipfile
@@ -20,7 +22,10 @@ LIMITS = archive.Limits(song=10_000)
 
 @dataclass
 class Site:
-    """Answers by path: (status, headers, body), or a list of these, one for each request in turn."""
+    """Answers by path: (status, headers, body), or a list of these, one for each request in turn.
+
+    A body that is no bytes but an iterator of them trickles out, 20 parts a second.
+    """
 
     root: str = ""
     answers: dict = field(default_factory=dict)
@@ -44,10 +49,17 @@ def site(monkeypatch):
                 answer = answer.pop(0)
             status, headers, body = answer if isinstance(answer, tuple) else (200, {}, answer)
             self.send_response(status)
-            for name, value in ({"Content-Length": str(len(body))} | headers).items():
+            whole = isinstance(body, bytes)
+            for name, value in (({"Content-Length": str(len(body))} if whole else {}) | headers).items():
                 self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(body)
+            if whole:
+                self.wfile.write(body)
+                return
+            with contextlib.suppress(ConnectionError):  # who asked has given up
+                for part in body:
+                    self.wfile.write(part)
+                    time.sleep(0.05)
 
         def log_message(self, *arguments):
             pass
@@ -147,6 +159,14 @@ def test_a_robots_txt_that_fails(site, status, forbidden):
         assert found(f"{site.root}/a.mid")[0].content == SONG
 
 
+@pytest.mark.parametrize("line", ["Crawl-delay: ²", "Disallow: //["])
+def test_a_robots_txt_that_nobody_understands_allows_nothing(site, line):
+    site.answers = {"/robots.txt": f"User-agent: *\n{line}".encode(), "/a.mid": SONG}
+    with pytest.raises(InputError, match=r"robots\.txt cannot be understood"):
+        found(f"{site.root}/a.mid")
+    assert site.paths() == []
+
+
 def test_requests_to_a_host_keep_their_distance(site):
     site.answers = {"/": b'<a href="a.mid"></a><a href="b.mid"></a>', "/a.mid": SONG, "/b.mid": SONG}
     found(f"{site.root}/", pause=0.2)
@@ -201,6 +221,15 @@ def test_a_body_that_stalls_is_given_up(site):
     assert time.monotonic() - begin < 5
 
 
+def test_a_body_that_trickles_in_is_given_up(site, monkeypatch):
+    monkeypatch.setattr(crawl, "LONGEST_BODY", 0.3)
+    site.answers = {"/a.mid": (200, {"Content-Length": "1000"}, itertools.repeat(b"x", 100))}
+    begin = time.monotonic()
+    with pytest.raises(InputError, match="too slow"):
+        found(f"{site.root}/a.mid")
+    assert time.monotonic() - begin < 2
+
+
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1/a.mid", "http://localhost/a.mid", "http://[::1]/a.mid",
                                  "http://169.254.169.254/a.mid", "http://10.0.0.1/a.mid", "http://0.0.0.0/a.mid",
                                  "http://[::ffff:127.0.0.1]/a.mid"])
@@ -234,9 +263,13 @@ def test_the_body_of_a_redirect_is_not_read(site):
     assert time.monotonic() - begin < 2
 
 
-def test_a_page_without_songs_is_said(site):
-    site.answers = {"/": b"<p>no music"}
-    with pytest.raises(InputError, match="links to no MIDI file"):
+@pytest.mark.parametrize(("page", "message"), [
+    (b"<p>no music", "links to no MIDI file"),
+    (b'<![no[ <a href="a.mid">', "no HTML"),
+])
+def test_a_page_without_songs_is_said(site, page, message):
+    site.answers = {"/": page}
+    with pytest.raises(InputError, match=message):
         found(f"{site.root}/")
 
 

@@ -69,6 +69,12 @@ def test_a_file_that_changed_at_its_origin_is_a_new_one_beside_the_old(folder):
     assert files(folder) == {"x/a.mid": SONG, "x/a-2.mid": OTHER}
 
 
+def test_a_song_that_had_to_be_renamed_stays_in_its_group(folder):
+    keep(folder, find(name="1/1.mid"), find(OTHER, "1/1.mid"), find(OTHER + b"v", "1/versions/v.mid", "v"))
+    assert [(record["stored"], record["group"]) for record in manifest.read(folder)] == [
+        ("1/1.mid", "1"), ("1/1-2.mid", "1"), ("1/versions/v.mid", "1")]
+
+
 def test_a_file_that_was_taken_away_is_fetched_again_to_its_place(folder):
     keep(folder, find())
     (folder / "x/a.mid").unlink()
@@ -137,11 +143,11 @@ def test_endless_names_end(folder):
     assert (folder / stored).read_bytes() == SONG
 
 
-@pytest.mark.parametrize(("stored", "expected"), [
+@pytest.mark.parametrize(("wanted", "expected"), [
     ("set/a.mid", "set/a"),
     ("pop909/001/001.mid", "pop909/001"),
     ("pop909/001/versions/001-v1.mid", "pop909/001"),
     ("versions/a.mid", "versions/a"),
 ])
-def test_songs_that_belong_together_share_a_group(stored, expected):
-    assert group(stored) == expected
+def test_songs_that_belong_together_share_a_group(wanted, expected):
+    assert group(wanted) == expected
