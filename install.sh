@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Makes .venv beside this file and installs into it what Serenity needs. `./install.sh --help` says more.
 #
-# What is installed: the direct dependencies of pyproject.toml, at the versions of requirements.lock.
+# What is installed: the direct dependencies of pyproject.toml, at the versions of requirements.lock. Those of the extra
+# `sound` come last; where they cannot be had, the rest stands without them.
 # A new environment grows in .venv.new and is moved to .venv when it is complete and works, so that a failure or an
 # interruption, even kill -9, leaves the .venv of before. .venv/installed states what .venv holds; where that is what
 # is wanted, there is nothing to do. It is written last, and removed while packages are added.
@@ -96,17 +97,25 @@ reason() {
     fi
 }
 
-# Install into the environment $1. Wheels only: nothing is compiled here, and no package's own script runs.
+# Install the list $2 into the environment $1. Wheels only: nothing is compiled here, and no package's own script runs.
+pip_install() {
+    quietly "$1/bin/python" -m pip install --no-input --progress-bar off --only-binary :all: \
+        --requirement ".venv.new/$2.txt" --constraint requirements.lock
+}
+
+# Install into the environment $1 what is needed and then, if it can be, what makes sound.
 install_packages() {
-    "$python" - $hardware $level >.venv.new/requirements.txt <<'PYTHON'
-import sys, tomllib
+    "$python" - $hardware $level <<'PYTHON'
+import pathlib, sys, tomllib
 project = tomllib.load(open("pyproject.toml", "rb"))["project"]
 extras = project["optional-dependencies"]
-print(*project["dependencies"], *extras[sys.argv[1]], *(extras["dev"] if sys.argv[2] == "dev" else []), sep="\n")
+needed = project["dependencies"] + extras[sys.argv[1]] + (extras["dev"] if sys.argv[2] == "dev" else [])
+for name, packages in {"needed": needed, "sound": extras["sound"]}.items():
+    pathlib.Path(".venv.new", f"{name}.txt").write_text("\n".join(packages))
 PYTHON
-    quietly "$1/bin/python" -m pip install --no-input --progress-bar off --only-binary :all: \
-        --requirement .venv.new/requirements.txt --constraint requirements.lock ||
-        fail "the packages could not be installed: $(reason) (log: $log)"
+    pip_install "$1" needed || fail "the packages could not be installed: $(reason) (log: $log)"
+    : >"$log"  # so that `reason` finds that of the next step
+    pip_install "$1" sound || say "Songs will have no sound here, all else works: $(reason)"
 }
 
 # Leave the .venv of before or the new one, and nothing beside it.

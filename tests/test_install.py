@@ -29,6 +29,15 @@ case "$*" in *_base_executable*) echo "$0"; exit ;; esac
 exec "{sys.executable}" "$@"
 """
 
+# An environment's Python whose pip finds everything but what makes sound.
+PYTHON_WITHOUT_SOUND = f"""#!/bin/sh
+case "$*" in
+    *"pip install"*/sound.txt*) echo "ERROR: No matching distribution found for midirenderer"; exit 1 ;;
+    *"pip install"*) exit ;;
+esac
+exec "{sys.executable}" "$@"
+"""
+
 PYTHON_WITHOUT_VENV = f"""#!/bin/sh
 case "$*" in *ensurepip*) exit 1 ;; esac
 exec "{sys.executable}" "$@"
@@ -143,6 +152,18 @@ def test_what_changed_is_seen_and_without_python_the_environment_stays(clone, ch
     assert (process.returncode, output) == (1, "")
     assert errors == "install.sh: needs Python 3.11, 3.12 or 3.13 with venv; none found\n"
     assert (clone / ".venv/installed").exists() and not (clone / ".venv.new").exists()
+
+
+def test_no_sound_stops_no_installation(clone):
+    stamp(clone, "run")
+    add_program(clone, "python3", f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    (clone / ".venv/bin/python").unlink()
+    add_program(clone, "../.venv/bin/python", PYTHON_WITHOUT_SOUND)
+    process = install(clone, "--dev")
+    output, errors = process.communicate()
+    assert (process.returncode, errors) == (0, "")
+    assert "no sound here, all else works: ERROR: No matching distribution found for midirenderer\n" in output
+    assert (clone / ".venv/installed").read_text().endswith(" dev\n")
 
 
 def test_a_python_without_venv_is_named_with_its_remedy(clone):

@@ -19,6 +19,9 @@ from serenity.music.pitch import OCTAVE, pitch_name
 
 SCALE = 2             # pixels drawn for each pixel of the picture, in each direction
 ROW_SECONDS = 30      # longest row
+MOST_ROWS = 40        # a song longer than these has longer rows, so that its picture can be held and looked at
+TIME_STEPS = (1, 5, 30, 60, 300, 1800)  # seconds between two times below a row
+MOST_TIMES = 10       # below a row
 SEMITONE = 5          # points; height of one pitch in a song of several rows
 SEMITONE_ALONE = 8    # points; the same in a song of one row
 LEFT, RIGHT, TOP, BOTTOM = 44, 20, 18, 14  # points around everything; pitch names stand in LEFT
@@ -85,8 +88,8 @@ def lay_out(notes: np.ndarray, width: int = 1600, has_title: bool = False) -> La
     if not len(notes):
         raise InputError("holds no note to draw; wanted one or more")
     seconds = max(end_time(notes), 1.0)
-    rows = math.ceil(seconds / ROW_SECONDS)
-    row_seconds = ROW_SECONDS if rows > 1 else math.ceil(seconds)
+    row_seconds = max(min(ROW_SECONDS, math.ceil(seconds)), math.ceil(seconds / MOST_ROWS))
+    rows = math.ceil(seconds / row_seconds)
     lowest, highest = int(notes["pitch"].min()) - 2, int(notes["pitch"].max()) + 2
     missing = max(FEWEST_PITCHES - (highest - lowest + 1), 0)
     lowest, highest = max(lowest - missing // 2, LOWEST_PITCH), min(highest + (missing + 1) // 2, HIGHEST_PITCH)
@@ -94,10 +97,14 @@ def lay_out(notes: np.ndarray, width: int = 1600, has_title: bool = False) -> La
     return Layout(width, rows, row_seconds, lowest, highest, semitone, TOP + (TITLE if has_title else 0))
 
 
+def strength(velocity):
+    """Return the share, PALEST to 1, of its colour that a note of this velocity (a number or an array) shows."""
+    return PALEST + (1 - PALEST) * np.clip((velocity - SOFTEST) / (LOUDEST - SOFTEST), 0.0, 1.0)
+
+
 def shade(colour: tuple[int, int, int], velocity: int) -> tuple[int, int, int]:
     """Return a colour mixed with the paper, the more of it the louder the note."""
-    loudness = min(max((velocity - SOFTEST) / (LOUDEST - SOFTEST), 0.0), 1.0)
-    share = PALEST + (1 - PALEST) * loudness
+    share = float(strength(velocity))
     return tuple(round(paper + (full - paper) * share) for full, paper in zip(colour, PAPER))
 
 
@@ -198,8 +205,8 @@ def _draw_paper(pen: _Pen, layout: Layout, row: int, bars) -> None:
             line = layout.y(row, pitch) + layout.semitone  # the lower edge of the key
             pen.line(left, line, right, line, OCTAVE_LINE)
             pen.text(left - 8, line - layout.semitone / 2, pitch_name(pitch), 11, FAINT_INK, "rm")
-    every = 5 if layout.row_seconds > 10 else 1  # seconds
-    for seconds in range(int(start), int(start + layout.row_seconds) + 1, every):
+    every = next(step for step in TIME_STEPS if layout.row_seconds <= step * MOST_TIMES)
+    for seconds in range(math.ceil(start / every) * every, int(start + layout.row_seconds) + 1, every):
         x = layout.x(row, seconds)
         pen.line(x, bottom + 3, x, bottom + 6, FAINT_INK)
         pen.text(x, bottom + 9, f"{seconds // 60}:{seconds % 60:02}", 11, FAINT_INK, "mt")

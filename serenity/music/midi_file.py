@@ -14,6 +14,8 @@ oracle: `read_with_symusic` and `read_with_mido` give the same notes for every f
 * A pedal (controller 64) is down from the value 64 up. It acts on the program that its channel has then; before any
   note of that, on the next. One that is never released comes up where the `Track`'s last note ends. The notes of a
   `Track` are as the fingers left them: `sustain` applies the pedal.
+* Other controllers (modulation, volume, expression ...) are the curves of the `Track`, by the same rule as the pedal;
+  what comes after its last note says nothing. Left out is what is no curve: see CURVES.
 * The sequences of a type 2 file follow one another, each with its own tempo map.
 * Names and texts are UTF-8, or else Latin-1. Texts are those that stand before a track's first note or control.
 * Chunks that are no tracks are skipped, also bytes after the last chunk; fewer or more tracks than the header promises
@@ -23,6 +25,7 @@ Source of the format: The Complete MIDI 1.0 Detailed Specification, Standard MID
 """
 
 import io
+import math
 import os
 import struct
 from collections import defaultdict, deque
@@ -43,9 +46,16 @@ LONGEST_SUSTAIN = 8.0  # seconds; a piano string in the middle has faded by then
 
 DEFAULT_QUARTER = 500_000  # microseconds; MIDI's tempo where a file states none
 DEFAULT_TICKS_PER_QUARTER = 480
+DEFAULT_BAR = 4.0  # quarter notes; MIDI's time signature, 4/4, where a file states none
+ROUNDING = 1e-6  # bars; a shorter one stems from rounded times
+MOST_BARS = 100_000  # given for one song; a wild tempo would fill the memory with them
 DRUM_CHANNEL = 9  # counted from 0
 PEDAL = 64  # controller number
 PEDAL_DOWN = 64  # controller value from which on the pedal is down
+EXPRESSION = 11  # controller number: how loud, as a share of the channel's volume
+# Controller numbers that make curves. Not bank select (0, 32), which belongs to a program change, nor parameters and
+# their data (6, 38, 96 to 101), nor channel modes (120 and above); the pedal has its own place.
+CURVES = tuple(sorted({*range(120)} - {0, 6, 32, 38, PEDAL, *range(96, 102)}))
 _META, _META_TEXT, _TRACK_NAME = 0xFF, 0x01, 0x03
 
 TEMPO = np.dtype([
@@ -59,6 +69,13 @@ TIME_SIGNATURE = np.dtype([
 ])
 
 
+CONTROL = np.dtype([
+    ("time", np.float64),  # seconds from the start of the file
+    ("number", np.int16),  # of the controller, one of CURVES
+    ("value", np.int16),   # 0-127, until the controller's next row
+])
+
+
 @dataclass(frozen=True, eq=False)
 class Track:
     """The notes of one channel and program of a file's track, as struck and released."""
@@ -68,6 +85,7 @@ class Track:
     is_drum: bool
     notes: np.ndarray  # a note table
     pedals: np.ndarray = field(default_factory=lambda: np.empty((0, 2)))  # (pedal, 2): seconds [down, up), in order
+    controls: np.ndarray = field(default_factory=lambda: np.empty(0, CONTROL))  # CONTROL, in order
 
 
 @dataclass(frozen=True, eq=False)
@@ -215,7 +233,7 @@ class _NotCovered(Exception):
 
 @dataclass(frozen=True)
 class _Part:
-    """A track in ticks, as a reader found it; arrays of one length for notes and for pedal moves."""
+    """A track in ticks, as a reader found it; arrays of one length for notes and for controls."""
 
     name: str
     program: int
@@ -224,8 +242,9 @@ class _Part:
     end: np.ndarray
     pitch: np.ndarray
     velocity: np.ndarray
-    pedal_time: np.ndarray
-    pedal_value: np.ndarray
+    control_time: np.ndarray
+    control_number: np.ndarray
+    control_value: np.ndarray
 
 
 # symusic drops notes that are never ended. So every track it is given goes on, after its end, with a pause longer than
@@ -271,11 +290,10 @@ def read_with_symusic(data: bytes) -> Score:
 
 def _part_of_symusic(track, name: str) -> _Part:
     notes, controls = track.notes.numpy(), track.controls.numpy()
-    is_pedal = controls["number"] == PEDAL
     onset = notes["time"].astype(np.int64)
     return _Part(
         name, track.program, track.is_drum, onset, onset + notes["duration"], notes["pitch"], notes["velocity"],
-        controls["time"][is_pedal].astype(np.int64), controls["value"][is_pedal],
+        controls["time"].astype(np.int64), controls["number"], controls["value"],
     )
 
 
@@ -312,8 +330,8 @@ def _follow(messages, start: int, parts: list[_Part], tempos: list, signatures: 
     programs = defaultdict(int)  # channel -> program
     sounding = defaultdict(deque)  # (channel, pitch) -> [onset, velocity, notes of its part], oldest first
     notes = {}  # (channel, program) -> [(onset, end, pitch, velocity)]
-    pedals = {}  # (channel, program) -> [(time, value)]
-    early_pedals = defaultdict(list)  # channel -> [(time, value)] before the first note of its program
+    controls = {}  # (channel, program) -> [(time, number, value)]
+    early_controls = defaultdict(list)  # channel -> [(time, number, value)] before the first note of its program
 
     for message in messages:
         now += message.time
@@ -325,15 +343,15 @@ def _follow(messages, start: int, parts: list[_Part], tempos: list, signatures: 
         if kind == "note_on" and message.velocity > 0:
             key = message.channel, programs[message.channel]
             if key not in notes:
-                notes[key], pedals[key] = [], early_pedals.pop(message.channel, [])
+                notes[key], controls[key] = [], early_controls.pop(message.channel, [])
             sounding[message.channel, message.note].append((now, message.velocity, notes[key]))
         elif kind in ("note_on", "note_off"):
             if queue := sounding[message.channel, message.note]:
                 onset, velocity, part = queue.popleft()
                 part.append((onset, now, message.note, velocity))
-        elif kind == "control_change" and message.control == PEDAL:
+        elif kind == "control_change":
             key = message.channel, programs[message.channel]
-            pedals.get(key, early_pedals[message.channel]).append((now, message.value))
+            controls.get(key, early_controls[message.channel]).append((now, message.control, message.value))
         elif kind == "program_change":
             programs[message.channel] = message.program
         elif kind == "track_name":
@@ -347,7 +365,7 @@ def _follow(messages, start: int, parts: list[_Part], tempos: list, signatures: 
         for onset, velocity, part in queue:
             part.append((onset, now, pitch, velocity))
     for (channel, program), rows in sorted(notes.items()):
-        columns = (*_rows(rows, 4).T, *_rows(pedals[channel, program], 2).T)
+        columns = (*_rows(rows, 4).T, *_rows(controls[channel, program], 3).T)
         parts.append(_Part(name, program, channel == DRUM_CHANNEL, *columns))
     return now
 
@@ -386,8 +404,12 @@ def _track(part: _Part, clock: "_Clock") -> Track:
     if last > LONGEST_SONG:
         raise InputError(f"lasts {last / 3600:,.0f} hours; wanted at most {LONGEST_SONG / 3600:.0f}")
     notes = note_table(onset, end - onset, pitch, np.clip(velocity, 1, 127))
-    pedals = _pedals(clock.seconds(part.pedal_time), part.pedal_value >= PEDAL_DOWN, last)
-    return Track(part.name, part.program, part.is_drum, notes, pedals)
+    value = np.clip(part.control_value, 0, 127)
+    controls = _table(CONTROL, clock.seconds(part.control_time), part.control_number, value)
+    moves = controls[controls["number"] == PEDAL]
+    pedals = _pedals(moves["time"], moves["value"] >= PEDAL_DOWN, last)
+    curves = controls[np.isin(controls["number"], CURVES) & (controls["time"] <= last)]
+    return Track(part.name, part.program, part.is_drum, notes, pedals, curves)
 
 
 def _pedals(time: np.ndarray, is_down: np.ndarray, end: float) -> np.ndarray:
@@ -460,6 +482,26 @@ def _table(dtype: np.dtype, *columns) -> np.ndarray:
     for name, column in zip(dtype.names, columns, strict=True):
         table[name] = column
     return table
+
+
+def bar_onsets(score: Score, end: float) -> np.ndarray:
+    """Return where bars begin, float64 (bars,): seconds in order, from 0 to before `end`, at most MOST_BARS.
+
+    A time signature begins a bar, also where it cuts the one before. Before the first there is 4/4, as MIDI has it;
+    a caller who wants bars only where the file knows of them looks at `score.time_signatures`.
+    """
+    changes, signatures = score.tempos["time"], score.time_signatures
+    times = np.append(changes, max(end, changes[-1]) + 1)
+    quarters = np.append(0.0, np.cumsum(np.diff(times) * 1e6 / score.tempos["quarter"]))  # counted at `times`
+    starts = np.append(0.0, signatures["time"])
+    lengths = np.append(DEFAULT_BAR, signatures["numerator"] * 4.0 / signatures["denominator"])  # quarter notes
+    stops = np.minimum(np.append(starts[1:], end), end)
+    bars, count = [], 0
+    for first, last, length in zip(np.interp(starts, times, quarters), np.interp(stops, times, quarters), lengths):
+        number = min(max(math.ceil((last - first) / length - ROUNDING), 0), MOST_BARS - count)
+        bars.append(first + length * np.arange(number))
+        count += number
+    return np.interp(np.concatenate(bars), quarters, times)
 
 
 # --- the pedal ------------------------------------------------------------------------------------------------------
@@ -566,6 +608,8 @@ def _events(track: Track, channel: int, clock: _Clock) -> list:
     for down, up in clock.ticks(track.pedals).tolist():
         events.append((down, 4, Message("control_change", channel=channel, control=PEDAL, value=127)))
         events.append((up, 3, Message("control_change", channel=channel, control=PEDAL, value=0)))
+    for tick, (_, number, value) in zip(clock.ticks(track.controls["time"]).tolist(), track.controls.tolist()):
+        events.append((tick, 4, Message("control_change", channel=channel, control=number, value=value)))
     events.sort(key=lambda event: event[:2])
     return [(tick, message) for tick, _, message in events]
 

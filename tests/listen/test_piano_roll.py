@@ -63,6 +63,18 @@ def test_a_long_song_goes_on_in_the_next_row():
     assert layout.row_top(3) + layout.row_height < layout.height
 
 
+@pytest.mark.parametrize("hours", [1, 3, 24])
+def test_a_very_long_song_has_longer_rows_and_a_picture_that_can_be_held(hours):
+    end = hours * 3600
+    notes = note_table([0, end - 600], [1, 600], [21, 108], [LOUD] * 2)
+    layout = lay_out(notes)
+    assert layout.rows <= 40 and layout.rows * layout.row_seconds >= end
+    assert layout.height < 20_000
+    if hours == 3:
+        image = draw(notes, width=400)
+        assert is_near(colour_of(image, lay_out(notes, 400), end - 300, 108, layout.rows - 1), SEED)
+
+
 def test_bar_lines_stand_where_they_are_given():
     notes = note_table([0], [4], [60], [LOUD])
     plain, barred, layout = draw(notes), draw(notes, bars=[2.0]), lay_out(notes)

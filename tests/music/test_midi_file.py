@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from serenity.errors import InputError
 from serenity.music import midi_file
-from serenity.music.midi_file import TEMPO, TIME_SIGNATURE, Track, parse, read, sustain, to_bytes, write
+from serenity.music.midi_file import CONTROL, TEMPO, TIME_SIGNATURE, Track, parse, read, sustain, to_bytes, write
 from serenity.music.note import NOTE, note_table
 
 REAL_MIDI = os.environ.get("SERENITY_TEST_MIDI")  # a folder of real files; CI sets it
@@ -162,6 +162,15 @@ def test_a_pedal_pressed_after_the_last_note_is_none(reader):
     assert found.pedals.shape == (0, 2)
 
 
+def test_controllers_are_read_as_curves_until_the_last_note_ends_and_what_is_no_curve_is_left_out(reader):
+    bank, volume, expression, parameter, all_off = (
+        (0, 0xB0, number, 100) for number in (0, 7, midi_file.EXPRESSION, 100, 123))
+    later = (480, 0xB0, midi_file.EXPRESSION, 20)
+    (found,) = reader(midi(track(bank, volume, parameter, C4_ON, expression, later, (0, 0x80, 60, 0), all_off, later))
+                      ).tracks
+    assert found.controls.tolist() == [(0.0, 7, 100), (0.0, 11, 100), (0.5, 11, 20)]
+
+
 @pytest.mark.parametrize("stored", ["Klavier", "Flügel", "ピアノ"])
 def test_names_in_utf8_are_read(reader, stored):
     assert reader(midi(track(name(stored.encode()), C4_ON, C4_OFF))).tracks[0].name == stored
@@ -180,7 +189,7 @@ PAUSE, PITCH, ANY = st.integers(0, 300), st.integers(60, 62), st.sampled_from
 EVENT = st.one_of(
     st.tuples(PAUSE, ANY([0x90, 0x91, 0x99]), PITCH, ANY([0, 1, 90])),
     st.tuples(PAUSE, ANY([0x80, 0x81, 0x89]), PITCH, st.just(0)),
-    st.tuples(PAUSE, st.just(0xB0), st.just(64), ANY([0, 63, 64, 127])),
+    st.tuples(PAUSE, ANY([0xB0, 0xB1]), ANY([0, 7, 11, 64, 98, 123]), ANY([0, 63, 64, 127])),
     st.tuples(PAUSE, st.just(0xC0), ANY([0, 1, 40])),
     st.tuples(PAUSE, *map(st.just, SLOW[1:5]), st.integers(0, 255), st.just(0)),
 )
@@ -212,6 +221,8 @@ def assert_same(one: midi_file.Score, other: midi_file.Score, where="") -> None:
         for column in NOTE.names:  # times within 1 ms; pitch and velocity as they are
             assert part.notes[column] == pytest.approx(twin.notes[column], abs=0.001, rel=0), where
         assert part.pedals == pytest.approx(twin.pedals, abs=0.001, rel=0), where
+        assert part.controls["time"] == pytest.approx(twin.controls["time"], abs=0.001, rel=0), where
+        assert part.controls[["number", "value"]].tolist() == twin.controls[["number", "value"]].tolist(), where
     assert one.tempos.tolist() == other.tempos.tolist(), where
     assert one.time_signatures.tolist() == other.time_signatures.tolist(), where
     assert one.texts == other.texts and one.ticks_per_quarter == other.ticks_per_quarter, where
@@ -346,6 +357,50 @@ def test_damaged_bytes_end_in_a_score_or_an_input_error(data):
         assert "\n" not in str(error)
 
 
+# --- bars -----------------------------------------------------------------------------------------------------------
+
+
+def bars_of(data: bytes, end: float) -> list[float]:
+    return np.round(midi_file.bar_onsets(parse(data), end), 6).tolist()
+
+
+def metre(pause: int, numerator: int, power: int) -> tuple:
+    """A time signature; its denominator is 2 ** power."""
+    return (pause, 0xFF, 0x58, 4, numerator, power, 24, 8)
+
+
+def test_bars_are_those_of_4_4_where_the_file_states_none():
+    assert bars_of(midi(SOUND), 6.5) == [0, 2, 4, 6]
+
+
+def test_the_bar_that_would_begin_at_the_end_is_none():
+    assert bars_of(midi(SOUND), 6.0) == [0, 2, 4]
+
+
+def test_bars_follow_the_tempo_map_and_the_time_signatures():
+    # two bars of 3/4 at 120, 1.5 s each; two of 6/8 at 60, 3 s each; then 120 again
+    data = midi(track(metre(0, 3, 2), metre(2880, 6, 3), (0, *SLOW[1:]), (2880, 0xFF, 0x51, 3, 7, 0xA1, 0x20)), SOUND)
+    assert bars_of(data, 13) == [0, 1.5, 3, 6, 9, 10.5, 12]
+
+
+def test_a_time_signature_begins_a_bar_and_cuts_the_one_before():
+    assert bars_of(midi(track(metre(480, 1, 2), metre(960, 2, 2)), SOUND), 3) == [0, 0.5, 1, 1.5, 2.5]
+
+
+def test_bars_of_no_length_of_time_are_none_and_a_wild_tempo_gives_no_more_than_memory_holds():
+    assert bars_of(midi(SOUND), 0.0) == []
+    wild = midi(track((0, 0xFF, 0x51, 3, 0, 0, 1), metre(0, 1, 5)), SOUND)
+    assert len(midi_file.bar_onsets(parse(wild), 3600.0)) == midi_file.MOST_BARS
+
+
+@given(st.lists(st.tuples(st.integers(1, 2000), st.integers(1, 7), st.integers(1, 3)), max_size=5),
+       st.lists(st.tuples(st.integers(1, 3000), st.integers(100_000, 2_000_000)), max_size=5), st.floats(0.1, 60))
+def test_bars_stand_in_order_within_the_song(metres, tempos, end):
+    changes = [(pause, 0xFF, 0x51, 3, *quarter.to_bytes(3, "big")) for pause, quarter in tempos]
+    bars = midi_file.bar_onsets(parse(midi(track(*(metre(*row) for row in metres)), track(*changes), SOUND)), end)
+    assert bars[0] == 0 and bars[-1] < end and (np.diff(bars) > 0).all()
+
+
 # --- the pedal ------------------------------------------------------------------------------------------------------
 
 
@@ -411,7 +466,11 @@ def songs(draw) -> tuple:
         pedals = np.cumsum(draw(st.lists(gap, max_size=6)))
         pedals = pedals[:len(pedals) // 2 * 2].reshape(-1, 2)
         notes = np.sort(np.array(tables, NOTE), order=["onset", "pitch"])
-        tracks.append(Track(draw(st.text(max_size=5)), program, draw(st.booleans()), notes, pedals))
+        last = (notes["onset"] + notes["duration"]).max(initial=0)
+        curve = draw(st.lists(st.tuples(st.sampled_from([1, 7, 11]), st.integers(0, 127)), max_size=6))
+        times = np.linspace(0, max(last - 0.01, 0), len(curve))
+        controls = np.array([(time, *point) for time, point in zip(times, curve)], CONTROL)
+        tracks.append(Track(draw(st.text(max_size=5)), program, draw(st.booleans()), notes, pedals, controls))
     return tracks, tempos
 
 
@@ -427,6 +486,8 @@ def test_what_was_written_is_read_within_a_millisecond(song):
     for found, given_track in zip(score.tracks, tracks):
         assert found.name == given_track.name
         assert found.pedals == pytest.approx(given_track.pedals, abs=0.001)
+        assert found.controls["time"] == pytest.approx(given_track.controls["time"], abs=0.001)
+        assert found.controls[["number", "value"]].tolist() == given_track.controls[["number", "value"]].tolist()
         order = np.lexsort((given_track.notes["onset"], given_track.notes["pitch"]))
         back = found.notes[np.lexsort((found.notes["onset"], found.notes["pitch"]))]
         assert back["pitch"].tolist() == given_track.notes["pitch"][order].tolist()

@@ -1,0 +1,190 @@
+"""Sound: tracks of notes, played by a SoundFont.
+
+Sound is a guest in this house: nothing needs it, and its libraries (the extra `sound` in pyproject.toml) may be absent.
+So a caller asks `missing` first, and where it answers, prints the answer and goes on without sound.
+
+midirenderer (RustySynth, a SoundFont 2 synthesizer with reverb and chorus) plays; its wheels need nothing else. The
+SoundFont is the user's own, or TimGM6mb out of the package pretty_midi, which is read as a folder and never imported,
+or one that the system brings. soundfile makes MP3, which every browser plays; without it sound is WAV.
+"""
+
+import importlib.util
+import io
+import math
+import os
+import wave
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from serenity.errors import InputError
+from serenity.music import midi_file
+from serenity.music.midi_file import TEMPO, Track
+from serenity.music.note import end_time
+
+SAMPLE_RATE = 48_000  # a second; midirenderer's
+PEAK = 0.89           # of full scale, -1 dB: MP3 needs a little room above
+LONGEST = 300.0       # seconds; rendering takes about 1 MB of memory for each
+TAIL = 2.5            # seconds after the last note, for its release and the room
+FADE = 1.0            # seconds at the end in which what still sounds goes out
+RESOLUTION = 9600     # ticks a quarter note, at 120 a minute: 0.05 ms
+MP3_QUALITY = 0.5     # libsndfile's compression level, 0 best to 1 smallest: about 50 kbit a second for one channel
+
+SYSTEM_SOUNDFONTS = (  # where Linux distributions put theirs
+    "/usr/share/sounds/sf2/default-GM.sf2", "/usr/share/sounds/sf2/FluidR3_GM.sf2", "/usr/share/soundfonts/default.sf2",
+)
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Sound as the bytes of a file."""
+
+    content: bytes
+    kind: str  # MIME type: audio/mpeg or audio/wav
+    seconds: float
+
+    @property
+    def suffix(self) -> str:
+        """The ending of such a file's name."""
+        return {"audio/mpeg": ".mp3", "audio/wav": ".wav"}[self.kind]
+
+
+# --- what there is --------------------------------------------------------------------------------------------------
+
+
+def find_soundfont(own: str | os.PathLike | None = None) -> Path | None:
+    """Return the SoundFont to play with: one's own, pretty_midi's, the system's, or None.
+
+    InputError where one's own is no SoundFont 2 file.
+    """
+    if own is not None:
+        own = Path(own)
+        if not own.is_file():
+            raise InputError(f"{own}: no such file; wanted a SoundFont (.sf2)")
+        if not _is_soundfont(own):
+            raise InputError(f"{own}: is no SoundFont 2 file; wanted one (.sf2)")
+        return own
+    package = importlib.util.find_spec("pretty_midi")
+    packed = [Path(folder, "TimGM6mb.sf2") for folder in (package.submodule_search_locations if package else ())]
+    return next((path for path in (*packed, *map(Path, SYSTEM_SOUNDFONTS)) if path.is_file()), None)
+
+
+def _is_soundfont(path: Path) -> bool:
+    with path.open("rb") as file:
+        head = file.read(12)
+    return head[:4] == b"RIFF" and head[8:] == b"sfbk"
+
+
+def missing(soundfont: Path | None) -> str | None:
+    """Return in one line why there can be no sound, or None where there can."""
+    try:
+        import midirenderer  # noqa: F401
+    except ImportError:
+        return "no sound: the package midirenderer is not installed; there may be none for this machine"
+    if soundfont is None:
+        return "no sound: there is no SoundFont; one's own (.sf2) can be named"
+    return None
+
+
+# --- notes -> samples -----------------------------------------------------------------------------------------------
+
+
+def render(tracks: Iterable[Track | tuple[np.ndarray, int]], soundfont: Path, longest: float = LONGEST) -> np.ndarray:
+    """Return the sound of tracks played together, float32 (samples, 2) at SAMPLE_RATE.
+
+    The loudest sample is PEAK; a tail follows the last note, and what sounds beyond `longest` seconds is faded out.
+    The same tracks give the same sound. InputError where the SoundFont cannot be used, or there is no note.
+
+    Args: tracks, each a Track or (notes, General MIDI program); of more than 15, some share the first ones' programs.
+    """
+    import midirenderer
+
+    tracks = [_until(track if isinstance(track, Track) else Track("", track[1], False, track[0]), longest)
+              for track in tracks]
+    end = max((_sounding_end(track) for track in tracks if len(track.notes)), default=None)
+    if end is None:
+        raise InputError("holds no note to play; wanted one or more")
+    # The file ends with its last event, and the sound with the file: a tempo that changes nothing makes room for the
+    # tail.
+    tempos = np.array([(0.0, midi_file.DEFAULT_QUARTER), (end + TAIL, midi_file.DEFAULT_QUARTER)], TEMPO)
+    song = midi_file.to_bytes(tracks, tempos, ticks_per_quarter=RESOLUTION)
+    try:
+        played = midirenderer.render_wave_from(_content(soundfont), song)
+    except (KeyboardInterrupt, SystemExit, MemoryError):
+        raise
+    except BaseException as error:  # a damaged SoundFont raises RuntimeError or Rust's panic, which is no Exception
+        raise InputError(f"{soundfont}: cannot be played ({error}); wanted a SoundFont 2 file (.sf2)") from None
+    with wave.open(io.BytesIO(played)) as file:
+        count = min(file.getnframes(), math.ceil((end + TAIL) * SAMPLE_RATE))
+        samples = np.frombuffer(file.readframes(count), "<i2").reshape(-1, 2).astype(np.float32)
+    del played
+    fade = samples[-round(FADE * SAMPLE_RATE):]
+    fade *= np.linspace(1, 0, len(fade), dtype=np.float32)[:, None]
+    peak = np.abs(samples).max()
+    if not peak:
+        raise InputError(f"{soundfont}: plays these notes without a sound; wanted a SoundFont with their instruments")
+    samples *= PEAK / peak
+    return samples
+
+
+def _until(track: Track, end: float) -> Track:
+    """Return a track without what begins at `end` seconds or later; what sounds there ends there."""
+    notes = track.notes[track.notes["onset"] < end]
+    notes["duration"] = np.minimum(notes["duration"], end - notes["onset"])
+    return replace(track, notes=notes, pedals=np.minimum(track.pedals[track.pedals[:, 0] < end], end),
+                   controls=track.controls[track.controls["time"] < end])
+
+
+def _sounding_end(track: Track) -> float:
+    return end_time(midi_file.sustain(track.notes, track.pedals))
+
+
+@lru_cache(maxsize=1)
+def _content(soundfont: Path) -> bytes:
+    return Path(soundfont).read_bytes()
+
+
+# --- samples -> files -----------------------------------------------------------------------------------------------
+
+
+def encode(samples: np.ndarray, channels: int = 1) -> Encoded:
+    """Return the sound, float (samples, 2), as a small file of one or two channels: MP3, or WAV without soundfile."""
+    if channels == 1:
+        samples = samples.mean(axis=1, keepdims=True)
+    seconds = len(samples) / SAMPLE_RATE
+    try:
+        import soundfile
+    except (ImportError, OSError):  # OSError: the package is there without its library
+        return Encoded(_wav(samples), "audio/wav", seconds)
+    buffer = io.BytesIO()
+    soundfile.write(buffer, samples, SAMPLE_RATE, format="MP3", compression_level=MP3_QUALITY, bitrate_mode="VARIABLE")
+    return Encoded(buffer.getvalue(), "audio/mpeg", seconds)
+
+
+def write_wav(path: str | os.PathLike, samples: np.ndarray) -> None:
+    """Write the sound, float (samples, channels), as a WAV file of 16 bits; it appears whole or not at all."""
+    write_whole(path, _wav(samples))
+
+
+def write_whole(path: str | os.PathLike, content: bytes) -> None:
+    """Write a file that appears whole or not at all."""
+    path = Path(path)
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        unfinished.write_bytes(content)
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _wav(samples: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    with wave.open(buffer, "wb") as file:
+        file.setnchannels(samples.shape[1])
+        file.setsampwidth(2)
+        file.setframerate(SAMPLE_RATE)
+        file.writeframes(np.rint(np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes())
+    return buffer.getvalue()
