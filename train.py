@@ -43,6 +43,7 @@ def main(parameters: Parameters) -> None:
     from serenity.model import checkpoint
     from serenity.model.quartet import QuartetSettings, parameter_count, preset
     from serenity.tokens import corpus as corpora
+    from serenity.tokens import novelty
     from serenity.tokens.vocabulary import ATTRIBUTES
     from serenity.tokens.windows import WindowSettings
 
@@ -71,6 +72,8 @@ def main(parameters: Parameters) -> None:
     training = TrainingSettings(parameters.epochs, parameters.batch, parameters.learning_rate, parameters.warmup,
                                 seed=parameters.seed)
     checkpoint.write_settings(parameters.model, settings, corpus.vocabulary)
+    chords = (corpus.vocabulary.pitch.decode(song[:, ATTRIBUTES.index("pitch")]) for song in corpus.of_split("train"))
+    figures["novelty"] = checkpoint.write_novelty(parameters.model, novelty.build(chords))
     for attribute in parameters.attributes:
         figures["networks"][attribute] = train_network(corpus, settings, attribute, training, parameters.model,
                                                        parameters.resume)

@@ -10,7 +10,9 @@ import config
 import generate
 from serenity.model import checkpoint
 from serenity.model.quartet import parameter_count, preset
-from serenity.music import midi_file
+from serenity.music import codec, midi_file
+from serenity.music.instruments import choose
+from serenity.tokens.novelty import longest_run
 from serenity.tokens.vocabulary import ATTRIBUTES
 
 ROOT = Path(__file__).parent.parent
@@ -25,7 +27,7 @@ def training():
 def test_the_model_is_whole_and_small_enough_to_ship():
     model = checkpoint.load(MODEL)
     assert model.settings.networks == preset("mini")
-    assert sum(checkpoint.weights_path(MODEL, attribute).stat().st_size for attribute in ATTRIBUTES) <= 25e6
+    assert sum(path.stat().st_size for path in MODEL.iterdir()) <= 25e6
     assert parameter_count(model.settings) * 2 <= 25e6
 
 
@@ -38,6 +40,16 @@ def test_each_network_learned_far_more_than_how_often_values_occur(training, att
 def test_the_card_says_what_training_measured(training):
     settings, _ = checkpoint.read_settings(MODEL)
     assert (MODEL / "README.md").read_text() == checkpoint.card(MODEL.name, settings, training)
+
+
+def test_the_model_knows_which_songs_it_learned_from(training):
+    index = checkpoint.read_novelty(MODEL)
+    assert training["novelty"] == {"songs": index.songs, "events": index.events, "grams": len(index.places)}
+    assert index.songs == training["data"]["train"]
+    _, vocabulary = checkpoint.read_settings(MODEL)
+    intro = choose(midi_file.read(config.EXAMPLE_SEED)).notes  # composed, not learned
+    tokens, _ = vocabulary.encode(codec.encode(intro, codec.CodecSettings()).events)
+    assert longest_run(index, vocabulary.pitch.decode(tokens[:, 0])).length < 2 * index.events
 
 
 def test_the_experiments_quote_what_training_measured(training):

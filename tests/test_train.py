@@ -12,6 +12,7 @@ from serenity.errors import InputError
 from serenity.model import checkpoint, quartet
 from serenity.model.quartet import NetworkSettings
 from serenity.tokens import corpus as corpora
+from serenity.tokens.novelty import longest_run
 from serenity.tokens.vocabulary import ATTRIBUTES
 from tests.songs import abc_songs
 
@@ -23,7 +24,8 @@ def run(tmp_path, monkeypatch, eagerly):
     """Return a function that trains tiny networks for an epoch on eight songs."""
     tiny = NetworkSettings(16, 1, 1, 2, 24, context_dim=8)
     monkeypatch.setitem(quartet.PRESETS, "mini", dict.fromkeys(ATTRIBUTES, tiny))
-    corpora.build(tmp_path / "tokens", lambda: abc_songs(8, bars=10))
+    songs = dict(abc_songs(8, bars=10))
+    corpora.build(tmp_path / "tokens", [corpora.Entry(name, name) for name in songs], songs.__getitem__)
 
     def run(**changes):
         train.main(train.Parameters(**({"tokens": tmp_path / "tokens", "model": tmp_path / "model", "epochs": 1,
@@ -42,6 +44,10 @@ def test_the_four_networks_one_after_another_make_a_model_with_a_card(run, capsy
     assert "Licence: MIT" in card and "songs made in code" in card and "| together |" in card
     figures = json.loads((folder / "training.json").read_text())["networks"]
     assert f"{sum(row['bits'] for row in figures.values()):.2f}" in card
+    index = checkpoint.read_novelty(folder)
+    songs = corpora.load(folder.parent / "tokens").of_split("train")
+    assert index.songs == len(songs) and f"{len(index.places):,} different runs of {index.events} events" in card
+    assert longest_run(index, model.vocabulary.pitch.decode(songs[0][:, 0])).length == len(songs[0])
 
 
 def test_networks_may_be_trained_apart_but_never_overwritten(run):

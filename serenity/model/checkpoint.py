@@ -4,6 +4,7 @@
     vocabulary.json  the dictionaries
     pitch.npz ...    each network's weights in half precision, by name
     training.json    data, epochs, seconds and figures of each network
+    novelty.index    the runs of events that stand in the training songs, hashed; a model may lack it
     README.md        the card, for people
 """
 
@@ -18,6 +19,7 @@ import numpy as np
 
 from serenity.errors import InputError
 from serenity.model.quartet import QuartetSettings, parameter_count, weight_shapes
+from serenity.tokens import novelty
 from serenity.tokens import vocabulary as vocabularies
 from serenity.tokens.vocabulary import ATTRIBUTES, Vocabulary
 
@@ -123,6 +125,25 @@ def _read_array(archive: zipfile.ZipFile, name: str, shape: tuple[int, ...], pat
     return values.astype(np.float32)
 
 
+# --- novelty ----------------------------------------------------------------------------------------------------------
+
+def write_novelty(folder: Path, index: novelty.Index) -> dict:
+    """Write the index of the training songs, and return what training.json says of it."""
+    _replace(novelty_path(folder), lambda path: novelty.write(path, index))
+    return {"songs": index.songs, "events": index.events, "grams": len(index.places)}
+
+
+def read_novelty(folder: Path) -> novelty.Index | None:
+    """Read what write_novelty wrote; None where the model has none. Raises InputError where it is broken."""
+    path = novelty_path(folder)
+    return novelty.read(path) if path.exists() else None
+
+
+def novelty_path(folder: Path) -> Path:
+    """Return where the index of the training songs stands."""
+    return folder / "novelty.index"
+
+
 # --- figures and card -------------------------------------------------------------------------------------------------
 
 def write_card(folder: Path, settings: QuartetSettings, training: dict) -> None:
@@ -152,6 +173,11 @@ def card(name: str, settings: QuartetSettings, training: dict) -> str:
         total = {name: sum(figures[name] for figures in networks.values()) for name in ("unigram_bits", "bits")}
         lines.append(f"| together | {parameter_count(settings):,} | | | {total['unigram_bits']:.2f} | "
                      f"{total['bits']:.2f} | |")
+    if index := training.get("novelty"):
+        lines += ["", "## Novelty", "",
+                  f"`novelty.index` holds the {index['grams']:,} different runs of {index['events']} events of "
+                  f"{index['songs']:,} training songs, in any transposition, as hashes: the songs cannot be read out "
+                  "of it. From it `generate.py` says how long a run of a continuation stands in a training song."]
     return "\n".join([*lines, ""])
 
 

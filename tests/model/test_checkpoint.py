@@ -10,6 +10,7 @@ import pytest
 
 from serenity.errors import InputError
 from serenity.model import checkpoint
+from serenity.tokens import novelty
 from serenity.tokens.vocabulary import ATTRIBUTES
 
 
@@ -26,6 +27,15 @@ def test_weights_come_back_in_half_precision(model_folder):
 def test_nothing_unfinished_is_left_behind(model_folder):
     assert sorted(path.name for path in model_folder.iterdir()) == \
         ["config.json", "duration.npz", "pitch.npz", "step.npz", "velocity.npz", "vocabulary.json"]
+
+
+def test_a_model_without_an_index_of_its_training_songs_is_whole_and_a_broken_index_is_refused(model_folder):
+    assert checkpoint.read_novelty(model_folder) is None
+    checkpoint.write_novelty(model_folder, novelty.build([checkpoint.load(model_folder).vocabulary.pitch.values]))
+    assert checkpoint.read_novelty(model_folder).songs == 1
+    cut_in_half("novelty.index")(model_folder)
+    with pytest.raises(InputError, match="novelty.index is no whole index"):
+        checkpoint.read_novelty(model_folder)
 
 
 def edit_config(folder, **changes):
