@@ -1,7 +1,9 @@
-"""Turn MIDI files into abc text, then into tokens.
+"""Turn MIDI files into abc text, then into tokens: choose the songs, make synthetic siblings of them, count, number.
 
     preprocess.py                       data/midi -> data/abc -> data/tokens
     preprocess.py --midi ~/my-midi      one's own files
+    preprocess.py --explain song.mid    what the filters say of one file
+    preprocess.py --spot-check 20       a page of songs at random, to look at and listen to
     preprocess.py --abc-only            tokens from the abc files as they are, after editing them by hand
 """
 
@@ -19,10 +21,15 @@ class Parameters:
     """Turn MIDI files into abc text, then into tokens."""
 
     midi: Path = config.MIDI           # folder of MIDI files, searched through all its folders
-    abc: Path = config.ABC             # folder of abc files, one a song
+    abc: Path = config.ABC             # folder of abc files, one a song; report.jsonl stands beside them
     tokens: Path = config.TOKENS       # folder of the token store that train.py reads
     abc_only: bool = False             # leave MIDI alone: make tokens from all abc files as they are
+    explain: Path | None = None        # a MIDI file: say what the filters find, and end
+    spot_check: int = 0                # draw so many songs for a page, spot-check.html in the abc folder; 0: none
     workers: int = os.cpu_count() or 1  # processes
+    filters: bool = True               # keep only what serenity/music/quality.py finds to be pop, each song once
+    siblings: int = 22                 # synthetic songs made of each song; 0: none
+    seed: int = 0                      # of chance, in siblings and spot check
     category: str = "piano"            # piano, violin, viola or cello: centre pitch and range
     normalise: str = "key"             # key (to C major or A minor), centre (to the centre pitch) or none
     time_step: float = 0.02            # seconds; onsets nearer than this are one strike
@@ -30,66 +37,208 @@ class Parameters:
     top_k_pitch: int = 5000            # dictionary: so many of the commonest chords
     top_k_timing: int = 1000           # dictionary: so many of the commonest steps, and durations
     max_events: int = 20_000           # longer songs are refused: medleys and machine music
+    soundfont: Path | None = None      # .sf2 for the spot check; None: one that is installed
+
+
+MOST_SIBLINGS = 24  # more would differ by chance alone
+REPORT, PICTURE, PAGE, WORK = "report.jsonl", "report.png", "spot-check.html", ".work"  # in the abc folder
 
 
 def main(parameters: Parameters) -> None:
-    """Run both stages and say what came of them."""
-    if parameters.workers < 1:
-        raise InputError(f"workers {parameters.workers}, wanted 1 or more")
-    if min(parameters.top_k_pitch, parameters.top_k_timing) < 1:
-        raise InputError("top_k of 0 or less; wanted 1 or more")
+    """Run the stages one after another and say what came of each."""
+    check(parameters)
+    if parameters.explain:
+        explain(parameters.explain, parameters.category)
+        return
     from serenity.tokens.corpus import refuse_other_files
 
     refuse_other_files(parameters.tokens)  # before the work, not after it
-    names = songs_in(parameters.abc, (".abc",)) if parameters.abc_only else make_abc(parameters)
+    if parameters.abc_only:
+        names = songs_in(parameters.abc, (".abc",))
+    else:
+        names = make_abc(parameters, choose_songs(parameters))
     if not names:
         raise InputError(f"{parameters.abc} holds no abc file; run preprocess.py without --abc-only")
     make_tokens(parameters, names)
+    if parameters.spot_check:
+        make_page(parameters, names)
 
 
-def make_abc(parameters: Parameters) -> list[Path]:
-    """Write one abc file for each MIDI file that can be used; return their paths below the abc folder."""
-    from functools import partial
+def check(parameters: Parameters) -> None:
+    """Refuse what cannot work before anything is read. Raises InputError."""
+    for name, lowest, highest in (("workers", 1, 1024), ("siblings", 0, MOST_SIBLINGS), ("spot_check", 0, 200),
+                                  ("seed", 0, 2**32 - 1), ("top_k_pitch", 1, 2**16), ("top_k_timing", 1, 2**16),
+                                  ("max_events", 1, 10**6)):
+        if not lowest <= getattr(parameters, name) <= highest:
+            raise InputError(f"--{name.replace('_', '-')} {getattr(parameters, name)}, wanted {lowest} to {highest:,}")
+    codec_settings(parameters)
 
+
+def codec_settings(parameters: Parameters):
+    """Return how notes become events. Raises InputError."""
     from serenity.music.codec import CodecSettings
 
-    settings = CodecSettings(parameters.category, parameters.normalise, parameters.time_step, parameters.split_ratio)
+    return CodecSettings(parameters.category, parameters.normalise, parameters.time_step, parameters.split_ratio)
+
+
+# --- MIDI -> report ---------------------------------------------------------------------------------------------------
+
+def choose_songs(parameters: Parameters) -> dict[str, str]:
+    """Look at every MIDI file, write the report, and return the digest of each file kept by its name."""
+    import json
+    from functools import partial
+
+    from serenity.journal import Journal
+    from serenity.listen import histograms
+    from serenity.music import selection
+    from serenity.parallel import in_parallel
+
     files = songs_in(parameters.midi, (".mid", ".midi", ".kar"))
     if not files:
         raise InputError(f"{parameters.midi} holds no MIDI file; wanted a folder that fetch.py filled")
-    groups = origins(parameters.midi)
-    jobs = [(file, groups.get(file.as_posix(), {}).get("group") or file.with_suffix("").as_posix()) for file in files]
-    work = partial(midi_to_abc, midi=parameters.midi, abc=parameters.abc, settings=settings,
-                   max_events=parameters.max_events)
-    written, refused = [], []
-    for result in in_parallel(work, jobs, parameters.workers, "MIDI to abc"):
-        (written if isinstance(result, Path) else refused).append(result)
-    for message in refused:
-        print(f"refused: {message}")
-    print(f"abc: {len(written)} songs in {parameters.abc}, {len(refused)} refused")
-    if not written:
-        raise InputError(f"none of the {len(files)} files in {parameters.midi} could be used")
-    return written
+    names = [file.as_posix() for file in files]
+    digests = {name: digest((parameters.midi / name).read_bytes()) for name in names}
+    depends = digest(code("music"), parameters.category)
+    keys = {name: digest(depends, digests[name]) for name in names}
+    journal = Journal(parameters.abc / WORK / "assessed.jsonl")
+    journal.keep(set(names))
+    todo = [name for name in names if not journal.done(name, keys[name])]
+    work = partial(assess, midi=parameters.midi, category=parameters.category)
+    for name, found in zip(todo, in_parallel(work, todo, parameters.workers, "looking at songs", chunk=4)):
+        journal.add(name, keys[name], found=found)
+    lines = selection.select({name: journal.records[name]["found"] for name in names}, parameters.filters)
+    report = "".join(json.dumps(line) + "\n" for line in lines)
+    if not (parameters.abc / REPORT).exists() or (parameters.abc / REPORT).read_text(encoding="utf-8") != report:
+        histograms.save(parameters.abc / PICTURE, lines)
+        half = parameters.abc / f"{REPORT}.part"
+        half.write_text(report, encoding="utf-8")
+        half.replace(parameters.abc / REPORT)
+
+    for line in lines:
+        if (line["reason"] or "").startswith(("unreadable", "failed")):
+            print(f"refused: {parameters.midi / line['song']}: {line['reason']}")
+    kept = [line["song"] for line in lines if line["kept"]]
+    reasons = ", ".join(f"{count} {reason}" for reason, count in selection.totals(lines).most_common())
+    print(f"songs: {len(kept)} of {len(lines)} kept{f'; refused: {reasons}' if reasons else ''}; "
+          f"why, song by song: {parameters.abc / REPORT}")
+    if not kept:
+        raise InputError(f"none of the {len(files)} files in {parameters.midi} was kept; wanted one or more "
+                         "(--no-filters keeps all that can be read)")
+    return {name: digests[name] for name in kept}
 
 
-def midi_to_abc(job: tuple[Path, str], midi: Path, abc: Path, settings, max_events: int) -> Path | str:
-    """Write one song's abc file and return its path below `abc`, or one line that says why not."""
-    from serenity.music import abc_file, codec, instruments, midi_file
+def assess(name: str, midi: Path, category: str) -> dict:
+    """Return what selection.assess finds; one file that the code stumbles over does not end a night's work."""
+    from serenity.music import selection
 
-    file, group = job
     try:
-        notes = instruments.choose(midi_file.read(midi / file), settings.category).notes
-        song = codec.encode(notes, settings)
-        if len(song.events) > max_events:
-            raise InputError(f"holds {len(song.events):,} events; wanted {max_events:,} at most")
-    except InputError as error:
-        return str(error) if str(midi / file) in str(error) else f"{midi / file}: {error}"
-    target = Path(f"{file}.abc")  # with the MIDI file's ending kept: x.mid and x.midi are two songs
-    (abc / target).parent.mkdir(parents=True, exist_ok=True)
-    abc_file.write(abc / target, abc_file.AbcSong(file.as_posix(), group, str(song.key), song.transposition,
-                                                  song.folded, settings, song.events))
-    return target
+        return selection.assess(midi / name, category)
+    except Exception as error:
+        return {"reason": f"failed: {type(error).__name__}: {error}"}
 
+
+def explain(path: Path, category: str) -> None:
+    """Print what the filters find in one file; the last line begins with kept or refused."""
+    from serenity.music import quality, selection
+
+    found = selection.assess(path, category)
+    if not found["reason"]:
+        print(f"{path}: {found['key']}; commonest progression: {found['progression'] or 'none'}\n")
+        print(f"{'measure':18}{'value':>9}  {'range':16}{'score':>6}  what it is")
+        for name, value in found["measures"].items():
+            row = quality.MEASURES[name]
+            points = f"{quality.credit(name, value):+.1f}" if row.weight else ""
+            mark = " " if row.lowest <= value <= row.highest else "*"
+            print(f"{name:18}{value:9.3g}{mark} {quality.wanted(row):16}{points:>6}  {row.what}")
+        print()
+    (line,) = selection.select({path.name: found})
+    verdict = "kept" if line["kept"] else f"refused: {line['reason']}"
+    print(verdict if line["score"] is None else f"{verdict} (score {line['score']:.1f})")
+
+
+# --- MIDI -> abc ------------------------------------------------------------------------------------------------------
+
+def make_abc(parameters: Parameters, kept: dict[str, str]) -> list[Path]:
+    """Write the abc files of each song kept and of its siblings; return their paths below the abc folder, in order.
+
+    What is there already, made of the same file with the same settings, is left as it is. What an earlier run made of
+    a song that is no longer kept is removed.
+    """
+    from functools import partial
+
+    from serenity.journal import Journal
+    from serenity.parallel import in_parallel
+
+    settings = codec_settings(parameters)
+    known = origins(parameters.midi)
+    groups = {name: known.get(name, {}).get("group") or Path(name).with_suffix("").as_posix() for name in kept}
+    depends = digest(code("music"), settings, parameters.siblings, parameters.seed, parameters.max_events)
+    keys = {name: digest(depends, kept[name], groups[name]) for name in kept}
+    journal = Journal(parameters.abc / WORK / "made.jsonl")
+    before = {name: record["files"] for name, record in journal.records.items()}
+    todo = [name for name in kept if not is_made(journal.done(name, keys[name]), parameters.abc)]
+    work = partial(midi_to_abc, midi=parameters.midi, abc=parameters.abc, settings=settings,
+                   siblings=parameters.siblings, seed=parameters.seed, max_events=parameters.max_events)
+    jobs = [(name, groups[name]) for name in todo]
+    for name, (files, reason) in zip(todo, in_parallel(work, jobs, parameters.workers, "MIDI to abc")):
+        journal.add(name, keys[name], files=files, reason=reason)
+        for old in set(before.get(name, ())) - set(files):
+            (parameters.abc / old).unlink(missing_ok=True)
+    for record in journal.keep(set(kept)):
+        for old in record["files"]:
+            (parameters.abc / old).unlink(missing_ok=True)
+    records = [journal.records[name] for name in kept]
+    for record in records:
+        if record["reason"]:
+            print(f"refused: {parameters.midi / record['name']}: {record['reason']}")
+    made = [Path(file) for record in records for file in record["files"]]
+    real = sum(bool(record["files"]) for record in records)
+    print(f"abc: {len(made):,} songs in {parameters.abc}, {real:,} of them real, {len(made) - real:,} synthetic; "
+          f"{len(todo):,} of {len(kept):,} families made anew")
+    if not made:
+        raise InputError(f"none of the {len(kept)} songs kept could be used")
+    return made
+
+
+def is_made(record: dict | None, abc: Path) -> bool:
+    """Return whether a family's abc files are all there."""
+    return record is not None and all((abc / file).exists() for file in record["files"])
+
+
+def midi_to_abc(job: tuple[str, str], midi: Path, abc: Path, settings, siblings: int, seed: int,
+                max_events: int) -> tuple[list[str], str | None]:
+    """Write the abc files of one song and its siblings; return their names below `abc`, and why there are none, if so.
+
+    A song folder/x.mid becomes folder/x.mid.abc, a sibling folder/x.mid~close.abc. Siblings that come to the same
+    events as another are left out.
+    """
+    from serenity.music import abc_file, codec, instruments, midi_file, synthesis
+
+    name, group = job
+    try:
+        notes = instruments.choose(midi_file.read(midi / name), settings.category).notes
+        versions = [("", notes)]
+        versions += [(sibling.name, sibling.notes)
+                     for sibling in synthesis.siblings(notes, siblings, seed, settings.category)]
+        songs = {}
+        for rule, version in versions:
+            encoded = codec.encode(version, settings)
+            if len(encoded.events) > max_events:
+                raise InputError(f"holds {len(encoded.events):,} events; wanted {max_events:,} at most")
+            song = abc_file.AbcSong(name, group, str(encoded.key), encoded.transposition, encoded.folded, settings,
+                                    encoded.events, rule)
+            songs.setdefault(encoded.events.tobytes(), song)
+    except InputError as error:
+        return [], str(error).removeprefix(f"{midi / name}: ")
+    files = []
+    for song in songs.values():
+        files.append(f"{name}{'~' * bool(song.synthesis)}{song.synthesis}.abc")
+        (abc / files[-1]).parent.mkdir(parents=True, exist_ok=True)
+        abc_file.write(abc / files[-1], song)
+    return files, None
+
+
+# --- abc -> tokens ----------------------------------------------------------------------------------------------------
 
 def make_tokens(parameters: Parameters, names: list[Path]) -> None:
     """Write the token store of the abc songs at `names`, and say what it holds."""
@@ -97,26 +246,57 @@ def make_tokens(parameters: Parameters, names: list[Path]) -> None:
     from functools import partial
 
     from serenity.music import abc_file
+    from serenity.parallel import in_parallel
     from serenity.tokens import corpus
     from serenity.tokens.vocabulary import ATTRIBUTES, TOP_K
 
     top_k = TOP_K | {"pitch": parameters.top_k_pitch, "step": parameters.top_k_timing,
                      "duration": parameters.top_k_timing}
-    passes = iter(("reading", "counting", "writing tokens"))
-
-    def songs():
-        paths = [parameters.abc / name for name in names]
-        loaded = in_parallel(partial(abc_file.read), paths, parameters.workers, next(passes))
-        return ((name.as_posix(), song) for name, song in zip(names, loaded))
-
+    heads = [abc_file.read_head(parameters.abc / name) for name in names]
+    entries = [corpus.Entry(name.as_posix(), head.group, bool(head.synthesis)) for name, head in zip(names, heads)]
     known = origins(parameters.midi)
-    licences = Counter(known.get(str(name.with_suffix("")), {}).get("licence") or "unknown" for name in names)
-    totals = corpus.build(parameters.tokens, songs, top_k, dict(licences))
+    licences = Counter(known.get(head.source, {}).get("licence") or "unknown" for head in heads if not head.synthesis)
+
+    files = [(name, stat.st_size, stat.st_mtime_ns) for name in names for stat in [(parameters.abc / name).stat()]]
+    made_of = digest(code("music", "tokens"), files, sorted(top_k.items()), sorted(licences.items()))
+    if corpus.made_of(parameters.tokens) == made_of:
+        print(f"tokens: {parameters.tokens} is made of just these {len(names):,} songs already")
+        return
+
+    def each(work, jobs, title):
+        return in_parallel(work, jobs, parameters.workers, f"{title} (x {corpus.CHUNK} songs)")
+
+    totals = corpus.build(parameters.tokens, entries, partial(read_abc, parameters.abc), top_k, dict(licences), made_of,
+                          each)
     exact = ", ".join(f"{attribute} {totals['exact'][attribute] / totals['events']:.2%}" for attribute in ATTRIBUTES)
-    print(f"tokens: {totals['songs']} songs ({totals['train']} training, {totals['validation']} validation, "
-          f"{totals['test']} test), {totals['events']:,} events in {parameters.tokens}")
+    print(f"tokens: {totals['songs']:,} songs ({totals['train']:,} training, {totals['validation']:,} validation, "
+          f"{totals['test']:,} test), {totals['events']:,} events in {parameters.tokens}")
     print(f"known exactly to the dictionaries: {exact}; the others became their nearest, none was dropped")
 
+
+def read_abc(folder: Path, name: str):
+    """Return the song of an abc file."""
+    from serenity.music import abc_file
+
+    return abc_file.read(folder / name)
+
+
+def make_page(parameters: Parameters, names: list[Path]) -> None:
+    """Write the page of songs at random."""
+    import numpy as np
+
+    from serenity.listen import audio, spot_check
+    from serenity.music import abc_file
+
+    paths = [parameters.abc / name for name in names]
+    heads = {path: abc_file.read_head(path) for path in paths}
+    drawn = spot_check.draw(paths, heads, parameters.spot_check, np.random.default_rng(parameters.seed))
+    page = parameters.abc / PAGE
+    size = spot_check.write(page, drawn, audio.find_soundfont(parameters.soundfont))
+    print(f"spot check: {len(drawn)} songs and their siblings in {page} ({size / 2**20:.0f} MiB)")
+
+
+# --- what all stages share --------------------------------------------------------------------------------------------
 
 def songs_in(folder: Path, endings: tuple[str, ...]) -> list[Path]:
     """Return all files below a folder with one of the endings, relative to it, in order."""
@@ -133,20 +313,20 @@ def origins(folder: Path) -> dict[str, dict]:
     return {record["stored"]: record for record in manifest.read(folder) if record.get("stored")}
 
 
-def in_parallel(work, jobs: list, workers: int, title: str):
-    """Yield work(job) for each job in order, over processes, with a progress bar."""
-    import multiprocessing
-    import signal
+def digest(*parts) -> str:
+    """Return a digest of bytes, text and numbers: what a result depends on."""
+    import hashlib
 
-    from tqdm import tqdm
+    whole = hashlib.sha256()
+    for part in parts:
+        whole.update(hashlib.sha256(part if isinstance(part, bytes) else str(part).encode()).digest())
+    return whole.hexdigest()
 
-    # "spawn", because a forked child of a process with threads may hang, and it is what every platform has.
-    # Ctrl-C is for the parent alone, which ends the children: they are born deaf to it.
-    listening = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    pool = multiprocessing.get_context("spawn").Pool(min(workers, len(jobs)))
-    signal.signal(signal.SIGINT, listening)
-    with pool:
-        yield from tqdm(pool.imap(work, jobs, chunksize=8), title, len(jobs), unit=" songs", disable=None)
+
+def code(*floors: str) -> str:
+    """Return a digest of the code of some floors, so that a change there redoes what depends on it."""
+    return digest(*(path.read_bytes() for floor in floors
+                    for path in sorted((config.ROOT / "serenity" / floor).glob("*.py"))))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from serenity.music.abc_file import AbcSong
 from serenity.music.codec import CodecSettings, encode
 from serenity.music.note import note_table
 
+AXIS = ((36, 60, 64, 67), (43, 59, 62, 67), (45, 57, 60, 64), (41, 57, 60, 65))  # I V vi IV
 CHORDS = ((0, 4, 7), (7, 11, 14), (9, 12, 16), (5, 9, 12), (2, 5, 9), (4, 7, 11))
 
 
@@ -26,6 +27,23 @@ def compose_notes(seed: int, bars: int = 30, transposition: int = 0) -> np.ndarr
             place += length
     onset, duration, pitch, velocity = zip(*rows)
     return note_table(onset, duration, np.array(pitch) + transposition, velocity)
+
+
+def pop_song(bars: int = 40, seed: int = 1) -> np.ndarray:
+    """Return a song over the axis progression: bass and broken chords, and a melody above."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for bar in range(bars):
+        bass, *chord = AXIS[bar % 4]
+        rows.append((2.0 * bar, 1.9, bass, 70))
+        rows += [(2.0 * bar + 0.5 * beat, 0.45, chord[beat % 3], int(rng.integers(50, 70))) for beat in range(4)]
+        place = 0.0
+        while place < 2:
+            length = float(rng.choice([0.25, 0.5, 1.0]))
+            rows.append((2.0 * bar + place, min(length, 2 - place), int(rng.choice(chord)) + 12,
+                         int(rng.integers(75, 110))))
+            place += length
+    return note_table(*zip(*rows))
 
 
 def abc_songs(count: int, settings: CodecSettings = CodecSettings(), bars: int = 30) -> list[tuple[str, AbcSong]]:

@@ -12,8 +12,9 @@ import pytest
 from serenity.music import abc_file, midi_file
 from serenity.music.codec import CodecSettings, encode
 from serenity.music.instruments import choose
+from serenity.music.pitch import transpose
 from serenity.tokens import corpus
-from tests.songs import compose_notes
+from tests.songs import compose_notes, pop_song
 
 ROOT = Path(__file__).resolve().parent.parent
 SONGS = ("a.mid", "b.midi", "folder/c.MID", "folder/d.mid")
@@ -24,6 +25,9 @@ REFUSED = {  # name -> (content, what is said of it)
     "silent.mid": (None, "holds no note"),
     "drums.mid": (None, "holds only drums"),
 }
+
+
+PLAIN = ("--no-filters", "--siblings", "0")
 
 
 def write_song(path: Path, number: int, is_drum=False, bars=12):
@@ -40,8 +44,14 @@ def run(folder: Path, *arguments: str):
     return done.returncode, done.stdout.splitlines(), done.stderr.splitlines()
 
 
-def files_of(folder: Path) -> dict[str, bytes]:
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+def files_of(folder: Path, ending: str = "") -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob(f"*{ending}")
+            if path.is_file()}
+
+
+def report_of(folder: Path) -> dict[str, dict]:
+    lines = (folder / "data/abc/report.jsonl").read_text().splitlines()
+    return {line["song"]: line for line in map(json.loads, lines)}
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +70,7 @@ def done(tmp_path_factory):
                {"stored": "folder/d.mid", "group": "siblings", "licence": None},
                {"stored": None, "origin": "refused.mid", "licence": "MIT"}]
     (midi / "manifest.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
-    return folder, *run(folder, "--workers", "2")
+    return folder, *run(folder, *PLAIN, "--workers", "2")
 
 
 @pytest.fixture
@@ -73,7 +83,7 @@ def again(done, tmp_path):
 def test_the_songs_arrive_as_text_and_as_tokens(done):
     folder, code, _, _ = done
     assert code == 0
-    assert sorted(files_of(folder / "data/abc")) == sorted(f"{name}.abc" for name in SONGS)
+    assert sorted(files_of(folder / "data/abc", ".abc")) == sorted(f"{name}.abc" for name in SONGS)
     store = corpus.load(folder / "data/tokens")
     assert [song["name"] for song in store.songs] == sorted(f"{name}.abc" for name in SONGS)
 
@@ -93,7 +103,9 @@ def test_each_broken_file_is_one_clear_line_and_the_others_go_on(done):
         (line,) = [line for line in refused if name in line]
         assert said in line
         assert len(line) > len(f"refused: data/midi/{name}: ")
-    assert f"abc: {len(SONGS)} songs in data/abc, {len(REFUSED)} refused" in lines
+    assert (f"songs: {len(SONGS)} of {len(SONGS) + len(REFUSED)} kept; refused: {len(REFUSED)} unreadable; "
+            "why, song by song: data/abc/report.jsonl") in lines
+    assert {name for name, line in report_of(done[0]).items() if not line["kept"]} == {*REFUSED}
 
 
 def test_it_ends_with_what_the_store_holds(done):
@@ -116,9 +128,10 @@ def test_group_and_licence_of_the_manifest_arrive(done):
 def test_one_worker_gives_the_same_as_two(done, again):
     shutil.rmtree(again / "data/abc")
     shutil.rmtree(again / "data/tokens")
-    assert run(again, "--workers", "1")[0] == 0
-    assert files_of(again / "data/abc") == files_of(done[0] / "data/abc")
-    assert files_of(again / "data/tokens") == files_of(done[0] / "data/tokens")
+    assert run(again, *PLAIN, "--workers", "1")[0] == 0
+    assert files_of(again / "data/abc", ".abc") == files_of(done[0] / "data/abc", ".abc")
+    for name in ("tokens.npy", "songs.jsonl", "vocabulary.json"):
+        assert (again / "data/tokens" / name).read_bytes() == (done[0] / "data/tokens" / name).read_bytes()
 
 
 def test_an_abc_file_edited_by_hand_becomes_tokens(again):
@@ -135,11 +148,11 @@ def test_an_abc_file_edited_by_hand_becomes_tokens(again):
 def test_a_slip_in_an_edited_file_is_named_with_line_and_column(again):
     path = again / "data/abc/b.midi.abc"
     lines = path.read_text().splitlines()
-    path.write_text("\n".join([*lines[:11], "h4 0 0.5 80", *lines[11:]]))
+    path.write_text("\n".join([*lines[:12], "h4 0 0.5 80", *lines[12:]]))
     before = files_of(again / "data/tokens")
     code, _, errors = run(again, "--abc-only", "--workers", "1")
     assert code == 2
-    assert errors[-1].startswith("preprocess.py: data/abc/b.midi.abc:12:1: 'h4")
+    assert errors[-1].startswith("preprocess.py: data/abc/b.midi.abc:13:1: 'h4")
     assert files_of(again / "data/tokens") == before
 
 
@@ -152,7 +165,7 @@ def test_abc_files_of_several_settings_are_refused(again):
 
 
 def test_the_settings_named_are_those_of_the_store(again):
-    assert run(again, "--workers", "1", "--split-ratio", "None", "--normalise", "centre", "--top-k-pitch", "9")[0] == 0
+    assert run(again, *PLAIN, "--split-ratio", "None", "--normalise", "centre", "--top-k-pitch", "9")[0] == 0
     store = corpus.load(again / "data/tokens")
     assert store.settings == CodecSettings(normalise="centre", split_ratio=None)
     assert len(store.vocabulary.pitch.values) == 9
@@ -161,22 +174,132 @@ def test_the_settings_named_are_those_of_the_store(again):
 def test_a_song_of_too_many_events_is_refused(tmp_path):
     write_song(tmp_path / "data/midi/short.mid", 0, bars=2)
     write_song(tmp_path / "data/midi/long.mid", 1, bars=12)
-    code, lines, _ = run(tmp_path, "--workers", "1", "--max-events", "50")
+    code, lines, _ = run(tmp_path, *PLAIN, "--workers", "1", "--max-events", "50")
     assert code == 0
     assert any(line.startswith("refused: data/midi/long.mid: holds ") and line.endswith("wanted 50 at most")
                for line in lines)
-    assert [path.name for path in (tmp_path / "data/abc").iterdir()] == ["short.mid.abc"]
+    assert list(files_of(tmp_path / "data/abc", ".abc")) == ["short.mid.abc"]
+
+
+# --- choosing songs, and making more of them --------------------------------------------------------------------------
+
+@pytest.fixture(scope="module")
+def family(tmp_path_factory):
+    """Two pop songs, one of them twice, and one that is none, with siblings: (folder, exit code, lines)."""
+    folder = tmp_path_factory.mktemp("family")
+    for name, notes in (("a.mid", pop_song()), ("moved.mid", transpose(pop_song(), 3)), ("b.mid", pop_song(seed=2)),
+                        ("short.mid", pop_song(8))):
+        (folder / "data/midi").mkdir(parents=True, exist_ok=True)
+        midi_file.write(folder / "data/midi" / name, [midi_file.Track("Piano", 0, False, notes)])
+    return folder, *run(folder, "--siblings", "4", "--workers", "2", "--spot-check", "1")
+
+
+@pytest.fixture
+def relatives(family, tmp_path):
+    shutil.copytree(family[0] / "data", tmp_path / "data")
+    return tmp_path
+
+
+def test_what_is_no_pop_or_is_there_twice_is_left_out(family):
+    folder, code, lines, _ = family
+    assert code == 0
+    report = report_of(folder)
+    assert {name: line["reason"] for name, line in report.items()} == {
+        "a.mid": None, "b.mid": None, "moved.mid": "copy of a.mid", "short.mid": "seconds 16, wanted 30 to 900"}
+    assert all(isinstance(line["score"], float) for line in report.values())
+    assert "songs: 2 of 4 kept; refused: 1 copy, 1 seconds; why, song by song: data/abc/report.jsonl" in lines
+    assert (folder / "data/abc/report.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_siblings_are_named_after_parent_and_rule_and_stay_with_it(family):
+    store = corpus.load(family[0] / "data/tokens")
+    assert len(store.songs) == 2 * (1 + 4)
+    for song in store.songs:
+        parent, _, rule = song["name"].removesuffix(".abc").partition("~")
+        read = abc_file.read(family[0] / "data/abc" / song["name"])
+        assert (read.source, read.synthesis, song["group"]) == (parent, rule, parent.removesuffix(".mid"))
+        assert song["synthetic"] == bool(rule)
+    groups = {song["group"]: set() for song in store.songs}
+    for song in store.songs:
+        groups[song["group"]].add(song["split"])
+    assert all(len(splits) == 1 for splits in groups.values())
+    tokens = [store.tokens[song["start"]:song["start"] + song["events"]].tobytes() for song in store.songs]
+    assert len(set(tokens)) == len(tokens)
+
+
+def test_a_page_of_songs_at_random_is_made(family):
+    page = (family[0] / "data/abc/spot-check.html").read_text(encoding="utf-8")
+    assert "spot check" in page
+    assert "as it is" in page
+
+
+def test_a_second_run_finds_all_done(relatives):
+    before = files_of(relatives)
+    code, lines, _ = run(relatives, "--siblings", "4")
+    assert code == 0
+    assert any(line.endswith("0 of 2 families made anew") for line in lines)
+    assert lines[-1] == "tokens: data/tokens is made of just these 10 songs already"
+    after = files_of(relatives)
+    assert {name: after[name] for name in before} == before
+
+
+@pytest.mark.parametrize(("arguments", "anew", "songs"), [
+    (("--siblings", "4", "--top-k-pitch", "50"), 0, 10), (("--siblings", "2"), 2, 6),
+    (("--siblings", "4", "--time-step", "0.01"), 2, 10), (("--siblings", "4", "--seed", "1"), 2, 10)])
+def test_a_changed_parameter_redoes_what_depends_on_it(arguments, anew, songs, relatives):
+    code, lines, _ = run(relatives, *arguments)
+    assert code == 0
+    assert any(line.endswith(f"{anew} of 2 families made anew") for line in lines)
+    assert any(line.startswith(f"tokens: {songs} songs (") for line in lines)
+    assert len(files_of(relatives / "data/abc", ".abc")) == songs
+
+
+def test_a_song_that_goes_takes_its_siblings_along_and_nothing_else(relatives):
+    (relatives / "data/midi/b.mid").unlink()
+    own = relatives / "data/abc/own.abc"
+    shutil.copy(relatives / "data/abc/a.mid.abc", own)
+    assert run(relatives, "--siblings", "4")[0] == 0
+    assert {name.partition("~")[0].removesuffix(".abc") for name in files_of(relatives / "data/abc", ".abc")} == {
+        "a.mid", "own"}
+
+
+def test_work_that_was_cut_off_goes_on_where_it_was(family, relatives):
+    done = files_of(relatives / "data/abc", ".abc")
+    shutil.rmtree(relatives / "data/tokens")
+    journal = relatives / "data/abc/.work/made.jsonl"
+    first, second = journal.read_bytes().splitlines(keepends=True)
+    journal.write_bytes(first + second[:40])  # killed while it wrote
+    for name in json.loads(second)["files"][1:]:
+        (relatives / "data/abc" / name).unlink()
+    code, lines, _ = run(relatives, "--siblings", "4")
+    assert code == 0
+    assert any(line.endswith("1 of 2 families made anew") for line in lines)
+    assert files_of(relatives / "data/abc", ".abc") == done
+    assert len(corpus.load(relatives / "data/tokens").songs) == 10
+
+
+@pytest.mark.parametrize(("name", "last"), [("a.mid", "kept (score "), ("short.mid", "refused: seconds 16, wanted 30"),
+                                            ("page.mid", "refused: unreadable: is no MIDI file")])
+def test_one_file_is_explained(name, last, relatives):
+    (relatives / "data/midi/page.mid").write_bytes(b"<html>")
+    code, lines, _ = run(relatives, "--explain", f"data/midi/{name}")
+    assert code == 0
+    assert lines[-1].startswith(last)
+    assert (name == "page.mid") or any(line.startswith("pop_changes ") for line in lines)
 
 
 @pytest.mark.parametrize(("arguments", "said"), [
     (("--midi", "missing"), "missing is no folder"),
     (("--midi", "none"), "none holds no MIDI file"),
-    (("--midi", "broken"), "none of the 1 files in broken could be used"),
+    (("--midi", "broken"), "none of the 1 files in broken was kept"),
+    (("--midi", "one"), "none of the 1 files in one was kept; wanted one or more (--no-filters keeps"),
+    (("--midi", "one", "--no-filters", "--max-events", "3"), "none of the 1 songs kept could be used"),
     (("--abc-only", "--abc", "missing"), "missing is no folder"),
     (("--abc-only", "--abc", "none"), "none holds no abc file"),
-    (("--workers", "0"), "workers 0, wanted 1 or more"),
-    (("--top-k-pitch", "0"), "top_k of 0 or less"),
-    (("--midi", "one", "--top-k-pitch", "70000"), "pitch dictionary of 70,000 values, wanted 1 to 65,533"),
+    (("--workers", "0"), "--workers 0, wanted 1 to 1,024"),
+    (("--top-k-pitch", "0"), "--top-k-pitch 0, wanted 1 to 65,536"),
+    (("--siblings", "99"), "--siblings 99, wanted 0 to 24"),
+    (("--midi", "one", "--top-k-pitch", "65535"), "pitch dictionary of 65,535 values, wanted 1 to 65,533"),
     (("--midi", "one", "--time-step", "0"), "time step 0.0 s is out of range"),
     (("--midi", "one", "--category", "banjo"), "category 'banjo' is unknown"),
     (("--midi", "one", "--tokens", "broken"), "broken holds x.mid, no part of a token store"),

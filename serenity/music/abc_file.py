@@ -3,6 +3,7 @@
     serenity-abc 1
     source: 001.mid
     group: 001
+    synthesis: inversion-1
     key: f# major
     transposition: -6
     folded: 0
@@ -13,13 +14,15 @@
 
     a#5c5g5 0.48 0.96 85
 
-The head names where the song comes from and what normalising did, so that it can be undone. An event is its chord, its
+The head names where the song comes from, the rule of synthesis that made it (none: the song is real), and what
+normalising did, so that it can be undone. An event is its chord, its
 step and duration in seconds, and its velocity, parted by blanks. Empty lines and lines that begin with % say nothing.
 (Not the ABC notation of folk music.)
 """
 
 import re
 from dataclasses import asdict, dataclass, fields
+from itertools import takewhile
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +34,7 @@ from serenity.music.pitch import chord_bits, chord_pitches, parse_chord, spell
 
 MAGIC = "serenity-abc"
 VERSION = 1
+NONE = "none"
 _WORD = re.compile(r"\S+")
 _NUMBER = re.compile(r"[-+.0-9e]+")  # leaves out nan, inf, 1_000 and the digits of other scripts
 
@@ -46,6 +50,7 @@ class AbcSong:
     folded: int              # notes that normalising moved by octaves into range
     settings: CodecSettings
     events: np.ndarray       # EVENT table
+    synthesis: str = ""      # rule of serenity.music.synthesis that made it; "": a real song
 
 
 def to_text(song: AbcSong) -> str:
@@ -53,8 +58,8 @@ def to_text(song: AbcSong) -> str:
 
     Each value of the head stands on one line: what breaks a line or is no text in a file's name becomes a blank or "?".
     """
-    head = {"source": song.source, "group": song.group, "key": song.key, "transposition": song.transposition,
-            "folded": song.folded, **asdict(song.settings)}
+    head = {"source": song.source, "group": song.group, "synthesis": song.synthesis or NONE, "key": song.key,
+            "transposition": song.transposition, "folded": song.folded, **asdict(song.settings)}
     lines = [f"{MAGIC} {VERSION}", *(f"{name}: {_one_line(str(value))}" for name, value in head.items()), ""]
     # Few chords are many events: spell each once.
     chords, which = np.unique(song.events["pitch"], axis=0, return_inverse=True)
@@ -67,6 +72,17 @@ def to_text(song: AbcSong) -> str:
 def from_text(text: str, name: str = "abc text") -> AbcSong:
     """Parse abc text. The inverse of to_text. Raises InputError with `name`, line and column, counted from 1."""
     lines = text.splitlines()
+    head, body = _head(lines, name)
+    return AbcSong(**head, events=_events(lines[body:], body, name))
+
+
+def head_from_text(text: str, name: str = "abc text") -> AbcSong:
+    """Return the song that abc text begins with, without its events. Raises InputError as from_text does."""
+    return AbcSong(**_head(text.splitlines(), name)[0], events=np.empty(0, EVENT))
+
+
+def _head(lines: list[str], name: str) -> tuple[dict, int]:
+    """Return what the head says, by the fields of AbcSong, and the number of its lines."""
     if not lines or lines[0].split() != [MAGIC, str(VERSION)]:
         raise InputError(f"{name}:1:1: got '{lines[0][:40] if lines else ''}', wanted '{MAGIC} {VERSION}'")
     head, body = {}, len(lines)
@@ -90,10 +106,58 @@ def from_text(text: str, name: str = "abc text") -> AbcSong:
         settings = CodecSettings(**{field.name: head.pop(field.name) for field in fields(CodecSettings)})
     except InputError as error:
         raise InputError(f"{name}:{body}:1: {error}") from None
-    spelled = {}
-    rows = [_event(line, spelled, f"{name}:{number}") for number, line in enumerate(lines[body:], body + 1)
-            if line.strip() and not line.startswith("%")]
-    return AbcSong(**head, settings=settings, events=np.array(rows, EVENT))
+    return {**head, "settings": settings}, body
+
+
+def _events(lines: list[str], first: int, name: str) -> np.ndarray:
+    """Return the EVENT table of the lines behind the head; `first` of the file's lines stand before them."""
+    numbered = [(number, line) for number, line in enumerate(lines, first + 1)
+                if line.strip() and not line.startswith("%")]
+    rows = [line.split() for _, line in numbered]
+    for (number, line), words in zip(numbered, rows):
+        if len(words) != len(EVENT.names):
+            column = len(line.rstrip()) if len(words) < 4 else _start(line, 4)
+            raise InputError(f"{name}:{number}:{column + 1}: got {len(words)} words, wanted 4: chord, step, duration, "
+                             "velocity")
+    events, wrong = np.empty(len(rows), EVENT), []
+    for place, (attribute, column) in enumerate(zip(EVENT.names, zip(*rows))):
+        values = {}
+        for word in set(column):  # few different words are many events: each is parsed once
+            try:
+                values[word] = _chord(word) if attribute == "pitch" else _number(attribute, word)
+            except ValueError as error:
+                message, index = error.args
+                number, line = numbered[column.index(word)]
+                wrong.append((number, _start(line, place) + index + 1, message))
+        if not wrong:
+            events[attribute] = [values[word] for word in column]
+    if wrong:
+        number, column, message = min(wrong)
+        raise InputError(f"{name}:{number}:{column}: {message}")
+    return events
+
+
+def _start(line: str, word: int) -> int:
+    """Return where a line's word, counted from 0, begins."""
+    return [match.start() for match in _WORD.finditer(line)][word]
+
+
+def _chord(word: str) -> np.ndarray:
+    return chord_bits(parse_chord(word))
+
+
+def _number(attribute: str, word: str) -> float:
+    """Return the number that a word says. Raises ValueError(message, 0)."""
+    lowest, highest = LIMITS[attribute]
+    kind = int if attribute == "velocity" else float
+    try:
+        value = kind(word) if _NUMBER.fullmatch(word) else None
+    except ValueError:
+        value = None
+    if value is None or not lowest <= value <= highest:
+        wanted = "a whole number" if kind is int else "a number"
+        raise ValueError(f"{attribute} '{word}', wanted {wanted} from {lowest:g} to {highest:g}", 0)
+    return value
 
 
 def write(path: Path, song: AbcSong) -> None:
@@ -111,32 +175,11 @@ def read(path: Path) -> AbcSong:
         raise InputError(f"{path}: byte {error.start} is no UTF-8 text; wanted an abc file") from None
 
 
-def _event(line: str, spelled: dict, place: str) -> tuple:
-    """Return one line as an EVENT row. `spelled` remembers chords that were parsed before."""
-    words = line.split()
-    if len(words) != 4:
-        column = len(line.rstrip()) + 1 if len(words) < 4 else [m.start() for m in _WORD.finditer(line)][4] + 1
-        raise InputError(f"{place}:{column}: got {len(words)} words, wanted 4: chord, step, duration, velocity")
-    chord = spelled.get(words[0])
-    if chord is None:
-        try:
-            chord = spelled[words[0]] = chord_bits(parse_chord(words[0]))
-        except ValueError as error:
-            message, index = error.args
-            raise InputError(f"{place}:{line.index(words[0]) + index + 1}: {message}") from None
-    values = [chord]
-    for word, (name, kind) in zip(words[1:], _NUMBERS.items()):
-        lowest, highest = LIMITS[name]
-        try:
-            value = kind(word) if _NUMBER.fullmatch(word) else None
-        except ValueError:
-            value = None
-        if value is None or not lowest <= value <= highest:
-            column = [m.start() for m in _WORD.finditer(line)][len(values)] + 1
-            wanted = "a whole number" if kind is int else "a number"
-            raise InputError(f"{place}:{column}: {name} '{word}', wanted {wanted} from {lowest:g} to {highest:g}")
-        values.append(value)
-    return tuple(values)
+def read_head(path: Path) -> AbcSong:
+    """Return the song of an abc file without its events: what `read` gives, for the price of a few lines."""
+    with open(path, encoding="utf-8-sig", errors="replace") as file:
+        lines = list(takewhile(str.strip, file))
+    return head_from_text("".join([*lines, "\n"]), str(path))
 
 
 def _one_line(text: str) -> str:
@@ -147,6 +190,9 @@ def _optional_ratio(text: str) -> float | None:
     return None if text == "None" else float(text)
 
 
-_NUMBERS = {"step": float, "duration": float, "velocity": int}
-_HEAD = {"source": str, "group": str, "key": str, "transposition": int, "folded": int, "category": str,
-         "normalise": str, "time_step": float, "split_ratio": _optional_ratio}
+def _synthesis(text: str) -> str:
+    return "" if text == NONE else text
+
+
+_HEAD = {"source": str, "group": str, "synthesis": _synthesis, "key": str, "transposition": int, "folded": int,
+         "category": str, "normalise": str, "time_step": float, "split_ratio": _optional_ratio}

@@ -107,6 +107,11 @@ class Choice:
     dropped: int  # notes left out
 
     @property
+    def struck(self) -> np.ndarray:
+        """The notes as the fingers left them, without the pedal: what harmony reads chords from."""
+        return merge_tables(track.notes for track in self.tracks)
+
+    @property
     def names(self) -> tuple[str, ...]:
         """The names of the tracks taken, as in the file; "" where a track has none."""
         return tuple(track.name for track in self.tracks)

@@ -80,6 +80,19 @@ def chord_pitches(chord: np.ndarray) -> list[int]:
     return np.flatnonzero(chord_matrix(chord[None])[0]).tolist()
 
 
+def unique_chords(chords: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the different chords in ascending order (k, 2), for each given chord (n, 2) which it is, and their counts.
+
+    As np.unique(axis=0), many times faster.
+    """
+    order = np.lexsort((chords[:, 1], chords[:, 0]))
+    ascending = chords[order]
+    is_first = np.append(True, (ascending[1:] != ascending[:-1]).any(axis=1))[:len(chords)]
+    which = np.empty(len(chords), np.int64)
+    which[order] = np.cumsum(is_first) - 1
+    return ascending[is_first], which, np.diff(np.append(np.flatnonzero(is_first), len(chords)))
+
+
 def top_pitch(chords: np.ndarray) -> np.ndarray:
     """Return the highest pitch of each chord: (n, 2) -> (n,); -1 for a chord without notes."""
     matrix = chord_matrix(chords)

@@ -3,7 +3,7 @@
 A folder of
 
     tokens.npy       (events, 4) uint16, song after song; columns as in ATTRIBUTES
-    songs.jsonl      one line a song: name, group, split, first event, number of events
+    songs.jsonl      one line a song: name, group, whether it is synthetic, split, first event, number of events
     vocabulary.json  the dictionaries, counted on the training songs alone
     corpus.json      codec settings and totals
 """
@@ -11,8 +11,10 @@ A folder of
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -25,10 +27,12 @@ from serenity.tokens.vocabulary import ATTRIBUTES, TOP_K, Vocabulary
 
 FILES = ("tokens.npy", "songs.jsonl", "vocabulary.json", "corpus.json")
 SPLITS = ("train", "validation", "test")
+CHUNK = 32         # songs that are read at a time
+MERGE = 1_000_000  # different chords that are counted before sums are made
 SHARES = {"validation": 0.05, "test": 0.05}  # of the groups
 FORMAT = "serenity-corpus 1"
-TOTALS = ("format", "songs", "events", *SPLITS, "exact", "licences", "settings")  # what corpus.json holds
-SONG = ("name", "group", "split", "start", "events")  # what a line of songs.jsonl holds
+TOTALS = ("format", "songs", "synthetic", "events", *SPLITS, "exact", "licences", "made_of", "settings")  # corpus.json
+SONG = ("name", "group", "synthetic", "split", "start", "events")  # what a line of songs.jsonl holds
 
 
 @dataclass(frozen=True)
@@ -36,15 +40,18 @@ class Corpus:
     """An open token store. `tokens` is memory-mapped: only what is read comes into memory."""
 
     tokens: np.ndarray             # (events, 4) uint16
-    songs: tuple[dict, ...]        # name, group, split, start, events
+    songs: tuple[dict, ...]        # name, group, synthetic, split, start, events
     vocabulary: Vocabulary
     settings: CodecSettings
-    totals: dict                   # songs, events, train, validation, test, exact, licences
+    totals: dict                   # songs, synthetic, events, train, validation, test, exact, licences
 
     def of_split(self, split: str) -> list[np.ndarray]:
-        """Return the tokens of each song of a split, (events, 4) each, as views."""
-        return [self.tokens[song["start"]:song["start"] + song["events"]]
-                for song in self.songs if song["split"] == split]
+        """Return the tokens of each song of a split, (events, 4) each, as views.
+
+        Synthetic songs are for training alone: what a model is worth is measured on real ones.
+        """
+        return [self.tokens[song["start"]:song["start"] + song["events"]] for song in self.songs
+                if song["split"] == split and (split == "train" or not song["synthetic"])]
 
 
 def split_groups(groups: Iterable[str], shares: dict[str, float] = SHARES) -> dict[str, str]:
@@ -67,47 +74,54 @@ def split_groups(groups: Iterable[str], shares: dict[str, float] = SHARES) -> di
     return splits
 
 
-def build(folder: Path, songs: Callable[[], Iterable[tuple[str, AbcSong]]], top_k: dict[str, int] = TOP_K,
-          licences: dict[str, int] | None = None) -> dict:
+@dataclass(frozen=True)
+class Entry:
+    """A song before it is read: its name, its group, and whether it is synthetic."""
+
+    name: str
+    group: str
+    synthetic: bool = False
+
+
+def build(folder: Path, entries: Sequence[Entry], read: Callable[[str], AbcSong], top_k: dict[str, int] = TOP_K,
+          licences: dict[str, int] | None = None, made_of: str = "",
+          each: Callable = lambda work, jobs, title: map(work, jobs)) -> dict:
     """Write a token store from abc songs, and return its totals, which also stand in corpus.json.
 
-    `songs()` gives (name, song) anew each time it is called: once to learn the groups, once to count, once to write,
-    so that memory does not grow with the number of songs. `licences` (files by licence) travels with the store. The
-    store replaces an older one only when it is whole.
+    `read` gives the song of a name; each is read twice, once to count and once to write, CHUNK songs at a time, so that
+    memory does not grow with the number of songs. `each(work, jobs, title)` yields work(job) of each job in order: it
+    may do so over processes. `licences` (files by licence) and `made_of` (any digest) travel with the store. The store
+    replaces an older one only when it is whole.
     Raises InputError where there is no song, where songs differ in their codec settings, or where `folder` holds
     anything but a token store.
     """
     folder = folder.resolve()
     refuse_other_files(folder)
-    groups, settings = {}, None
-    for name, song in songs():
-        groups[name] = song.group
-        settings = settings or song.settings
-        if song.settings != settings:
-            raise InputError(f"{name} was made with {song.settings}, the songs before it with {settings}; "
-                             "wanted one setting for all: preprocess into an empty folder")
-    if not groups:
+    vocabularies.check_top_k(top_k)
+    if not entries:
         raise InputError("no abc song found; wanted one or more")
-    splits = split_groups(groups.values())
-    vocabulary = vocabularies.count_values((song.events for name, song in songs() if splits[groups[name]] == "train"),
-                                           top_k)
+    splits = split_groups(entry.group for entry in entries)
+    counts, settings = _count([entry for entry in entries if splits[entry.group] == "train"], read, each)
+    vocabulary = vocabularies.make(counts, top_k)
     half = folder.with_name(folder.name + ".part")
     shutil.rmtree(half, ignore_errors=True)
     half.mkdir(parents=True)
-    totals = {"format": FORMAT, "songs": 0, "events": 0, **dict.fromkeys(SPLITS, 0),
-              "exact": dict.fromkeys(ATTRIBUTES, 0), "licences": licences or {}}
+    totals = {"format": FORMAT, "songs": 0, "synthetic": sum(entry.synthetic for entry in entries), "events": 0,
+              **dict.fromkeys(SPLITS, 0), "exact": dict.fromkeys(ATTRIBUTES, 0), "licences": licences or {},
+              "made_of": made_of}
+    work = partial(_encode, read, vocabulary, settings)
+    encoded = chain.from_iterable(each(work, _chunks(entries), "writing tokens"))
     with open(half / "tokens.raw", "wb") as raw, open(half / "songs.jsonl", "w", encoding="utf-8") as index:
-        for name, song in songs():
-            tokens, known = vocabulary.encode(song.events)
+        for entry, (tokens, exact) in zip(entries, encoded):
             tokens.tofile(raw)
-            split = splits[song.group]
-            index.write(json.dumps({"name": name, "group": song.group, "split": split, "start": totals["events"],
+            split = splits[entry.group]
+            index.write(json.dumps({**asdict(entry), "split": split, "start": totals["events"],
                                     "events": len(tokens)}) + "\n")
             totals["songs"] += 1
             totals["events"] += len(tokens)
             totals[split] += 1
-            for attribute, exact in zip(ATTRIBUTES, known.sum(axis=0).tolist()):
-                totals["exact"][attribute] += exact
+            for attribute, number in zip(ATTRIBUTES, exact):
+                totals["exact"][attribute] += number
     _add_header(half / "tokens.raw", half / "tokens.npy", totals["events"])
     vocabularies.write(half / "vocabulary.json", vocabulary)
     totals["settings"] = asdict(settings)
@@ -115,6 +129,47 @@ def build(folder: Path, songs: Callable[[], Iterable[tuple[str, AbcSong]]], top_
     shutil.rmtree(folder, ignore_errors=True)
     half.replace(folder)
     return totals
+
+
+def _chunks(entries: Sequence[Entry]) -> list[list[str]]:
+    return [[entry.name for entry in entries[start:start + CHUNK]] for start in range(0, len(entries), CHUNK)]
+
+
+def _count(entries: Sequence[Entry], read: Callable, each: Callable) -> tuple[dict, CodecSettings]:
+    """Return how often each value stands in the songs (see vocabulary.counts_of), and their codec settings."""
+    counts, waiting, settings = [], 0, None
+    for name, settings_here, part in each(partial(_count_chunk, read), _chunks(entries), "counting"):
+        settings = settings or settings_here
+        _refuse_mixture(name, settings_here, settings)
+        counts.append(part)
+        waiting += len(part["pitch"][0])
+        if waiting > MERGE:  # few and large sums, so that adding up costs little time and little memory
+            counts, waiting = [vocabularies.merge_counts(counts)], 0
+    return vocabularies.merge_counts(counts), settings
+
+
+def _count_chunk(read: Callable, names: list[str]) -> tuple[str, CodecSettings, dict]:
+    songs = [read(name) for name in names]
+    for name, song in zip(names, songs):
+        _refuse_mixture(name, song.settings, songs[0].settings)
+    return names[0], songs[0].settings, vocabularies.counts_of(np.concatenate([song.events for song in songs]))
+
+
+def _encode(read: Callable, vocabulary: Vocabulary, settings: CodecSettings,
+            names: list[str]) -> list[tuple[np.ndarray, list[int]]]:
+    """Return the tokens of each song and how many of them are exact in each attribute."""
+    songs = [read(name) for name in names]
+    for name, song in zip(names, songs):
+        _refuse_mixture(name, song.settings, settings)
+    tokens, known = vocabulary.encode(np.concatenate([song.events for song in songs]))  # at once: they share chords
+    ends = np.cumsum([len(song.events) for song in songs])[:-1]
+    return [(part, exact.sum(axis=0).tolist()) for part, exact in zip(np.split(tokens, ends), np.split(known, ends))]
+
+
+def _refuse_mixture(name: str, settings: CodecSettings, wanted: CodecSettings) -> None:
+    if settings != wanted:
+        raise InputError(f"{name} was made with {settings}, the songs before it with {wanted}; "
+                         "wanted one setting for all: preprocess into an empty folder")
 
 
 def load(folder: Path) -> Corpus:
@@ -138,6 +193,14 @@ def load(folder: Path) -> Corpus:
         raise InputError(f"{folder}/tokens.npy has shape {tokens.shape} and type {tokens.dtype}, songs.jsonl tells of "
                          f"{total} events; run preprocess.py again")
     return Corpus(tokens, songs, vocabulary, settings, head)
+
+
+def made_of(folder: Path) -> str | None:
+    """Return what `build` was told that a store is made of; None where there is no whole store."""
+    try:
+        return load(folder).totals["made_of"]
+    except InputError:
+        return None
 
 
 def refuse_other_files(folder: Path) -> None:

@@ -8,7 +8,16 @@ import numpy as np
 
 from serenity.errors import InputError
 from serenity.music.event import LIMITS, number_name
-from serenity.music.pitch import OCTAVE, chord_bits, chord_matrix, chord_pitches, parse_chord, spell, top_pitch
+from serenity.music.pitch import (
+    OCTAVE,
+    chord_bits,
+    chord_matrix,
+    chord_pitches,
+    parse_chord,
+    spell,
+    top_pitch,
+    unique_chords,
+)
 
 ATTRIBUTES = ("pitch", "step", "duration", "velocity")        # the columns of every token array
 DECISION_ORDER = ("step", "pitch", "duration", "velocity")    # in which the attributes of one event are decided
@@ -41,11 +50,13 @@ class AttributeVocabulary:
 
     def encode(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the token of each value, or of its nearest known value, and which values were known exactly."""
-        unique, which = np.unique(values, axis=0, return_inverse=True)
-        nearest = nearest_chord if self.attribute == "pitch" else nearest_number
-        index = nearest(unique, self.values)
-        known = self.values[index] == unique
-        known = known.all(axis=1) if known.ndim == 2 else known
+        if self.attribute == "pitch":
+            unique, which, _ = unique_chords(values)
+            index, known = nearest_chord(unique, self.values)
+        else:
+            unique, which = np.unique(values, return_inverse=True)
+            index = nearest_number(unique, self.values)
+            known = self.values[index] == unique
         return (index[which] + SPECIALS).astype(np.uint16), known[which]
 
     def decode(self, tokens: np.ndarray) -> np.ndarray:
@@ -103,31 +114,54 @@ def column_values(events: np.ndarray, attribute: str) -> np.ndarray:
 # --- building ---------------------------------------------------------------------------------------------------------
 
 def count_values(event_tables, top_k: dict[str, int] = TOP_K) -> Vocabulary:
-    """Return the dictionaries of the top_k commonest values over an iterable of event tables.
+    """Return the dictionaries of the top_k commonest values over an iterable of event tables."""
+    return make(merge_counts([counts_of(events) for events in event_tables]), top_k)
+
+
+def counts_of(events: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Return the different values of each attribute in ascending order, and how often each stands in the events."""
+    counts = {attribute: np.unique(column_values(events, attribute), return_counts=True)
+              for attribute in ATTRIBUTES if attribute != "pitch"}
+    chords, _, count = unique_chords(events["pitch"])
+    return counts | {"pitch": (chords, count)}
+
+
+def merge_counts(parts: list[dict]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Return the sum of what counts_of returned. Raises InputError where the songs hold no event."""
+    merged = {}
+    for attribute in ATTRIBUTES:
+        counted = [part[attribute] for part in parts if len(part[attribute][1])]
+        if not counted:
+            raise InputError("the songs hold no event; wanted at least one to build a dictionary from")
+        values, counts = (np.concatenate(column) for column in zip(*counted))
+        if attribute == "pitch":
+            unique, which, _ = unique_chords(values)
+        else:
+            unique, which = np.unique(values, return_inverse=True)
+        merged[attribute] = unique, np.bincount(which, counts).astype(np.int64)
+    return merged
+
+
+def make(counts: dict[str, tuple[np.ndarray, np.ndarray]], top_k: dict[str, int] = TOP_K) -> Vocabulary:
+    """Return the dictionaries of the top_k commonest of counted values.
 
     Equally common values stand in ascending order, so that the result does not depend on the order of the songs.
-    Raises InputError where a top_k is out of range, or where the songs hold no event.
+    Raises InputError where a top_k is out of range.
     """
+    check_top_k(top_k)
+    dictionaries = {}
+    for attribute in ATTRIBUTES:
+        values, count = counts[attribute]
+        commonest = np.argsort(-count, kind="stable")[:top_k[attribute]]
+        dictionaries[attribute] = AttributeVocabulary(attribute, values[commonest], count[commonest])
+    return Vocabulary(**dictionaries)
+
+
+def check_top_k(top_k: dict[str, int]) -> None:
+    """Raise InputError where a dictionary's size cannot be."""
     for attribute in ATTRIBUTES:
         if not 1 <= top_k[attribute] <= MOST_VALUES:
             raise InputError(f"{attribute} dictionary of {top_k[attribute]:,} values, wanted 1 to {MOST_VALUES:,}")
-    counters = {attribute: {} for attribute in ATTRIBUTES}
-    for events in event_tables:
-        for attribute, counter in counters.items():
-            unique, counts = np.unique(column_values(events, attribute), axis=0, return_counts=True)
-            keys = map(tuple, unique.tolist()) if attribute == "pitch" else unique.tolist()
-            for key, count in zip(keys, counts.tolist()):
-                counter[key] = counter.get(key, 0) + count
-    return Vocabulary(**{attribute: _top(attribute, counter, top_k[attribute])
-                         for attribute, counter in counters.items()})
-
-
-def _top(attribute: str, counter: dict, k: int) -> AttributeVocabulary:
-    if not counter:
-        raise InputError("the songs hold no event; wanted at least one to build a dictionary from")
-    ranked = sorted(counter.items(), key=lambda item: (-item[1], item[0]))[:k]
-    values = np.array([value for value, _ in ranked], np.uint64 if attribute == "pitch" else np.float64)
-    return AttributeVocabulary(attribute, values, np.array([count for _, count in ranked], np.int64))
 
 
 # --- nearest ----------------------------------------------------------------------------------------------------------
@@ -144,24 +178,33 @@ def nearest_number(values: np.ndarray, known: np.ndarray) -> np.ndarray:
     return candidates[best, np.arange(len(values))]
 
 
-def nearest_chord(chords: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Return for each chord (n, 2) the index of the nearest known chord (k, 2); a chord that is known is its own.
+def nearest_chord(chords: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return for each chord (n, 2) the index of the nearest known chord (k, 2), and which chords are known: (n,) bool.
 
-    The top note is kept, since it carries the melody; where no known chord has it, the nearest top note is taken. Of
-    those chords the one that keeps most of the other notes and adds fewest is nearest. To lose or add a pitch class
-    weighs more than to lose or add an octave doubling: where only a#5d5f4 is known, a#5d5f4d3 becomes that. Of equally
-    near chords the commonest is taken.
+    A known chord is its own nearest. Otherwise the top note is kept, since it carries the melody; where no known chord
+    has it, the nearest top note is taken. Of those chords the one that keeps most of the other notes and adds
+    fewest is nearest. To lose or add a pitch class weighs more than to lose or add an octave doubling: where only
+    a#5d5f4 is known, a#5d5f4d3 becomes that. Of equally near chords the commonest is taken.
     """
-    result = np.empty(len(chords), np.int64)
+    index = _index_of(chords, known)
+    is_known = index >= 0
     chord_top, known_top = top_pitch(chords), top_pitch(known)
     tops = np.unique(known_top)
-    for top in np.unique(chord_top):
+    for top in np.unique(chord_top[~is_known]):
         candidates = np.flatnonzero(known_top == tops[np.abs(tops - top).argmin()])
-        rows = np.flatnonzero(chord_top == top)
-        for part in np.array_split(rows, 1 + len(rows) * len(candidates) // 4_000_000):  # bounds the memory
+        rows = np.flatnonzero(~is_known & (chord_top == top))
+        for part in np.array_split(rows, 1 + len(rows) * len(candidates) // 1_000_000):  # bounds the memory
             cost = _chord_distance(chords[part], known[candidates])
-            result[part] = candidates[cost.argmin(axis=1)]
-    return result
+            index[part] = candidates[cost.argmin(axis=1)]
+    return index, is_known
+
+
+def _index_of(chords: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Return where each chord stands among the known ones, which are all different; -1: nowhere."""
+    unique, which, _ = unique_chords(np.concatenate([known, chords]))
+    place = np.full(len(unique), -1)
+    place[which[:len(known)]] = np.arange(len(known))
+    return place[which[len(known):]]
 
 
 def _chord_distance(chords: np.ndarray, known: np.ndarray) -> np.ndarray:

@@ -30,7 +30,7 @@ def learn(folder: Path, songs) -> corpora.Corpus:
     """Train a small quartet on all songs and return their corpus. The model is written to folder/model."""
     from serenity.model.training import TrainingSettings, train_network
 
-    corpora.build(folder / "tokens", lambda: [(name, replace(song, group="one")) for name, song in songs])
+    corpora.build(folder / "tokens", [corpora.Entry(name, "one") for name, _ in songs], dict(songs).__getitem__)
     corpus = corpora.load(folder / "tokens")  # one group: all are training songs
     repeated = replace(corpus, songs=corpus.songs * REPEATS)
     settings = QuartetSettings(dict.fromkeys(ATTRIBUTES, SMALL), corpus.vocabulary.sizes, WINDOW, corpus.settings)

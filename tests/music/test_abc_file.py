@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serenity.errors import InputError
-from serenity.music.abc_file import AbcSong, from_text, read, to_text, write
+from serenity.music.abc_file import AbcSong, from_text, read, read_head, to_text, write
 from serenity.music.codec import CodecSettings, encode
 from serenity.music.event import EVENT
 from serenity.music.pitch import parse_chord
@@ -17,6 +17,7 @@ from tests.strategies import event_tables
 TEXT = """serenity-abc 1
 source: 001.mid
 group: 001
+synthesis: none
 key: f# major
 transposition: -6
 folded: 0
@@ -49,8 +50,8 @@ def test_a_file_by_hand():
 
 def test_what_is_written_is_canonical():
     lines = to_text(from_text(TEXT)).splitlines()
-    assert lines[:11] == TEXT.splitlines()[:11]
-    assert lines[11:] == ["a#5g5c5 0.48 0.96 85", "c4 0 1 127"]
+    assert lines[:12] == TEXT.splitlines()[:12]
+    assert lines[12:] == ["a#5g5c5 0.48 0.96 85", "c4 0 1 127"]
 
 
 @given(event_tables)
@@ -72,6 +73,21 @@ def test_any_name_stands_on_one_line(source, group):
     assert song.group == " ".join(group.split())
 
 
+def test_a_synthetic_song_says_what_made_it():
+    song = replace(EMPTY, synthesis="inversion-1")
+    assert "\nsynthesis: inversion-1\n" in to_text(song)
+    assert_same(from_text(to_text(song)), song)
+
+
+def test_the_head_alone_is_read_without_the_events(tmp_path):
+    _, song = abc_songs(1)[0]
+    write(tmp_path / "song.abc", song)
+    assert_same(read_head(tmp_path / "song.abc"), replace(song, events=EMPTY.events))
+    (tmp_path / "song.abc").write_text("serenity-abc 1\nsource: x\n\n", "utf-8")
+    with pytest.raises(InputError, match="song.abc:3:1: the head lacks group, synthesis, key"):
+        read_head(tmp_path / "song.abc")
+
+
 def test_a_song_without_events_comes_back():
     assert_same(from_text(to_text(EMPTY)), EMPTY)
     assert EMPTY.events.dtype == EVENT
@@ -87,29 +103,29 @@ def test_the_settings_come_back(settings):
     ("serenity-abc 1", "X:1", "1:1", "got 'X:1', wanted 'serenity-abc 1'"),
     ("serenity-abc 1", "serenity-abc 2", "1:1", "wanted 'serenity-abc 1'"),
     (TEXT, "", "1:1", "got '', wanted 'serenity-abc 1'"),
-    ("key: f# major\n", "", "10:1", "the head lacks key"),
-    ("key: f# major\n", "key: c\nkey: d\n", "5:1", "got 'key: d', wanted one of"),
-    ("folded: 0", "folding: 0", "6:1", "got 'folding: 0', wanted one of"),
-    ("folded: 0", "folded: none", "6:9", "folded 'none' cannot be read"),
-    ("folded: 0", "folded:   none", "6:11", "folded 'none' cannot be read"),
-    ("time_step: 0.02", "time_step: 0", "11:1", "time step 0.0 s is out of range"),
-    ("category: piano", "category: banjo", "11:1", "category 'banjo' is unknown"),
-    ("1.5\n\n", "1.5\n", "11:1", "then an empty line"),
-    ("c4 0 1 127", "c4 0 1", "15:7", "got 3 words, wanted 4"),
-    ("c4 0 1 127", "c4 0 1 127 5", "15:12", "got 5 words, wanted 4"),
-    ("c4 0 1 127", "c4e#4 0 1 127", "15:3", "'e#4' is no note"),
-    ("c4 0 1 127", "  C4 0 1 127", "15:3", "'C4' is no note"),
-    ("c4 0 1 127", "c4e4c4 0 1 127", "15:5", "'c4' stands twice"),
-    ("c4 0 1 127", "c4 nan 1 127", "15:4", "step 'nan', wanted a number from 0 to 86400"),
-    ("c4 0 1 127", "c4 -1 1 127", "15:4", "step '-1'"),
-    ("c4 0 1 127", "c4 0 0 127", "15:6", "duration '0', wanted a number"),
-    ("c4 0 1 127", "c4 0 inf 127", "15:6", "duration 'inf'"),
-    ("c4 0 1 127", "c4 0 1e 127", "15:6", "duration '1e'"),
-    ("c4 0 1 127", "c4 0 1 128", "15:8", "velocity '128', wanted a whole number from 1 to 127"),
-    ("c4 0 1 127", "c4 0 1 0", "15:8", "velocity '0'"),
-    ("c4 0 1 127", "c4 0 1 80.5", "15:8", "velocity '80.5', wanted a whole number"),
-    ("c4 0 1 127", "c4 0 1 8_0", "15:8", "velocity '8_0'"),
-    ("c4 0 1 127", "c4 0 1 ٨٠", "15:8", "velocity '٨٠'"),
+    ("key: f# major\n", "", "11:1", "the head lacks key"),
+    ("key: f# major\n", "key: c\nkey: d\n", "6:1", "got 'key: d', wanted one of"),
+    ("folded: 0", "folding: 0", "7:1", "got 'folding: 0', wanted one of"),
+    ("folded: 0", "folded: none", "7:9", "folded 'none' cannot be read"),
+    ("folded: 0", "folded:   none", "7:11", "folded 'none' cannot be read"),
+    ("time_step: 0.02", "time_step: 0", "12:1", "time step 0.0 s is out of range"),
+    ("category: piano", "category: banjo", "12:1", "category 'banjo' is unknown"),
+    ("1.5\n\n", "1.5\n", "12:1", "then an empty line"),
+    ("c4 0 1 127", "c4 0 1", "16:7", "got 3 words, wanted 4"),
+    ("c4 0 1 127", "c4 0 1 127 5", "16:12", "got 5 words, wanted 4"),
+    ("c4 0 1 127", "c4e#4 0 1 127", "16:3", "'e#4' is no note"),
+    ("c4 0 1 127", "  C4 0 1 127", "16:3", "'C4' is no note"),
+    ("c4 0 1 127", "c4e4c4 0 1 127", "16:5", "'c4' stands twice"),
+    ("c4 0 1 127", "c4 nan 1 127", "16:4", "step 'nan', wanted a number from 0 to 86400"),
+    ("c4 0 1 127", "c4 -1 1 127", "16:4", "step '-1'"),
+    ("c4 0 1 127", "c4 0 0 127", "16:6", "duration '0', wanted a number"),
+    ("c4 0 1 127", "c4 0 inf 127", "16:6", "duration 'inf'"),
+    ("c4 0 1 127", "c4 0 1e 127", "16:6", "duration '1e'"),
+    ("c4 0 1 127", "c4 0 1 128", "16:8", "velocity '128', wanted a whole number from 1 to 127"),
+    ("c4 0 1 127", "c4 0 1 0", "16:8", "velocity '0'"),
+    ("c4 0 1 127", "c4 0 1 80.5", "16:8", "velocity '80.5', wanted a whole number"),
+    ("c4 0 1 127", "c4 0 1 8_0", "16:8", "velocity '8_0'"),
+    ("c4 0 1 127", "c4 0 1 ٨٠", "16:8", "velocity '٨٠'"),
 ])
 def test_what_cannot_be_read_is_named_with_line_and_column(was, becomes, place, said):
     assert was in TEXT

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from serenity.errors import InputError
 from serenity.music.codec import CodecSettings
 from serenity.music.event import EVENT
-from serenity.tokens.corpus import FILES, SPLITS, build, load, split_groups
+from serenity.tokens import corpus as corpora
+from serenity.tokens.corpus import FILES, SPLITS, load, made_of, split_groups
 from serenity.tokens.vocabulary import END, SPECIALS, column_values, count_values
 from tests.songs import abc_songs
 
@@ -19,6 +20,12 @@ SONGS = abc_songs(30, bars=6)
 def grouped(songs, group):
     """Return the songs with the group that `group(name)` gives."""
     return [(name, replace(song, group=group(name))) for name, song in songs]
+
+
+def build(folder, songs, **more):
+    """Build a store of (name, song) pairs."""
+    return corpora.build(folder, [corpora.Entry(name, song.group, bool(song.synthesis)) for name, song in songs],
+                         dict(songs).__getitem__, **more)
 
 
 # --- splits ---
@@ -62,7 +69,7 @@ def test_a_twentieth_each_is_kept_apart():
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
     folder = tmp_path_factory.mktemp("corpus") / "tokens"
-    return folder, build(folder, lambda: iter(SONGS), licences={"MIT": 30})
+    return folder, build(folder, SONGS, licences={"MIT": 30})
 
 
 def test_all_songs_come_back_in_their_place(store):
@@ -114,7 +121,7 @@ def test_exact_values_are_counted(store):
 
 def test_siblings_and_versions_never_part(tmp_path):
     songs = grouped(SONGS, lambda name: str(int(name.split("-")[1]) // 3))  # three songs a group
-    build(tmp_path / "tokens", lambda: songs)
+    build(tmp_path / "tokens", songs)
     splits = {}
     for song in load(tmp_path / "tokens").songs:
         splits.setdefault(song["group"], set()).add(song["split"])
@@ -125,51 +132,78 @@ def test_siblings_and_versions_never_part(tmp_path):
 
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_a_tiny_corpus_can_be_built(count, tmp_path):
-    totals = build(tmp_path / "tokens", lambda: SONGS[:count])
+    totals = build(tmp_path / "tokens", SONGS[:count])
     assert [totals[split] for split in SPLITS] == [1, int(count > 1), int(count > 2)]
     assert len(load(tmp_path / "tokens").of_split("train")) == 1
 
 
 def test_a_song_without_events_is_kept(tmp_path):
     songs = [*SONGS[:1], ("silence", replace(SONGS[1][1], events=np.empty(0, EVENT), group=SONGS[0][1].group))]
-    build(tmp_path / "tokens", lambda: songs)
+    build(tmp_path / "tokens", songs)
     assert [len(song) for song in load(tmp_path / "tokens").of_split("train")] == [len(SONGS[0][1].events), 0]
 
 
 def test_the_same_songs_give_the_same_store(store, tmp_path):
-    build(tmp_path / "tokens", lambda: SONGS, licences={"MIT": 30})
+    build(tmp_path / "tokens", SONGS, licences={"MIT": 30})
     assert all((tmp_path / "tokens" / name).read_bytes() == (store[0] / name).read_bytes() for name in FILES)
 
 
 def test_a_new_store_replaces_the_old_one(tmp_path):
-    build(tmp_path / "tokens", lambda: SONGS[:2])
-    build(tmp_path / "tokens", lambda: SONGS[2:5])
+    build(tmp_path / "tokens", SONGS[:2])
+    build(tmp_path / "tokens", SONGS[2:5])
     assert [song["name"] for song in load(tmp_path / "tokens").songs] == ["song-2", "song-3", "song-4"]
     assert [path.name for path in tmp_path.iterdir()] == ["tokens"]
     assert sorted(path.name for path in (tmp_path / "tokens").iterdir()) == sorted(FILES)
 
 
 def test_what_fails_leaves_the_old_store_as_it_was(tmp_path):
-    build(tmp_path / "tokens", lambda: SONGS[:2])
+    build(tmp_path / "tokens", SONGS[:2])
     mixed = [SONGS[0], ("other", replace(SONGS[1][1], settings=CodecSettings(split_ratio=None)))]
     with pytest.raises(InputError, match=r"other was made with .*split_ratio=None.*; wanted one setting for all"):
-        build(tmp_path / "tokens", lambda: mixed)
+        build(tmp_path / "tokens", mixed)
     assert len(load(tmp_path / "tokens").songs) == 2
 
 
 def test_no_songs_are_refused(tmp_path):
     with pytest.raises(InputError, match="no abc song found"):
-        build(tmp_path / "tokens", lambda: [])
+        build(tmp_path / "tokens", [])
     assert not (tmp_path / "tokens").exists()
 
 
 def test_a_folder_with_other_files_is_not_replaced(tmp_path):
     (tmp_path / "song.mid").write_bytes(b"precious")
     with pytest.raises(InputError, match="holds song.mid, no part of a token store; wanted an empty or new folder"):
-        build(tmp_path, lambda: SONGS[:1])
+        build(tmp_path, SONGS[:1])
     assert (tmp_path / "song.mid").read_bytes() == b"precious"
     with pytest.raises(InputError, match="song.mid is a file; wanted a folder"):
-        build(tmp_path / "song.mid", lambda: SONGS[:1])
+        build(tmp_path / "song.mid", SONGS[:1])
+
+
+def test_synthetic_songs_are_for_training_alone(tmp_path):
+    siblings = [(f"{name}~close", replace(song, synthesis="close")) for name, song in SONGS]
+    totals = build(tmp_path / "tokens", [*SONGS, *siblings])
+    corpus = load(tmp_path / "tokens")
+    assert (totals["songs"], totals["synthetic"]) == (60, 30)
+    for split, times in (("train", 2), ("validation", 1), ("test", 1)):
+        songs = [song for song in corpus.songs if song["split"] == split]
+        assert len(corpus.of_split(split)) == len(songs) * times / 2
+        assert {song["name"].removesuffix("~close") for song in songs if song["synthetic"]} == {
+            song["name"] for song in songs if not song["synthetic"]}  # a sibling stands on its parent's side
+
+
+def test_the_store_does_not_depend_on_how_many_songs_are_read_at_a_time(store, tmp_path, monkeypatch):
+    monkeypatch.setattr(corpora, "CHUNK", 7)
+    monkeypatch.setattr(corpora, "MERGE", 50)
+    build(tmp_path / "tokens", SONGS, licences={"MIT": 30})
+    assert all((tmp_path / "tokens" / name).read_bytes() == (store[0] / name).read_bytes() for name in FILES)
+
+
+def test_a_store_says_what_it_is_made_of(tmp_path):
+    assert made_of(tmp_path / "tokens") is None
+    build(tmp_path / "tokens", SONGS[:3], made_of="these three")
+    assert made_of(tmp_path / "tokens") == "these three"
+    (tmp_path / "tokens" / "tokens.npy").unlink()
+    assert made_of(tmp_path / "tokens") is None
 
 
 # --- broken stores ---
@@ -222,7 +256,7 @@ BROKEN = {
 
 @pytest.mark.parametrize(("break_it", "said"), BROKEN.values(), ids=BROKEN)
 def test_a_broken_store_is_refused(break_it, said, tmp_path):
-    build(tmp_path / "tokens", lambda: SONGS[:3])
+    build(tmp_path / "tokens", SONGS[:3])
     break_it(tmp_path / "tokens")
     with pytest.raises(InputError) as error:
         load(tmp_path / "tokens")

@@ -45,7 +45,7 @@ def events(*rows):
 
 
 def nearest_of(chord, *known):
-    return known[nearest_chord(bits(chord), bits(*known))[0]]
+    return known[nearest_chord(bits(chord), bits(*known))[0][0]]
 
 
 # --- counting ---
@@ -165,12 +165,14 @@ def test_of_equally_near_chords_the_commonest_is_taken():
                 min_size=1, max_size=20, unique_by=frozenset))
 def test_a_known_chord_is_its_own_nearest(chords):
     known = np.stack([chord_bits(chord) for chord in chords])
-    assert nearest_chord(known, known).tolist() == list(range(len(chords)))
+    index, is_known = nearest_chord(known, known)
+    assert index.tolist() == list(range(len(chords)))
+    assert is_known.all()
 
 
 def test_many_chords_at_once_are_as_near_as_one_by_one():
     known, rows = VOCABULARY.pitch.values[:200], VOCABULARY.pitch.values[200:300]
-    assert nearest_chord(rows, known).tolist() == [nearest_chord(row[None], known)[0] for row in rows]
+    assert nearest_chord(rows, known)[0].tolist() == [nearest_chord(row[None], known)[0][0] for row in rows]
 
 
 # --- the nearest number ---
@@ -188,7 +190,9 @@ def test_of_equally_near_numbers_the_commoner_is_taken(known):
 
 def test_a_dictionary_of_one_value_takes_everything():
     assert nearest_number(np.array([0, 0.5, 9]), np.array([0.5])).tolist() == [0, 0, 0]
-    assert nearest_chord(bits("c4", "g9e3"), bits("c5")).tolist() == [0, 0]
+    index, is_known = nearest_chord(bits("c4", "g9e3"), bits("c5"))
+    assert index.tolist() == [0, 0]
+    assert not is_known.any()
 
 
 @given(st.lists(st.integers(0, 500), min_size=1, max_size=20, unique=True), st.lists(st.integers(0, 600), max_size=20))

@@ -1,0 +1,76 @@
+"""Selection: which files of a folder become songs, and why the others do not.
+
+`assess` looks at one file, `select` at all of them together, since a song may be there twice.
+"""
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+
+from serenity.errors import InputError
+from serenity.music import harmony, instruments, midi_file, quality
+from serenity.music.fingerprint import FIGURE, fingerprint, similar_pairs, top_line
+
+
+def assess(path: Path, category: str = "piano") -> dict:
+    """Return what one MIDI file is worth, as values that JSON can hold.
+
+    `reason` is None, or why the file cannot be read. Otherwise there are `measures` (quality.MEASURES), `key`,
+    `progression` (the song's commonest) and `fingerprint` (hex; "" where the song is too short for one).
+    """
+    try:
+        score = midi_file.read(path)
+        choice = instruments.choose(score, category)
+    except InputError as error:
+        return {"reason": f"unreadable: {str(error).removeprefix(f'{path}: ')}"}
+    struck = choice.struck
+    key = harmony.find_key(struck)
+    chords = harmony.find_chords(struck, harmony.beat_spans(struck, score.tempos))
+    has_figures = len(top_line(choice.notes)) > FIGURE
+    return {
+        "reason": None,
+        "measures": {name: float(f"{value:.5g}") for name, value in
+                     quality.measure(choice.notes, struck, chords, key, category).items()},
+        "key": str(key),
+        "progression": harmony.commonest_progression(*harmony.triads(chords, key))[0],
+        "fingerprint": fingerprint(choice.notes).tobytes().hex() if has_figures else "",
+    }
+
+
+def select(songs: dict[str, dict], filtered: bool = True) -> list[dict]:
+    """Return a line of the report for each song: by name what `assess` returned -> song, kept, reason, score, measures.
+
+    Of songs that are alike the one with the highest score stays. With `filtered` False all that can be read is kept.
+    """
+    lines = []
+    for name, song in sorted(songs.items()):
+        if song["reason"]:
+            lines.append({"song": name, "kept": False, "reason": song["reason"], "score": None, "measures": None})
+            continue
+        verdict = quality.judge(song["measures"])
+        lines.append({"song": name, "kept": verdict.kept or not filtered,
+                      "reason": verdict.reason if filtered else None, "score": round(verdict.score, 3),
+                      "key": song["key"], "progression": song["progression"], "measures": song["measures"]})
+    if filtered:
+        _drop_copies(lines, songs)
+    return lines
+
+
+def _drop_copies(lines: list[dict], songs: dict[str, dict]) -> None:
+    """Mark the lines of songs that are like a better one."""
+    rivals = [line for line in lines if line["kept"] and songs[line["song"]]["fingerprint"]]
+    rivals.sort(key=lambda line: (-line["score"], line["song"]))  # the better first
+    if not rivals:
+        return
+    prints = np.stack([np.frombuffer(bytes.fromhex(songs[line["song"]]["fingerprint"]), np.uint32) for line in rivals])
+    for better, other in similar_pairs(prints):
+        if rivals[better]["kept"] and rivals[other]["kept"]:
+            is_same = (prints[better] == prints[other]).all()
+            rivals[other] |= {"kept": False,
+                              "reason": f"{'copy' if is_same else 'near-copy'} of {rivals[better]['song']}"}
+
+
+def totals(lines: list[dict]) -> Counter:
+    """Return how many songs each kind of reason refused: its first word."""
+    return Counter(line["reason"].split()[0].rstrip(":") for line in lines if not line["kept"])
