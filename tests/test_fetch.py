@@ -1,24 +1,25 @@
-"""fetch.py as a user runs it: folders, archives, the corpus, mistakes, and running it again."""
+"""fetch.py as a user runs it: folders, archives, the web, the corpus, mistakes, and running it again."""
 
-import functools
 import json
+import os
+import random
 import signal
 import subprocess
 import sys
-import threading
 import time
 import zipfile
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from tests.sources.site import SONG, page, served, song, tarred, validated, zipped
+
 ROOT = Path(__file__).resolve().parent.parent
-SONG = b"MThd\0\0\0\6\0\0\0\1\0\x60MTrk\0\0\0\4\0\xff\x2f\0"
 
 
-def fetch(folder, *arguments, timeout=100):
-    command = [sys.executable, str(ROOT / "fetch.py"), *map(str, arguments), "--output", "midi"]
+def fetch(folder, *arguments, output="midi", timeout=100):
+    command = [sys.executable, str(ROOT / "fetch.py"), *map(str, arguments), "--output", output]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=timeout)
 
 
@@ -31,15 +32,9 @@ def stored(folder):
 
 
 @pytest.fixture
-def site(tmp_path, monkeypatch):
-    """Serve tmp_path on loopback and return its URL."""
-    monkeypatch.setenv("NO_PROXY", "*")
-    handler = functools.partial(SimpleHTTPRequestHandler, directory=tmp_path)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
+def site():
+    with served(3) as site:
+        yield site
 
 
 @pytest.fixture
@@ -87,9 +82,16 @@ def test_a_wrong_source_does_not_stop_the_others(songs):
     (["fetch.py"], "fetch.py is no folder or file"),
     (["songs", "--max-files", "0"], "max_files 0"),
     (["http://127.0.0.1:1/"], "private address"),
-    (["http://127.0.0.1:1/", "--allow-private-hosts", "--agent", "Łódź", "--pause", "0"], "no answer"),
+    (["http://host/", "--agent", "Łódź"], "agent 'Łódź', wanted plain ASCII"),
+    (["http://host/", "--depth", "-1"], "depth -1"),
+    (["songs", "--licence", "permisive"], "licence 'permisive', wanted any, permissive, share-alike"),
+    (["list.txt"], "holds 'ftp://host/', wanted an http or https URL"),
+    (["search:piano"], "BRAVE_API_KEY"),
 ])
-def test_mistakes_end_with_code_2_and_one_line(songs, arguments, message):
+def test_mistakes_end_with_code_2_and_one_line(songs, arguments, message, monkeypatch):
+    for key in ("BRAVE_API_KEY", "GOOGLE_API_KEY"):
+        monkeypatch.delenv(key, raising=False)
+    (songs / "list.txt").write_text("http://host/\nftp://host/\n")
     done = fetch(songs, *arguments)
     assert done.returncode == 2
     assert message in done.stderr
@@ -97,25 +99,96 @@ def test_mistakes_end_with_code_2_and_one_line(songs, arguments, message):
     assert not list((songs / "midi").rglob("*.mid"))
 
 
-def test_a_page_and_again(songs, site):
-    links = "songs/a.mid", "songs/in/page.mid", "more.zip"
-    (songs / "page.html").write_text("".join(f'<a href="{link}"></a>' for link in links))
-    arguments = f"{site}/page.html", "--allow-private-hosts", "--pause", "0"
-    done = fetch(songs, *arguments)
+def test_pages_a_list_and_again(tmp_path, site):
+    other = site.url("127.0.0.2", "/")
+    (tmp_path / "urls.txt").write_text(f"# two hosts\n\n{site.root}/set.zip\n{other}\n")
+    site.answers = {"/": page("a.mid", "html.mid", "sub/"), "/a.mid": SONG, "/html.mid": b"<!doctype html>",
+                    "/sub/": page("../deep.mid"), "/deep.mid": song("deep"), "127.0.0.2/": page("b.mid"),
+                    "127.0.0.2/b.mid": song("b"), "/set.zip": validated(zipped({"c.mid": song("c"), "d.mid": SONG}))}
+    arguments = f"{site.root}/", "urls.txt", "--allow-private-hosts", "--pause", "0", "--depth", "1"
+    done = fetch(tmp_path, *arguments)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [line.split(maxsplit=1) for line in done.stdout.splitlines()[:-1]] == [
+        ["6", "found"], ["4", "new"], ["0", "here already"], ["1", "duplicate"], ["1", "refused: not MIDI"]]
+    assert len(stored(tmp_path)) == 4
+    assert {"127.0.0.1/deep.mid", "127.0.0.2/b.mid", "127.0.0.1/set/c.mid"} < stored(tmp_path)
+    before = manifest(tmp_path)
+    asked = len(site.asked)
+    assert "       0  new" in fetch(tmp_path, *arguments).stdout
+    assert manifest(tmp_path) == before
+    files = {request.path for request in site.asked[asked:] if request.path.endswith((".mid", ".zip"))}
+    assert files == {"/set.zip", "/html.mid"}  # one that says whether it changed, and one that was none
+
+
+def test_a_file_that_two_pages_link_to_is_asked_for_once_and_neither_page_is_at_fault(tmp_path, site):
+    site.answers = {"/1": validated(page("a.mid")), "/2": validated(page("a.mid")), "/a.mid": SONG}
+    for _ in range(2):
+        done = fetch(tmp_path, site.url("127.0.0.1", "/1"), site.url("127.0.0.1", "/2"), "--allow-private-hosts",
+                     "--pause", "0")
+        assert (done.returncode, done.stderr) == (0, "")
+    assert site.paths().count("/a.mid") == 1
+
+
+def test_a_dry_run_names_and_takes_nothing(tmp_path, site):
+    site.answers = {"/": page("a.mid", "set.zip")}
+    done = fetch(tmp_path, f"{site.root}/", "--allow-private-hosts", "--pause", "0", "--dry-run")
     assert done.returncode == 0, done.stderr
-    assert stored(songs) == {"127.0.0.1/songs/a.mid", "127.0.0.1/more/b.mid"}
-    before = manifest(songs)
-    assert [record["decision"] for record in before] == ["stored", "refused", "stored", "refused", "unpacked"]
-    assert "       2  here already" in fetch(songs, *arguments).stdout
-    assert manifest(songs) == before
+    assert done.stdout.startswith(f"{site.root}/a.mid\n{site.root}/set.zip\n")
+    assert "       2  would be asked for" in done.stdout
+    assert site.paths() == ["/"]
+    assert not (tmp_path / "midi").exists()
+
+
+def test_so_many_files_and_no_more_and_only_what_is_allowed(songs, site):
+    site.answers = {"/": page(*(f"{number}.mid" for number in range(9))) + b"<link rel=license href=//mit.example/>"}
+    site.answers |= {f"/{number}.mid": song(number) for number in range(9)}
+    (songs / "songs/LICENSE").write_text("MIT License")
+    done = fetch(songs, "songs", f"{site.root}/", "--allow-private-hosts", "--pause", "0", "--max-files", "1")
+    assert done.returncode == 0, done.stderr
+    assert len(stored(songs)) == 2
+    done = fetch(songs, "songs", f"{site.root}/", "--allow-private-hosts", "--pause", "0", "--licence", "permissive",
+                 output="free")
+    assert done.returncode == 2
+    assert "refused: licence" in done.stdout
+    assert [path.name for path in (songs / "free").rglob("*.mid")] == ["a.mid"]
 
 
 def test_an_archive_from_the_web_without_songs_is_said(tmp_path, site):
-    with zipfile.ZipFile(tmp_path / "text.zip", "w") as file:
-        file.writestr("a.txt", "text")
-    done = fetch(tmp_path, f"{site}/text.zip", "--allow-private-hosts", "--pause", "0")
+    site.answers = {"/text.zip": zipped({"a.txt": "text"})}
+    done = fetch(tmp_path, f"{site.root}/text.zip", "--allow-private-hosts", "--pause", "0")
     assert done.returncode == 2
     assert "text.zip holds no MIDI file" in done.stderr
+
+
+def killed_and_resumed(folder, site, requests):
+    """Run a fetch that is killed when the site has seen so many requests, and one to the end; return what is there."""
+    folder.mkdir()
+    arguments, asked = (f"{site.root}/", "--allow-private-hosts", "--pause", "0", "--depth", "2"), len(site.asked)
+    command = [sys.executable, str(ROOT / "fetch.py"), *arguments, "--output", "midi"]
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as run:
+        while len(site.asked) < asked + requests and run.poll() is None:
+            time.sleep(random.uniform(0, 0.005))
+        run.kill()
+    done = fetch(folder, *arguments)
+    assert done.returncode == 0, done.stderr
+    files = Counter(request.path for request in site.asked[asked:] if request.path.endswith((".mid", ".gz")))
+    assert set(files) == {path for path in site.answers if path.endswith((".mid", ".gz"))}
+    assert max(files.values()) <= 2
+    assert not list((folder / "midi").rglob("*.part"))
+    return {path: (folder / "midi" / path).read_bytes() for path in stored(folder)}
+
+
+def test_kill_9_at_any_moment_loses_nothing_and_leaves_no_half_file(tmp_path, site):
+    site.pause = 0.002
+    site.answers = {"/": page("sub/", "set.tar.gz", *(f"{n}.mid" for n in range(40))), "/sub/": page("x/", "../1.mid"),
+                    "/sub/x/": page(*(f"{n}.mid" for n in range(40))),
+                    "/set.tar.gz": tarred({f"{n}.mid": song(f"packed {n}") for n in range(9)} | {"same.mid": song(0)})}
+    site.answers |= {f"/{n}.mid": song(n) + bytes(n % 7 * 20_000) for n in range(40)}
+    site.answers |= {f"/sub/x/{n}.mid": song(n % 30 + 100) for n in range(40)}  # ten of them twice
+    whole = killed_and_resumed(tmp_path / "whole", site, 0)
+    assert len(whole) == 40 + 9 + 30
+    for number in range(int(os.environ.get("SERENITY_KILLS", "3"))):  # 50 take some minutes
+        assert killed_and_resumed(tmp_path / str(number), site, random.randint(1, 84)) == whole
 
 
 def test_the_output_folder_is_no_source_of_its_own(songs):
@@ -141,6 +214,28 @@ def test_the_corpus_and_again(tmp_path):
     again = fetch(tmp_path, "corpus", "--max-files", 3, timeout=20)
     assert "       3  here already" in again.stdout
     assert len(manifest(tmp_path)) == 3
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT")
+def test_ctrl_c_ends_a_fetch_from_the_web_at_once(tmp_path, site):
+    site.answers = {"/": page("a.mid", "b.mid", "c.mid"), "/a.mid": SONG}
+    command = [sys.executable, str(ROOT / "fetch.py"), f"{site.root}/", "--allow-private-hosts", "--pause", "0.3",
+               "--output", "midi"]
+    site.answers["/b.mid"] = 200, {"Content-Length": "99"}, (b"x" for _ in iter(lambda: time.sleep(1), 0))  # it stalls
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
+        deadline = time.monotonic() + 60
+        while "/b.mid" not in site.paths() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        begin = time.monotonic()
+        run.send_signal(signal.SIGINT)
+        try:
+            output, errors = run.communicate(timeout=20)
+        finally:
+            run.kill()
+    assert time.monotonic() - begin < 2
+    assert run.returncode == 130
+    assert "       1  new" in output
+    assert "to go on, run the same command again" in errors
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT")

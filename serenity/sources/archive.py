@@ -19,6 +19,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from serenity.errors import InputError
+from serenity.sources.licence import licence_in
 from serenity.sources.manifest import MIDI_ENDINGS, REFUSED, Find, too_large
 
 ZIP_ENDINGS, TAR_ENDINGS = (".zip",), (".tar", ".tar.gz", ".tgz")
@@ -27,22 +28,6 @@ NESTED_ENDINGS = (*ARCHIVE_ENDINGS, ".gz", ".bz2", ".xz", ".7z", ".rar")
 
 LICENCE_FILE = re.compile(r"(licen[cs]e|copying|readme)(\.(txt|md|rst))?", re.IGNORECASE)
 LARGEST_LICENCE = 2**18  # bytes; longer ones are books
-LICENCES = {  # short name -> how a text says it
-    "MIT": r"\bMIT License|Permission is hereby granted, free of charge, to any person obtaining a copy",
-    "Apache-2.0": r"Apache License,?\s+Version 2\.0",
-    "GPL-3.0": r"GNU GENERAL PUBLIC LICENSE\s+Version 3",
-    "GPL-2.0": r"GNU GENERAL PUBLIC LICENSE\s+Version 2",
-    "CC0-1.0": r"\bCC0\b|creativecommons\.org/publicdomain/zero",
-    "CC-BY-NC-SA": r"\bCC[ -]BY-NC-SA\b|Attribution-NonCommercial-ShareAlike|creativecommons\.org/licenses/by-nc-sa/",
-    "CC-BY-NC-ND": r"\bCC[ -]BY-NC-ND\b|Attribution-NonCommercial-NoDeriv|creativecommons\.org/licenses/by-nc-nd/",
-    "CC-BY-NC": r"\bCC[ -]BY-NC\b(?!-)|Attribution-NonCommercial\b(?!-)|creativecommons\.org/licenses/by-nc/",
-    "CC-BY-SA": r"\bCC[ -]BY-SA\b|Attribution-ShareAlike|creativecommons\.org/licenses/by-sa/",
-    "CC-BY-ND": r"\bCC[ -]BY-ND\b|Attribution-NoDeriv|creativecommons\.org/licenses/by-nd/",
-    "CC-BY": r"\bCC[ -]BY\b(?!-)|Creative Commons Attribution (?!-)|creativecommons\.org/licenses/by/",
-    "public domain": r"creativecommons\.org/publicdomain/mark|\b(is|are) in the public domain",
-}
-VERSION = re.compile(r"[ /-]?(\d\.\d)\b")
-
 # MemoryError: the dictionary of LZMA is as large as the archive says
 _BROKEN = (OSError, EOFError, ValueError, RuntimeError, NotImplementedError, IndexError, MemoryError,
            zlib.error, lzma.LZMAError, zipfile.BadZipFile, tarfile.TarError)
@@ -178,7 +163,7 @@ def opened(file: IO[bytes], name: str, limits: Limits) -> Iterator[list[Entry]]:
             with zipfile.ZipFile(file) as archive:
                 yield _zip_entries(archive, limits, packed)
         else:
-            stream = gzip.GzipFile(fileobj=file) if start == b"\x1f\x8b" else file
+            stream = gzip.GzipFile(fileobj=file, mode="rb") if start == b"\x1f\x8b" else file
             with tarfile.open(fileobj=_Gauge(stream, limits, packed), mode="r:") as archive:
                 yield _tar_entries(archive, limits)
     except InputError as error:
@@ -270,13 +255,3 @@ def nearest(licences: dict[str, tuple[str, str]], name: str) -> tuple[str | None
     """Return licence and evidence of the nearest folder above a file that has one."""
     return next((licences[str(folder)] for folder in PurePosixPath(name).parents if str(folder) in licences),
                 (None, None))
-
-
-def licence_in(text: str) -> str | None:
-    """Return the short name of the one licence that a text or URL speaks of; None where it is none, or several."""
-    names = set()
-    for name, pattern in LICENCES.items():
-        if match := re.search(pattern, text, re.IGNORECASE):
-            version = VERSION.match(text, match.end()) if name.startswith("CC-") else None
-            names.add(f"{name}-{version[1]}" if version else name)
-    return names.pop() if len(names) == 1 else None

@@ -1,298 +1,359 @@
-"""From a URL to MIDI files, politely: one request a host at a time with a pause, robots.txt obeyed, a named agent.
+"""From URLs to MIDI files: pages are followed, files are taken, every host by one thread at a time.
 
-`finds` takes a page, a MIDI file or an archive. Of a page, the links to files and archives are followed, to other pages
-none (yet). Each hop of a redirect is a request of its own: same checks, same manners.
+What is still to be asked stands in a temporary SQLite file, each URL once, so that memory does not grow with the web.
+A host's files come first, then what may be one, then sitemaps and pages. A thread takes a host, asks it for all that
+there is to ask (visitor.py sees to the pauses), and leaves it. What it found goes through a short queue to the one
+thread that keeps it, so a slow disk slows the asking.
 
-robots.txt as RFC 9309 has it: one that is not there (4xx) allows everything, one that cannot be had (5xx, no answer)
-nothing.
+What an earlier run saw is in the manifest (manifest.py, `last`). Of a run that did not come to its end nothing is asked
+for twice; of one that did, with If-None-Match and If-Modified-Since. The links of a page that did not change are those
+in its line.
 """
 
-import ipaddress
-import socket
-import tempfile
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from functools import cached_property
+import hashlib
+import queue
+import threading
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import IO
-from urllib.parse import unquote, urljoin, urlsplit
-from urllib.robotparser import RobotFileParser
+from urllib.parse import urlsplit
 
 from serenity.errors import InputError
-from serenity.sources import archive
-from serenity.sources.manifest import KNOWN, MAGIC, REFUSED, UNPACKED, Find, too_large
+from serenity.sources import archive, licence
+from serenity.sources import links as pages
+from serenity.sources.links import FILE, MAYBE, PAGE
+from serenity.sources.manifest import (
+    DUPLICATE,
+    KNOWN,
+    MAGIC,
+    OFFERED,
+    REFUSED,
+    STORED,
+    UNCHANGED,
+    UNPACKED,
+    VISITED,
+    Collection,
+    Find,
+    fault,
+    is_passing,
+    scratch,
+    unlicensed,
+)
+from serenity.sources.visitor import NOT_MODIFIED, Answer, Visitor
 
-LARGEST_PAGE = 16 * 2**20  # bytes
-REDIRECTS = 5
-LONGEST_BODY = 1800.0  # seconds; a body that trickles in for longer is given up
-LONGEST_WAIT = 120.0  # seconds; a host that asks for more is left alone
-BACK_OFF = 5.0  # seconds before the one retry, where the host names no time
-BUSY = (429, 500, 502, 503, 504)
-IN_MEMORY = 2**23  # bytes of a body; the rest of it goes to a temporary file
-
+LARGEST_PAGE = 4 * 2**20  # bytes; 10,000 links take one
 ARCHIVE_MAGIC = (b"PK\x03\x04", b"\x1f\x8b")  # zip, gzip
-LINKS = {"a": "href", "audio": "src", "source": "src", "embed": "src", "object": "data"}
+WAITING = 16  # finds between the threads and who keeps them: at 8 MiB a file no more than 128
+
+SITEMAP = "sitemap"
+ORDER = (FILE, MAYBE, SITEMAP, PAGE)
+SCHEMA = """
+    CREATE TABLE jobs (id INTEGER PRIMARY KEY, host TEXT, kind INTEGER, url TEXT UNIQUE, source TEXT, referrer TEXT,
+                       reach INTEGER, licence TEXT, evidence TEXT, is_done INTEGER DEFAULT 0);
+    CREATE INDEX next ON jobs (host, kind, id) WHERE NOT is_done;
+"""
+# A URL that is met again nearer to its source reaches farther than was thought: it is looked at once more
+ADD = """
+    INSERT INTO jobs (host, kind, url, source, referrer, reach, licence, evidence) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (url) DO UPDATE SET reach = excluded.reach, is_done = 0
+    WHERE excluded.reach > reach AND kind > 0
+"""
+NEXT = """
+    SELECT id, kind, url, source, referrer, reach, licence, evidence FROM jobs
+    WHERE host = ? AND NOT is_done ORDER BY kind, id LIMIT 1
+"""
 
 
 @dataclass(frozen=True)
-class Manners:
-    """How hosts are treated."""
+class Reach:
+    """How far a crawl goes."""
 
-    agent: str
-    pause: float  # seconds between two requests to one host, at least
-    timeout: float  # seconds without an answer
-    allow_private_hosts: bool
-    largest_archive: int  # bytes
+    depth: int = 0  # pages of the same site that are followed one after another; 0: only those that are named
+    pages: int = 1000  # of one host
+    hosts: int = 16  # that are asked at the same time
+    archive: int = 2**31  # bytes of an archive
 
 
-@dataclass
-class Visitor:
-    """Asks hosts for files, with manners. One for a whole run, so that it remembers whom it asked when."""
+@dataclass(frozen=True)
+class Job:
+    """A URL to ask for."""
 
-    manners: Manners
-    _next: dict[str, float] = field(default_factory=dict)  # scheme://host -> monotonic time of the next request
-    _robots: dict[str, RobotFileParser] = field(default_factory=dict)  # scheme://host -> its rules
+    kind: str
+    url: str
+    source: str
+    referrer: str | None  # None: the user named it
+    reach: int  # pages that may follow one another from here; below 0 it is no page to read
+    licence: str | None = None
+    evidence: str | None = None
 
-    def get(self, url: str, largest: int) -> tuple[str, IO[bytes]]:
-        """Return the final URL and the body, as a file at its start.
 
-        Raises InputError, kind first: a forbidden or private address, no answer, an error status, over `largest` bytes.
-        """
-        return self._follow(url, largest, self._check_robots)
+class Crawl:
+    """One way through the web."""
 
-    def _follow(self, url: str, largest: int, check: Callable[[str], None]) -> tuple[str, IO[bytes]]:
-        for _ in range(REDIRECTS + 1):
-            check_address(url, self.manners.allow_private_hosts)
-            check(url)
-            answer = self._retry_once(url)
-            with answer:
-                if not answer.is_redirect:
-                    if answer.status_code != 200:
-                        raise StatusError(answer.status_code, url)
-                    return url, self._body(answer, largest)
-                url = _joined(url, answer.headers["location"])
-        raise InputError(f"more than {REDIRECTS} redirects: {url}")
+    def __init__(self, visitor: Visitor, collection: Collection, limits: archive.Limits, reach: Reach):
+        """`collection` tells what is known and allowed; a dry one lets no file be asked for."""
+        self.visitor, self.collection, self.limits, self.reach = visitor, collection, limits, reach
+        self.active: set[str] = set()  # hosts that are being asked
+        self._waiting: list[str] = []  # hosts that there is something to ask of
+        self._pages: dict[str, int] = {}  # host -> pages read
+        self._full: set[str] = set()  # hosts whose further pages are not read
+        self._enough: set[str] = set()  # sources of which no more is wanted
+        self._jobs = scratch(SCHEMA)
+        self._change = threading.Condition()  # guards all of the above
+        self._found: queue.Queue[Find | None] = queue.Queue(WAITING)
 
-    def _retry_once(self, url: str):
-        import requests
+    def enough(self, source: str) -> None:
+        """Follow a source no further."""
+        with self._change:
+            self._enough.add(source)
 
-        for is_last in (False, True):
+    def finds(self, seeds: Iterable[tuple[str, str]]) -> Iterator[Find]:
+        """Yield what the seeds, each (source, URL), lead to, in the order in which it comes."""
+        jobs = []
+        for source, seed in seeds:
+            if not (url := pages.normal("", seed)):
+                yield Find(source, seed, decision=REFUSED, reason=f"no http or https URL: {seed}")
+                continue
+            kind = FILE if pages.kind_of(url) == FILE else PAGE
+            jobs.append(Job(kind, url, source, None, self.reach.depth))
+            if kind == PAGE and self.reach.depth:
+                jobs.append(Job(SITEMAP, pages.normal(url, "/sitemap.xml"), source, url, self.reach.depth))
+        self._add(jobs)
+        threads = [threading.Thread(target=self._work, daemon=True) for _ in range(self.reach.hosts)]
+        for thread in threads:
+            thread.start()
+        working = len(threads)
+        try:
+            while working:
+                try:
+                    find = self._found.get(timeout=0.5)  # without a time Ctrl-C would not be heard on Windows
+                except queue.Empty:
+                    continue
+                if find is None:
+                    working -= 1
+                else:
+                    yield find
+        finally:  # also where nobody wants to hear the rest
+            self.visitor.stopped.set()
+            with self._change:
+                self._change.notify_all()
+
+    def _add(self, jobs: Iterable[Job]) -> None:
+        with self._change:
+            for job in jobs:
+                host = urlsplit(job.url).hostname
+                if self._jobs.execute(ADD, (host, ORDER.index(job.kind), job.url, job.source, job.referrer, job.reach,
+                                            job.licence, job.evidence)).rowcount < 1:
+                    continue
+                if host not in self.active and host not in self._waiting:
+                    self._waiting.append(host)
+                    self._change.notify()
+
+    def _work(self) -> None:
+        while host := self._next_host():
+            while job := self._next_job(host):
+                for find in self._safely(job):
+                    self._hand_over(find)
+            self.visitor.leave(host)
+        self._hand_over(None)
+
+    def _hand_over(self, find: Find | None) -> None:
+        while not self.visitor.stopped.is_set():
             try:
-                answer = self._ask(url)
-            except (requests.RequestException, ValueError) as error:  # ValueError: no such header or URL
-                if is_last:
-                    raise InputError(f"no answer: {url} ({_cause(error)})") from error
-                wait = BACK_OFF
-            else:
-                wait = retry_after(answer.headers.get("retry-after"))
-                if answer.status_code not in BUSY or is_last or wait > LONGEST_WAIT:
-                    return answer
-                answer.close()
-            self._rest(url, wait)
+                return self._found.put(find, timeout=0.5)
+            except queue.Full:
+                continue
 
-    def _ask(self, url: str):
-        time.sleep(max(0.0, self._next.get(_site(url), 0.0) - time.monotonic()))
+    def _next_host(self) -> str | None:
+        """Return a host to ask, now this thread's own; None where all is done."""
+        with self._change:
+            while not self._waiting and self.active and not self.visitor.stopped.is_set():
+                self._change.wait()
+            if not self._waiting or self.visitor.stopped.is_set():
+                self._change.notify_all()
+                return None
+            host = self._waiting.pop(0)
+            self.active.add(host)
+            return host
+
+    def _next_job(self, host: str) -> Job | None:
+        with self._change:
+            while not self.visitor.stopped.is_set() and (row := self._jobs.execute(NEXT, (host,)).fetchone()):
+                self._jobs.execute("UPDATE jobs SET is_done = 1 WHERE id = ?", row[:1])
+                job = Job(ORDER[row[1]], *row[2:])
+                if job.source not in self._enough:
+                    return job
+            self.active.discard(host)
+            self._change.notify_all()
+            return None
+
+    def _safely(self, job: Job) -> Iterator[Find]:
+        """Yield a job's finds; what goes wrong with it is one of them."""
+        find = Find(job.source, job.url, referrer=job.referrer)
+        decision = REFUSED if job.kind == FILE or job.referrer is None else VISITED  # a dead page is no refused file
         try:
-            return self._session.get(url, stream=True, allow_redirects=False, timeout=self.manners.timeout)
-        finally:
-            self._rest(url)
-
-    def _rest(self, url: str, wait: float = 0.0) -> None:
-        rules = self._robots.get(_site(url))
-        asked = float((rules and rules.crawl_delay(self.manners.agent)) or 0)
-        self._next[_site(url)] = time.monotonic() + max(self.manners.pause, min(asked, LONGEST_WAIT), wait)
-
-    @cached_property
-    def _session(self):
-        import requests
-
-        session = requests.Session()
-        session.headers["User-Agent"] = self.manners.agent
-        # requests looks ahead at redirects even where told not to follow them, and reads their bodies to the end
-        session.resolve_redirects = lambda *arguments, **options: iter(())
-        return session
-
-    def _body(self, answer, largest: int) -> IO[bytes]:
-        import urllib3
-
-        over, length = InputError(f"{too_large(largest)}: {answer.url}"), answer.headers.get("content-length", "")
-        if length.isdecimal() and int(length) > largest:
-            raise over
-        body, deadline = tempfile.SpooledTemporaryFile(IN_MEMORY), time.monotonic() + LONGEST_BODY  # noqa: SIM115
-        try:
-            # read1 gives what has come; iter_content would wait for a whole chunk, however slowly it trickles in
-            while chunk := answer.raw.read1(2**16, decode_content=True):
-                body.write(chunk)
-                if body.tell() > largest:
-                    raise over
-                if time.monotonic() > deadline:
-                    raise InputError(f"too slow: {answer.url}")
-        except urllib3.exceptions.HTTPError as error:
-            raise InputError(f"broke off: {answer.url} ({_cause(error)})") from error
-        finally:
-            self._rest(answer.url)  # the pause begins when the body has come
-        body.seek(0)
-        return body
-
-    def _check_robots(self, url: str) -> None:
-        site = _site(url)
-        if site not in self._robots:
-            self._robots[site] = rules = RobotFileParser()
-            try:
-                body = self._follow(f"{site}/robots.txt", 2**19, lambda url: None)[1]
-                rules.parse(body.read().decode("utf-8-sig", "replace").splitlines())
-            except StatusError as error:
-                rules.allow_all, rules.disallow_all = error.status < 500, error.status >= 500
-            except InputError:
-                rules.disallow_all = True
-                raise
-            except ValueError as error:  # RobotFileParser fails on odd numbers and URLs
-                rules.disallow_all = True
-                raise InputError(f"robots.txt cannot be understood: {site} ({error})") from error
-        if not self._robots[site].can_fetch(self.manners.agent, url):
-            raise InputError(f"robots.txt forbids it: {url}")
-
-
-class StatusError(InputError):
-    """A host answered with something else than 200 OK."""
-
-    def __init__(self, status: int, url: str):
-        super().__init__(f"status {status}: {url}")
-        self.status = status
-
-
-def finds(url: str, visitor: Visitor, limits: archive.Limits, knows: Callable[[str], bool]) -> Iterator[Find]:
-    """Yield the finds of a page, a MIDI file or an archive; what `knows` says yes to is not asked for again.
-
-    Raises InputError where the URL itself cannot be had.
-    """
-    check_address(url, visitor.manners.allow_private_hosts)
-    if knows(url):
-        yield Find(url, url, decision=KNOWN)
-        return
-    landed, body = visitor.get(url, visitor.manners.largest_archive if _ends_as_archive(url) else LARGEST_PAGE)
-    with body:
-        start = body.read(4)
-        body.seek(0)
-        if start == MAGIC or _ends_as_midi(url):
-            name = name_of(url)
-            yield Find(url, url, name if archive.is_midi(name) else f"{name}.mid", body.read())
-            return
-        if start.startswith(ARCHIVE_MAGIC) or _ends_as_archive(url):
-            yield from _unpacked(body, url, url, limits)
-            return
-        links, licence = links_of(body.read(), landed)
-    if not links:
-        raise InputError(f"{url} links to no MIDI file and no archive")
-    says = (archive.licence_in(licence) or licence, f"rel=license on {url}: {licence}") if licence else (None, None)
-    for link in links:
-        if knows(link):
-            yield Find(url, link, decision=KNOWN)
-            continue
-        try:
-            for find in _linked(visitor, link, url, limits):
-                yield find if find.licence else replace(find, licence=says[0], evidence=says[1])
+            yield from self._visit(job, find)
         except InputError as error:
-            yield Find(url, link, decision=REFUSED, reason=str(error))
+            yield replace(find, decision=decision, reason=str(error), status=getattr(error, "status", None))
+        except Exception as error:  # whatever a site made of a library must not end the thread: the others wait for it
+            yield replace(find, decision=decision, reason=f"not understood: {type(error).__name__}: {error}")
 
-
-def _linked(visitor: Visitor, link: str, source: str, limits: archive.Limits) -> Iterator[Find]:
-    is_archive = _ends_as_archive(link)
-    _, body = visitor.get(link, visitor.manners.largest_archive if is_archive else limits.song)
-    with body:
-        if is_archive:
-            yield from _unpacked(body, link, source, limits)
+    def _visit(self, job: Job, find: Find) -> Iterator[Find]:
+        host = urlsplit(job.url).hostname
+        if job.kind in (SITEMAP, PAGE) and job.referrer and self._has_shown_enough(host):
+            yield from self._once(host, replace(find, decision=REFUSED,
+                                                reason=f"pages: more than {self.reach.pages:,} of {host}"))
+            return
+        before = self.collection.last(job.url)
+        if before and _is_settled(before):
+            yield from self._unchanged(job, before, find)
+            return
+        is_allowed = licence.allows(self.collection.licence, job.licence)
+        if job.kind == FILE and archive.is_midi(job.url) and not is_allowed:  # nothing in the file could say otherwise
+            yield replace(find, decision=REFUSED, reason=unlicensed(job.licence, self.collection.licence))
+            return
+        if job.kind == FILE and self.collection.dry_run:
+            yield replace(find, decision=OFFERED)
+            return
+        answer = self.visitor.get(job.url, lambda answer: self._largest(job, answer), _conditions(before))
+        if answer.status == NOT_MODIFIED:
+            yield from self._unchanged(job, before, find)
+            return
+        find = replace(find, status=answer.status, landed=answer.url if answer.url != job.url else None,
+                       etag=answer.headers.get("etag"), modified=answer.headers.get("last-modified"),
+                       licence=job.licence, evidence=job.evidence)
+        nature = nature_of(answer)
+        if answer.body is None and nature in ("midi", "archive"):  # a dry run
+            yield replace(find, decision=OFFERED)
+        elif nature == "midi":
+            with answer.body as body:
+                yield replace(find, content=body.read(), name=_name(job, answer))
+        elif nature == "archive":
+            with answer.body as body:
+                yield from unpacked(body, find, _name(job, answer), self.limits)
+        elif job.kind == FILE:
+            yield replace(find, decision=REFUSED, reason=fault(answer.start, self.limits.song))
+        elif answer.body is not None:
+            with answer.body as body:
+                yield from self._page(job, find, body.read(), answer)
+        elif job.referrer is None:
+            said = answer.headers.get("content-type", "unknown")
+            raise InputError(f"no page, archive or MIDI file: {job.url} ({said})")
         else:
-            yield Find(source, link, name_of(link), body.read())
+            yield replace(find, decision=VISITED, links={})
+
+    def _has_shown_enough(self, host: str) -> bool:
+        with self._change:
+            return self._pages.get(host, 0) >= self.reach.pages
+
+    def _once(self, host: str, find: Find) -> Iterator[Find]:
+        """Yield the find that stands for all pages of a host that are not read, the first time."""
+        with self._change:
+            is_new = host not in self._full
+            self._full.add(host)
+        if is_new:
+            yield find
+
+    def _largest(self, job: Job, answer: Answer) -> int:
+        """Return how many bytes of an answer are wanted."""
+        nature = nature_of(answer)
+        if nature == "page":
+            is_wanted = not job.referrer or job.reach >= 0 and not self._has_shown_enough(urlsplit(job.url).hostname)
+            return LARGEST_PAGE if is_wanted and job.kind != FILE else 0
+        if self.collection.dry_run:
+            return 0
+        return {"midi": self.limits.song, "archive": self.reach.archive}.get(nature, 0)
+
+    def _unchanged(self, job: Job, before: dict, find: Find) -> Iterator[Find]:
+        """Yield what an earlier run knows about a job."""
+        if before["decision"] == VISITED:
+            page = pages.Page(before.get("links") or {})
+            self._follow(job, page, before.get("licence"), before.get("evidence"))
+            yield replace(find, decision=UNCHANGED, links=page.links)
+        else:
+            yield replace(find, decision=KNOWN, reason=before["reason"] if before["decision"] == REFUSED else None)
+
+    def _page(self, job: Job, find: Find, content: bytes, answer: Answer) -> Iterator[Find]:
+        if content.startswith(pages.GZIP_MAGIC):
+            content = pages.gunzipped(content, LARGEST_PAGE)
+        kinds = pages.KINDS
+        if pages.is_sitemap(content[:4096]):
+            is_index, page = pages.sitemap_links(content)
+            if is_index:
+                page = pages.Page({SITEMAP: [url for kind in kinds for url in page.links.get(kind, ())]})
+        else:
+            page = pages.links_of(content, answer.url)
+        named = page.licence and (licence.licence_in(page.licence) or page.licence)
+        evidence = f"rel=license on {job.url}: {page.licence}" if named else None
+        self._follow(job, page, named, evidence)
+        if job.referrer is None and not page.links:
+            raise InputError(f"no link to anything: {job.url}")
+        yield replace(find, decision=VISITED, links=page.links, licence=named, evidence=evidence)
+
+    def _follow(self, job: Job, page: pages.Page, named: str | None, evidence: str | None) -> None:
+        """Add what a page links to, as far as it is in reach."""
+        host = urlsplit(job.url).hostname
+        with self._change:
+            self._pages[host] = self._pages.get(host, 0) + 1
+        jobs = []
+        if job.referrer is None and self.reach.depth:
+            jobs += [(SITEMAP, url, job.reach) for link in self.visitor.sitemaps(job.url)
+                     if (url := pages.normal(job.url, link))]
+        jobs += [(SITEMAP, url, job.reach) for url in page.links.get(SITEMAP, ())]
+        jobs += [(FILE, url, 0) for url in page.links.get(FILE, ())]
+        jobs += [(MAYBE, url, job.reach - 1 if _same_site(url, job) else -1) for url in page.links.get(MAYBE, ())]
+        if job.reach > 0:
+            jobs += [(PAGE, url, job.reach - 1) for url in page.links.get(PAGE, ()) if _same_site(url, job)]
+        self._add(Job(kind, url, job.source, job.url, reach, named, evidence) for kind, url, reach in jobs)
 
 
-def _unpacked(body: IO[bytes], url: str, source: str, limits: archive.Limits) -> Iterator[Find]:
-    with archive.opened(body, url, limits) as entries:
-        yield from archive.songs(entries, source, f"{url}#", archive.without_ending(name_of(url)), limits)
-    yield Find(source, url, decision=UNPACKED)
+def _same_site(url: str, job: Job) -> bool:
+    return urlsplit(url).hostname.removeprefix("www.") == urlsplit(job.url).hostname.removeprefix("www.")
 
 
-def links_of(page: bytes, url: str) -> tuple[list[str], str | None]:
-    """Return a page's links to MIDI files and archives, each once, in order, and the URL of its rel=license or None.
-
-    Raises InputError where the page is nothing that can be taken for HTML.
-    """
-    from bs4 import BeautifulSoup
-    from bs4.exceptions import ParserRejectedMarkup
-
-    try:
-        soup = BeautifulSoup(page, "html.parser")
-    except ParserRejectedMarkup as error:
-        raise InputError(f"{url} is no HTML that can be read") from error
-    base = soup.find("base", href=True)
-    url = _joined(url, base["href"]) if base else url
-    targets = [_joined(url, tag[LINKS[tag.name]]) for tag in soup.find_all(list(LINKS)) if tag.get(LINKS[tag.name])]
-    licence = soup.find(["a", "link"], rel="license", href=True)
-    return list(dict.fromkeys(filter(_is_wanted, targets))), _joined(url, licence["href"]) if licence else None
+def _is_settled(before: dict) -> bool:
+    """Return whether what an earlier run saw need not be asked for at all."""
+    if before["is_fresh"]:
+        return not is_passing(before["reason"])
+    return before["decision"] in (STORED, DUPLICATE, UNPACKED) and not _conditions(before)
 
 
-def _joined(base: str, link: str) -> str:
-    try:
-        url = urljoin(base, link.strip()).partition("#")[0]
-        return url if urlsplit(url) else ""
-    except ValueError:  # no URL at all, such as http://[
-        return ""
+def _conditions(before: dict | None) -> dict[str, str]:
+    """Return the headers that ask for a file only if it changed (RFC 9110, 13.1)."""
+    if not before or is_passing(before["reason"]):
+        return {}
+    said = {"If-None-Match": before.get("etag"), "If-Modified-Since": before.get("modified")}
+    return {name: value for name, value in said.items() if value}
 
 
-def _is_wanted(link: str) -> bool:
-    return link.startswith(("http://", "https://")) and (_ends_as_midi(link) or _ends_as_archive(link))
+def nature_of(answer: Answer) -> str:
+    """Return what an answer is: midi, archive, page or other. Its first bytes say it, then its name, then its type."""
+    if answer.start.startswith(MAGIC):
+        return "midi"
+    start, said = answer.start.lstrip(), answer.headers.get("content-type", "").lower()
+    names = (urlsplit(answer.url).path, pages.name_of(answer.url, answer.headers.get("content-disposition")))
+    if any(name.lower().endswith(".xml.gz") for name in names):
+        return "page"
+    if answer.start.startswith(ARCHIVE_MAGIC) or answer.start[257:262] == b"ustar":
+        return "archive"
+    if start.startswith(b"<") or said.startswith(("text/", "application/xhtml", "application/xml")):
+        return "page"
+    return "archive" if any(map(archive.is_archive, names)) else "other"
 
 
-def _ends_as_midi(url: str) -> bool:
-    return archive.is_midi(unquote(urlsplit(url).path))
+def _name(job: Job, answer: Answer) -> str:
+    said = answer.headers.get("content-disposition")
+    for url in dict.fromkeys((job.url, answer.url)):
+        if archive.is_midi(name := pages.name_of(url, said)) or archive.is_archive(name):
+            return name
+    return f"{pages.name_of(job.url, said)}.mid"
 
 
-def _ends_as_archive(url: str) -> bool:
-    return archive.is_archive(unquote(urlsplit(url).path))
-
-
-def name_of(url: str) -> str:
-    """Return the path that a file from this URL has below the collection: host/folders/name."""
-    parts = urlsplit(url)
-    return f"{parts.hostname}/{unquote(parts.path).lstrip('/')}"
-
-
-def check_address(url: str, allow_private: bool) -> None:
-    """Raise InputError unless the URL is http or https and its host has public addresses only."""
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
-    except ValueError as error:
-        raise InputError(f"no URL: {url} ({error})") from error
-    if parts.scheme not in ("http", "https") or not host:
-        raise InputError(f"not http or https: {url}")
-    try:
-        found = {entry[4][0] for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)}
-    except (OSError, UnicodeError) as error:
-        raise InputError(f"no answer: {url} (the host {host} is not known)") from error
-    private = sorted(address for address in found if not ipaddress.ip_address(address).is_global)
-    if private and not allow_private:
-        raise InputError(f"private address: {url} is {private[0]}; --allow-private-hosts allows it")
-
-
-def retry_after(header: str | None) -> float:
-    """Return the seconds that a Retry-After header asks for, as a number or a date; BACK_OFF where it says neither."""
-    try:
-        if not header or header.strip().isdecimal():
-            return float(header or BACK_OFF)
-        return max(0.0, (parsedate_to_datetime(header) - datetime.now(UTC)).total_seconds())
-    except (ValueError, TypeError):  # no date, or one without a time zone
-        return BACK_OFF
-
-
-def _site(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"
-
-
-def _cause(error: Exception) -> str:
-    while error.__cause__ or error.__context__:
-        error = error.__cause__ or error.__context__
-    return str(error) or type(error).__name__
+def unpacked(body: IO[bytes], find: Find, name: str, limits: archive.Limits) -> Iterator[Find]:
+    """Yield the songs of an archive that came as `find`, and last its own line."""
+    sha256 = hashlib.file_digest(body, "sha256").hexdigest()
+    with archive.opened(body, find.origin, limits) as entries:
+        for song in archive.songs(entries, find.source, f"{find.origin}#", archive.without_ending(name), limits):
+            says = song if song.licence else find
+            yield replace(song, referrer=find.referrer, licence=says.licence, evidence=says.evidence)
+    yield replace(find, decision=UNPACKED, sha256=sha256)

@@ -1,20 +1,42 @@
-"""The sets that are known by name.
+"""The sets that are known by name: a table, and one way to read the archives that most of them are.
 
-`corpus` is made from the scores that ship inside the music21 package, so it needs no network. A set's part is named
+`corpus` is made from the scores that ship inside the music21 package, so it needs no network. A part of it is named
 with a slash: corpus/bach. Each score, and each tune of a file with many, becomes one MIDI file.
+
+A checksum that does not fit is an error, for then the set is not what it was when the table was written; one that
+nobody knows is a warning. robots.txt speaks to those who follow links, so it is not asked about these addresses.
 """
 
+import csv
 import hashlib
-import multiprocessing
+import io
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
-from itertools import islice, zip_longest
+from itertools import islice
 from pathlib import Path, PurePosixPath
+from typing import IO
 
 from serenity.errors import InputError
-from serenity.sources.manifest import KNOWN, REFUSED, Find
+from serenity.sources import archive
+from serenity.sources.manifest import KNOWN, OFFERED, UNPACKED, Collection, Find
+from serenity.sources.scores import Score, converted, scores_below, spread, text_of, tunes
+from serenity.sources.visitor import NOT_MODIFIED, Visitor
+
+
+@dataclass(frozen=True)
+class Set:
+    """A known set: one archive on the web."""
+
+    what: str
+    url: str
+    layout: str  # what the path of a song looks like; `name` in it is the path below the set, `group` the song's own
+    licence: str | None
+    evidence: str  # what says so, or why nothing does
+    citation: str
+    checksum: str | None = None  # sha256 or md5, told by its length
+    table: str | None = None  # what the path of a csv looks like that says more of each song
 
 
 @dataclass(frozen=True)
@@ -22,172 +44,197 @@ class Part:
     """A folder of music21's corpus."""
 
     what: str
-    licence: str | None = None  # where the package says it of the whole folder; null: see its corpus/license.txt
+    licence: str | None = None  # where the package says it of the whole folder; None: LICENCE
     by_default: bool = True  # whether `corpus` alone means it too
 
 
+UNSTATED = "no licence is stated where the set is published"
+TWICE = "stated differently in two places"
+
 SETS = {
-    "corpus": {
-        "bach": Part("chorales and some movements, four voices"),
-        "ryansMammoth": Part("Ryan's Mammoth Collection: fiddle tunes"),
-        "oneills1850": Part("O'Neill's Music of Ireland: tunes"),
-        "airdsAirs": Part("Aird's Airs: tunes of the 18th century"),
-        "miscFolk": Part("fife and Northumbrian tunes"),
-        "nottingham-dataset": Part("two tunes of NMD, with chords"),
-        "leadSheet": Part("lead sheets, melody and chords"),
-        "haydn": Part("movements of string quartets"),
-        "mozart": Part("movements of string quartets and sonatas"),
-        "beethoven": Part("movements of string quartets"),
-        "schumann_robert": Part("songs and piano"),
-        "schumann_clara": Part("songs and piano"),
-        "joplin": Part("Maple Leaf Rag"),
-        "johnson_j_r": Part("Lift Every Voice and Sing"),
-        "chopin": Part("a mazurka"),
-        "schubert": Part("a song"),
-        "beach": Part("a song"),
-        "liliuokalani": Part("Aloha Oe"),
-        "essenFolksong": Part("8,514 folk songs, one voice", "non-commercial use (essenFolksong)", False),
-    },
+    "maestro": Set(
+        "MAESTRO 3.0.0: 1,276 piano performances from a competition",
+        "https://storage.googleapis.com/magentadata/datasets/maestro/v3.0.0/maestro-v3.0.0-midi.zip",
+        r"(?P<name>\d{4}/[^/]+\.midi?)$", "CC-BY-NC-SA-4.0", "the set's page and its LICENSE",
+        "Hawthorne et al., Enabling Factorized Piano Music Modeling and Generation with the MAESTRO Dataset, ICLR 2019",
+        "70470ee253295c8d2c71e6d9d4a815189e35c89624b76d22fce5a019d5dde12c", r"maestro[^/]*\.csv$"),
+    "pop909": Set(
+        "POP909: 909 pop songs as piano, each with its other versions",
+        "https://codeload.github.com/music-x-lab/POP909-Dataset/zip/d83e6ed",
+        r"POP909/(?P<name>(?P<group>\d+)/(versions/)?[^/]+\.mid)$", "MIT", "the repository's LICENSE",
+        "Wang et al., POP909: A Pop-song Dataset for Music Arrangement Generation, ISMIR 2020"),
+    "nmd": Set(
+        "NMD: the Nottingham Music Database, about 1,000 folk tunes with chords, in ABC notation",
+        "https://ifdo.ca/~seymour/nottingham/nottingham_database.zip", r"(?P<name>[^/]+)\.abc$", None, UNSTATED,
+        "Foxley, Nottingham Music Database, 2001; edited by Shlien and Seymour",
+        "f79a4bffe78b16d630d4d69f9c62775a7aa246d0973c4d8714ab6c5139ff5a3b"),
+    "musedata": Set(
+        "MuseData: 783 orchestral and piano pieces, as used for polyphonic models",
+        "http://www-etud.iro.umontreal.ca/~boulanni/MuseData.zip", r"(?P<name>(train|valid|test)/[^/]+\.mid)$", None,
+        UNSTATED,
+        "Boulanger-Lewandowski et al., Modeling Temporal Dependencies in High-Dimensional Sequences, ICML 2012"),
+    "lakh": Set(
+        "Lakh MIDI Dataset: 178,561 files from the web",
+        "http://hog.ee.columbia.edu/craffel/lmd/lmd_full.tar.gz", r"lmd_full/(?P<name>[0-9a-f]/[0-9a-f]+\.mid)$", None,
+        TWICE, "Raffel, Learning-Based Methods for Comparing Sequences, PhD thesis, Columbia University, 2016",
+        "2536ce3fd2cede53ddaa264f731859ab"),
+    "adl": Set(
+        "ADL Piano MIDI: 11,086 piano pieces of all kinds, most of them from Lakh",
+        "https://github.com/lucasnfe/adl-piano-midi/raw/master/midi/adl-piano-midi.zip",
+        r"adl-piano-midi/(?P<name>.+\.midi?)$", None, UNSTATED,
+        "Ferreira et al., Computer-Generated Music for Tabletop Role-Playing Games, AIIDE 2020"),
+    "emopia": Set(
+        "EMOPIA 2.2: 1,087 clips of pop piano, labelled with emotions",
+        "https://zenodo.org/record/5257995/files/EMOPIA_2.2.zip",
+        r"midis/(?P<name>Q\d_(?P<group>.+)_\d+\.mid)$", None, TWICE,  # group: the recording that clips were cut from
+        "Hung et al., EMOPIA: A Multi-Modal Pop Piano Dataset for Emotion Recognition, ISMIR 2021",
+        "bad5171786a4898f37fc2678e99afd94"),
+    "pop1k7": Set(
+        "Pop1K7: 1,747 pop piano covers, transcribed from audio",
+        "https://zenodo.org/records/13167761/files/Pop1K7.zip",
+        r"(?P<name>([^/]+/)?(?P<group>(src_\d+/)?[^/]+)\.midi?)$", None, UNSTATED,  # group: several stages of one song
+        "Hsiao et al., Compound Word Transformer: Learning to Compose Full-Song Music, AAAI 2021"),
+}
+CORPUS = {
+    "bach": Part("chorales and some movements, four voices"),
+    "ryansMammoth": Part("Ryan's Mammoth Collection: fiddle tunes"),
+    "oneills1850": Part("O'Neill's Music of Ireland: tunes"),
+    "airdsAirs": Part("Aird's Airs: tunes of the 18th century"),
+    "miscFolk": Part("fife and Northumbrian tunes"),
+    "nottingham-dataset": Part("two tunes of NMD, with chords"),
+    "leadSheet": Part("lead sheets, melody and chords"),
+    "haydn": Part("movements of string quartets"),
+    "mozart": Part("movements of string quartets and sonatas"),
+    "beethoven": Part("movements of string quartets"),
+    "schumann_robert": Part("songs and piano"),
+    "schumann_clara": Part("songs and piano"),
+    "joplin": Part("Maple Leaf Rag"),
+    "johnson_j_r": Part("Lift Every Voice and Sing"),
+    "chopin": Part("a mazurka"),
+    "schubert": Part("a song"),
+    "beach": Part("a song"),
+    "liliuokalani": Part("Aloha Oe"),
+    "essenFolksong": Part("8,514 folk songs, one voice", "non-commercial use (essenFolksong)", False),
 }
 LICENCE = "by permission of the encoders (music21 corpus)"
 EVIDENCE = "music21/corpus/license.txt"
-LARGEST_SCORE = 32 * 1024  # bytes packed; music21 takes up to minutes for what is longer, such as whole string quartets
-ENDINGS = (".mxl", ".musicxml", ".xml", ".krn", ".abc")  # of one score in several formats the first is taken
-TUNE = re.compile(r"^(?=X:)", re.MULTILINE)  # where a tune begins in a file of ABC notation
+CITATION = "Cuthbert and Ariza, music21: A Toolkit for Computer-Aided Musicology, ISMIR 2010"
 
 
-@dataclass(frozen=True)
-class Score:
-    """A score in the package, or one tune of a file of many."""
-
-    path: Path
-    name: PurePosixPath  # below the corpus, without ending
-    origin: str
-    licence: str
-    abc: str | None = None  # the tune's text; None: the whole file
+def is_known(source: str) -> bool:
+    """Return whether a source is the name of a set, or of a part of the corpus."""
+    return source in SETS or source.partition("/")[0] == "corpus"
 
 
 def table() -> str:
-    """Return the known sets and their parts, for people: name, what, licence."""
-    lines = ["corpus: the scores of the music21 package as MIDI; needs no network. One part alone: corpus/NAME"]
-    for name, part in SETS["corpus"].items():
-        licence = part.licence or LICENCE
-        lines.append(f"  {name:20}{part.what:42}{licence}{'' if part.by_default else '; only by its name'}")
+    """Return the known sets for people: name, what, licence, address, checksum, citation."""
+    lines = []
+    for name, known in SETS.items():
+        lines += [f"{name:10}{known.what}", f"{'':10}licence: {known.licence or 'unknown'} ({known.evidence})",
+                  f"{'':10}{known.url}", f"{'':10}checksum: {known.checksum or 'none is known'}",
+                  f"{'':10}{known.citation}"]
+    lines += ["corpus    the scores of the music21 package as MIDI; needs no network. One part alone: corpus/NAME",
+              f"{'':10}licence: {LICENCE}, where nothing else is said; {EVIDENCE}", f"{'':10}{CITATION}"]
+    for name, part in CORPUS.items():
+        said = "; ".join(filter(None, (part.licence, None if part.by_default else "only by its name")))
+        lines.append(f"{'':12}{name:20}{part.what}{f' ({said})' if said else ''}")
     return "\n".join(lines)
 
 
-def finds(source: str, knows: Callable[[str], bool], most: int | None = None,
-          workers: int | None = None) -> tuple[int, Iterator[Find]]:
+def corpus(source: str, knows: Callable[[str], bool], most: int | None = None,
+           workers: int | None = None) -> tuple[int, Iterator[Find]]:
     """Return the number and the finds of `corpus` or `corpus/PART`, the first `most` in a well-spread fixed order.
 
     What `knows` says yes to is not converted again. Raises InputError for an unknown part, or without music21.
     """
-    name, _, part = source.partition("/")
-    parts = SETS[name]
-    if part and part not in parts:
-        raise InputError(f"{source} is no known set; wanted {name} or {name}/ and one of {', '.join(parts)}")
+    _, slash, part = source.partition("/")
+    if slash and part not in CORPUS:
+        raise InputError(f"{source} is no known set; wanted corpus or corpus/ and one of {', '.join(CORPUS)}")
     if not (package := find_spec("music21")):
         raise InputError(f"{source} needs the package music21; install.sh installs it")
     root = Path(package.origin).parent / "corpus"
-    chosen = {part: parts[part]} if part else {key: value for key, value in parts.items() if value.by_default}
-    scores = list(islice(spread([scores_in(root, key, value) for key, value in chosen.items()]), most))
-    return len(scores), _converted(source, scores, knows, workers)
+    chosen = [part] if part else [name for name, part in CORPUS.items() if part.by_default]
+    scores = list(islice(spread([scores_below(root / name, root, PurePosixPath("corpus"), evidence=EVIDENCE,
+                                              licence=CORPUS[name].licence or LICENCE) for name in chosen]), most))
+    return len(scores), converted(source, scores, knows, workers)
 
 
-def scores_in(root: Path, folder: str, part: Part) -> list[Score]:
-    """Return the scores and tunes below a folder of the corpus."""
-    files = [path for ending in ENDINGS for path in sorted((root / folder).rglob(f"*{ending}"))
-             if ending != ".mxl" or path.stat().st_size <= LARGEST_SCORE]
-    first = {}
-    for path in files:
-        first.setdefault(path.with_suffix(""), path)
-    scores = []
-    for path in first.values():
-        name = PurePosixPath(path.relative_to(root).with_suffix("").as_posix())
-        origin, licence = f"music21:{path.relative_to(root).as_posix()}", part.licence or LICENCE
-        tunes = TUNE.split(_text(path))[1:] if path.suffix == ".abc" else []
-        if len(tunes) < 2:
-            scores.append(Score(path, name, origin, licence))
-        for number, tune in enumerate(tunes if len(tunes) > 1 else [], start=1):
-            title = " ".join(_field(tune, "T").split())
-            scores.append(Score(path, name / f"{number:04} {title}".strip(), f"{origin}#{number}", licence, tune))
-    return scores
+def finds(name: str, visitor: Visitor, collection: Collection, limits: archive.Limits, largest: int,
+          workers: int | None = None, warn: Callable[[str], None] = print) -> Iterator[Find]:
+    """Yield the finds of a set that is one archive on the web. `largest`: bytes that it may have.
 
-
-def spread(lists: list[list[Score]]) -> Iterator[Score]:
-    """Yield all scores, one of each list in turn, those of one list in an order that is fixed but looks random."""
-    mixed = [sorted(scores, key=lambda score: hashlib.sha256(score.origin.encode()).digest()) for scores in lists]
-    return (score for row in zip_longest(*mixed) for score in row if score)
-
-
-def _converted(source: str, scores: list[Score], knows: Callable[[str], bool], workers: int | None) -> Iterator[Find]:
-    new = []
-    for score in scores:
-        if knows(score.origin):
-            yield Find(source, score.origin, decision=KNOWN)
-        else:
-            new.append(score)
-    if not new:
+    `warn` is told where no checksum is known. Raises InputError where it cannot be had, or is not what it was.
+    """
+    known = SETS[name]
+    find = Find(name, known.url, licence=known.licence, evidence=known.evidence)
+    before = collection.last(known.url) or {}
+    is_had = before.get("decision") == UNPACKED
+    if is_had and known.checksum:
+        yield replace(find, decision=KNOWN)
         return
-    # "spawn", because a forked child of a process with threads may hang, and it is what every platform has
-    processes = min(workers or multiprocessing.cpu_count(), len(new))
-    with multiprocessing.get_context("spawn").Pool(processes, _leave_interrupts_to_the_parent) as pool:
-        for score, (content, title, evidence, reason) in zip(new, pool.imap(convert, new)):
-            yield Find(source, score.origin, f"corpus/{score.name}.mid", content, score.licence, evidence, title,
-                       decision=REFUSED if reason else None, reason=reason)
+    if collection.dry_run:
+        yield replace(find, decision=OFFERED)
+        return
+    conditions = {"If-None-Match": before.get("etag"), "If-Modified-Since": before.get("modified")} if is_had else {}
+    answer = visitor.get(known.url, lambda answer: largest, {"Accept-Encoding": "identity"} | {
+        header: value for header, value in conditions.items() if value}, obey=False)
+    if answer.status == NOT_MODIFIED:
+        yield replace(find, decision=KNOWN)
+        return
+    with answer.body as body:
+        sha256 = verified(body, known, warn)
+        with archive.opened(body, known.url, limits) as entries:
+            if any(entry.name.endswith(".abc") for entry in entries):
+                yield from converted(name, lead_sheets(entries, name), collection.knows, workers)
+            else:
+                yield from songs(entries, name, limits)
+    yield replace(find, decision=UNPACKED, sha256=sha256, status=answer.status, etag=answer.headers.get("etag"),
+                  modified=answer.headers.get("last-modified"))
 
 
-def _leave_interrupts_to_the_parent() -> None:
-    import signal
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def convert(score: Score) -> tuple[bytes, str, str, str | None]:
-    """Return a score as MIDI, its title, the evidence of its licence, and why it cannot be converted, or None."""
-    import contextlib
-    import os
-    import warnings
-
-    with open(os.devnull, "w") as nowhere, contextlib.redirect_stderr(nowhere), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        from music21 import converter, midi, repeat
-
-        try:
-            stream = (converter.parse(score.abc, format="abc") if score.abc
-                      else converter.parse(score.path, forceSource=True, storePickle=False))
-            try:
-                content = midi.translate.music21ObjectToMidiFile(stream).writestr()
-            except repeat.ExpanderException:  # repeats that do not pair: the score is played through once
-                _without_repeats(stream)
-                content = midi.translate.music21ObjectToMidiFile(stream).writestr()
-        except Exception as error:  # music21 raises all kinds on scores that it does not understand
-            return b"", "", "", f"music21 cannot convert it: {type(error).__name__}: {error}"
-    about, abc = stream.metadata, score.abc or (_text(score.path) if score.path.suffix == ".abc" else "")
-    title = _field(abc, "T") or " - ".join(filter(None, (about.composer, about.title or score.name.name)))
-    return content, title, "; ".join(filter(None, (EVIDENCE, about.copyright, _field(abc, "Z")))), None
+def verified(body: IO[bytes], known: Set, warn: Callable[[str], None]) -> str:
+    """Return the sha256 of a set's archive. Raises InputError where its checksum is not the table's."""
+    sha256 = hashlib.file_digest(body, "sha256").hexdigest()
+    if not known.checksum:
+        warn(f"{known.url}: no checksum is known; sha256 of what came: {sha256}")
+        return sha256
+    body.seek(0)
+    kind = "md5" if len(known.checksum) == 32 else "sha256"
+    came = hashlib.file_digest(body, kind).hexdigest()
+    if came != known.checksum:
+        raise InputError(f"wrong checksum: {kind} {came}, wanted {known.checksum}: {known.url}")
+    return sha256
 
 
-def _without_repeats(stream) -> None:
-    from music21 import repeat
-    from music21 import stream as streams
-
-    for measure in stream.recurse().getElementsByClass(streams.Measure):
-        measure.removeByClass(repeat.RepeatMark)
-        if isinstance(measure.leftBarline, repeat.RepeatMark):
-            measure.leftBarline = None
-        if isinstance(measure.rightBarline, repeat.RepeatMark):
-            measure.rightBarline = None
-
-
-def _text(path: Path) -> str:
-    content = path.read_bytes()
-    try:
-        return content.decode()
-    except UnicodeDecodeError:
-        return content.decode("latin-1")
+def songs(entries: list[archive.Entry], name: str, limits: archive.Limits) -> Iterator[Find]:
+    """Yield the songs of a set's archive, named, grouped and licensed as its table says."""
+    known = SETS[name]
+    rows = rows_of(entries, known.table)
+    for song in archive.songs(entries, name, f"{known.url}#", "", limits):
+        if not (match := re.search(known.layout, song.origin.partition("#")[2])):
+            continue
+        row = rows.get(match["name"], {})
+        work = f"{row['canonical_composer']} - {row['canonical_title']}" if row else None
+        own = work or match.groupdict().get("group")  # several performances of one work stay together too
+        yield replace(song, name=f"{name}/{match['name']}", licence=known.licence or song.licence,
+                      evidence=known.evidence if known.licence or not song.licence else song.evidence, title=work,
+                      group=f"{name}/{own}" if own else None, metadata=row or None)
 
 
-def _field(abc: str, letter: str) -> str:
-    match = re.search(rf"^{letter}:[ \t]*(.*\S)", abc, re.MULTILINE)
-    return match[1].strip('"') if match else ""
+def rows_of(entries: list[archive.Entry], table: str | None) -> dict[str, dict]:
+    """Return what a set's csv says of its songs, by their path: MAESTRO's columns. {} where there is none."""
+    for entry in entries if table else ():
+        if re.search(table, entry.name) and not entry.fault:
+            lines = csv.DictReader(io.StringIO(entry.read().decode("utf-8-sig", "replace")))
+            return {row["midi_filename"]: row for row in lines if row.get("midi_filename")}
+    return {}
+
+
+def lead_sheets(entries: list[archive.Entry], name: str) -> list[Score]:
+    """Return the tunes of a set in ABC notation."""
+    known, scores = SETS[name], []
+    for entry in entries:
+        if (match := re.search(known.layout, entry.name)) and not entry.fault:
+            scores += tunes(text_of(entry.read()), PurePosixPath(name, match["name"]), f"{known.url}#{entry.name}",
+                            licence=known.licence, evidence=known.evidence)
+    return scores

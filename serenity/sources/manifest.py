@@ -12,20 +12,32 @@ writes one line about it. Lines are only ever appended. A line:
     title     what the source calls it, or null
     group     songs that belong together: never one in training and another in validation
     decision  stored, duplicate (reason: the path that has the same content), refused (reason: why),
-              unpacked (an archive from the web of which all files have been seen)
+              unpacked (an archive of which all files have been seen), visited (a page, or what proved to be no music),
+              finished (the source was followed to its end)
+    and what there is of: referrer (the page that links to it), landed (where redirects led to), status, etag and
+    modified (what a second run asks with), links (of a page), metadata (what the set itself says of a song)
 
 A file becomes part of the collection by being renamed, whole or not at all, before its line is written. Where a run was
 killed between the two, the next one finds the file with the right content and only adds the line.
+
+What has to be looked up stands in a temporary SQLite file, so that memory does not grow with the collection.
 """
 
 import hashlib
 import json
 import os
 import re
+import sqlite3
+import threading
 import unicodedata
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+
+from serenity.sources import licence as licences
 
 NAME = "manifest.jsonl"
 INCOMING = ".incoming.part"  # a file on its way into the collection; no reader of MIDI takes it for one
@@ -33,14 +45,28 @@ INCOMING = ".incoming.part"  # a file on its way into the collection; no reader 
 MIDI_ENDINGS = (".mid", ".midi", ".kar")
 MAGIC = b"MThd"
 
-STORED, DUPLICATE, REFUSED, UNPACKED = "stored", "duplicate", "refused", "unpacked"
-KNOWN = "known"  # seen by an earlier run: nothing to do, nothing to write
+STORED, DUPLICATE, REFUSED, UNPACKED, VISITED, FINISHED = (
+    "stored", "duplicate", "refused", "unpacked", "visited", "finished")
+KNOWN = "known"  # seen by an earlier run, or unchanged since: nothing to do, nothing to write
+OFFERED = "offered"  # what a dry run would ask for
+UNCHANGED = "unchanged"  # a page that an earlier run visited: nothing to write either
+ACCOUNTS = (UNPACKED, VISITED, UNCHANGED)  # about what led to files, not about files
+
+# Kinds of reasons that another run may not meet again: the host's bad hour, or what the user has set differently
+PASSING = ("no answer", "status 429", "status 5", "broke off", "too slow", "left alone", "licence", "over", "private",
+           "robots.txt cannot be had", "pages")
 
 # What some system cannot have in a file name; Windows has the longest list
 UNSAFE = re.compile(r'[\x00-\x1f\x7f<>:"|?*\\/]')
 RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
 LONGEST_NAME = 160  # bytes of one part of a path; file systems end at 255
 DEEPEST = 8  # folders kept of a path
+
+SCHEMA = """
+    CREATE TABLE origins (origin TEXT PRIMARY KEY, place INTEGER, source TEXT, round INTEGER) WITHOUT ROWID;
+    CREATE TABLE contents (sha256 TEXT PRIMARY KEY, stored TEXT) WITHOUT ROWID;
+    CREATE TABLE names (folded TEXT PRIMARY KEY, stored TEXT) WITHOUT ROWID;
+"""
 
 
 @dataclass(frozen=True)
@@ -54,8 +80,20 @@ class Find:
     licence: str | None = None
     evidence: str | None = None  # what says so
     title: str | None = None
-    decision: str | None = None  # REFUSED, UNPACKED or KNOWN: the source has decided, there is no content
+    group: str | None = None  # None: its name decides
+    decision: str | None = None  # all but STORED and DUPLICATE: the source has decided
     reason: str | None = None  # kind, or kind: detail
+    referrer: str | None = None
+    landed: str | None = None
+    status: int | None = None
+    etag: str | None = None
+    modified: str | None = None  # the Last-Modified header
+    sha256: str | None = None  # of an archive, whose content is not handed on; of a file it is computed
+    links: dict | None = None
+    metadata: dict | None = None
+
+
+OPTIONAL = ("referrer", "landed", "status", "etag", "modified", "links", "metadata")
 
 
 def read(folder: Path) -> list[dict]:
@@ -63,73 +101,121 @@ def read(folder: Path) -> list[dict]:
 
     A line that is no JSON object is passed over: the last one may have been cut off.
     """
+    return [record for _, record in _placed(folder)]
+
+
+def _placed(folder: Path) -> Iterator[tuple[int, dict]]:
+    """Yield (byte at which the line begins, record)."""
+    place = 0
     try:
-        lines = (folder / NAME).read_bytes().splitlines()
+        with open(folder / NAME, "rb") as file:
+            for line in file:
+                if isinstance(record := _parsed(line), dict):
+                    yield place, record
+                place += len(line)
     except FileNotFoundError:
-        return []
-    return [record for line in lines if isinstance(record := _parsed(line), dict)]
+        return
 
 
 def _parsed(line: bytes):
     try:
         return json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
+
+
+def scratch(schema: str) -> sqlite3.Connection:
+    """Return an empty database in a temporary file; any thread may use it, one at a time."""
+    database = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+    database.executescript(f"PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-2000; {schema}")
+    return database
 
 
 class Collection:
     """A folder of MIDI files that accounts for each. One process at a time may add to it."""
 
-    def __init__(self, folder: Path, largest: int):
-        """Open the folder, which need not exist yet. `largest`: bytes that a MIDI file may have."""
-        self.folder, self.largest = folder, largest
-        self._records: dict[str, dict] = {}  # origin -> the last line about it
-        self._by_content: dict[str, str] = {}  # sha256 -> stored
-        self._taken: dict[str, str] = {}  # stored, without case as some file systems see it -> stored
-        for record in read(folder):
-            self._remember(record)
+    def __init__(self, folder: Path, largest: int, licence: str = licences.ANY, dry_run: bool = False):
+        """Open the folder, which need not exist yet.
+
+        `largest`: bytes that a MIDI file may have. `licence`: what is taken, as licence.allows reads it. A dry run
+        decides and writes nothing.
+        """
+        self.folder, self.largest, self.licence, self.dry_run = folder, largest, licence, dry_run
+        self._lock = threading.Lock()  # crawl.py looks up from many threads
+        self._index = scratch(SCHEMA)
+        self._file = None  # the manifest, to append to; opened when there is something to write
+        self._rounds = Counter()  # source -> how often it was followed to its end
+        self._unfinished = set()  # sources of which there are lines since
+        self._index.execute("BEGIN")
+        for place, record in _placed(folder):
+            self._remember(record, place)
+        self._index.execute("COMMIT")
+
+    def last(self, origin: str) -> dict | None:
+        """Return the last line about an origin, None where there is none or its file was taken away since.
+
+        It has one key more: `is_fresh`, whether its source has not been followed to its end since it was written.
+        """
+        row = self._one("SELECT place, source, round FROM origins WHERE origin = ?", origin)
+        if not row:
+            return None
+        with open(self.folder / NAME, "rb") as file:
+            file.seek(row[0])
+            record = _parsed(file.readline()) or {}
+        path = {STORED: record.get("stored"), DUPLICATE: record.get("reason")}.get(record.get("decision"))
+        if path is not None and not (self.folder / path).is_file():
+            return None
+        return record | {"is_fresh": row[2] == self._rounds[row[1]]}
 
     def knows(self, origin: str) -> bool:
-        """Return whether an earlier run settled this origin, so that nobody needs to ask for it again."""
-        record = self._records.get(origin, {})
-        if record.get("decision") == UNPACKED:
-            return True
-        path = {STORED: record.get("stored"), DUPLICATE: record.get("reason")}.get(record.get("decision"))
-        return bool(path) and (self.folder / path).is_file()
+        """Return whether an origin was settled for good, so that nobody needs to look at it again."""
+        record = self.last(origin)
+        return bool(record) and record["decision"] in (STORED, DUPLICATE, UNPACKED)
 
     def keep(self, find: Find) -> tuple[str, str | None]:
         """Store a find if it is a new MIDI file, write its line, and return decision and reason.
 
         Raises OSError where the folder cannot be written.
         """
-        if find.decision == KNOWN:
-            return KNOWN, None
-        sha256 = hashlib.sha256(find.content).hexdigest() if find.content else None
-        if sha256 and self.knows(find.origin) and self._records[find.origin]["sha256"] == sha256:
+        if find.decision in (KNOWN, OFFERED, UNCHANGED):
+            return find.decision, find.reason
+        sha256 = hashlib.sha256(find.content).hexdigest() if find.content else find.sha256
+        before = {key: value for key, value in (self.last(find.origin) or {}).items() if key != "is_fresh"}
+        if find.content and before.get("sha256") == sha256 and before["decision"] in (STORED, DUPLICATE):
+            again = {"etag": find.etag, "modified": find.modified}
+            if any(before.get(key) != value for key, value in again.items()):  # the same file under another date
+                self._append(before | again | {"time": _now()})
             return KNOWN, None
         wanted, stored, (decision, reason) = safe_path(find.name), None, self._judge(find, sha256)
         if decision == STORED:
             stored = self._free_name(wanted, find.content)
-            self._write(stored, find.content)
+            if not self.dry_run:
+                self._write(stored, find.content)
         record = {
-            "time": datetime.now(UTC).isoformat(timespec="seconds"),
+            "time": _now(),
             "source": find.source, "origin": find.origin, "stored": stored,
             "bytes": len(find.content), "sha256": sha256,
             "licence": find.licence, "evidence": find.evidence, "title": find.title,
-            "group": group(wanted) if stored else None, "decision": decision, "reason": reason,
-        }
-        before = self._records.get(find.origin, {})
-        if any(record[key] != before.get(key) for key in ("sha256", "stored", "decision", "reason")):
+            "group": (find.group or group(wanted)) if stored else None, "decision": decision, "reason": reason,
+        } | {key: value for key in OPTIONAL if (value := getattr(find, key)) is not None}
+        if any(record.get(key) != before.get(key) for key in record.keys() - {"time", "source", "referrer"}):
             self._append(record)
         return decision, reason
+
+    def finish(self, source: str) -> None:
+        """Write that a source was followed to its end: what it offered is to be asked for again in another run."""
+        if source in self._unfinished:
+            self._append({"time": _now(), "source": source, "decision": FINISHED})
 
     def _judge(self, find: Find, sha256: str | None) -> tuple[str, str | None]:
         if find.decision:
             return find.decision, find.reason
         if reason := fault(find.content, self.largest):
             return REFUSED, reason
-        twin = self._by_content.get(sha256)
-        return (DUPLICATE, twin) if twin and (self.folder / twin).is_file() else (STORED, None)
+        if not licences.allows(self.licence, find.licence):
+            return REFUSED, unlicensed(find.licence, self.licence)
+        twin = self._one("SELECT stored FROM contents WHERE sha256 = ?", sha256)
+        return (DUPLICATE, twin[0]) if twin and (self.dry_run or (self.folder / twin[0]).is_file()) else (STORED, None)
 
     def _free_name(self, name: str, content: bytes) -> str:
         """Return the first of name.mid, name-2.mid, name-3.mid ... that is free.
@@ -138,8 +224,8 @@ class Collection:
         """
         path, number = PurePosixPath(name), 1
         while True:
-            target, owner = self.folder / name, self._taken.get(name.casefold())
-            if owner in (None, name) and not os.path.lexists(target):
+            target, owner = self.folder / name, self._one("SELECT stored FROM names WHERE folded = ?", name.casefold())
+            if owner in (None, (name,)) and not os.path.lexists(target) and not (owner and self.dry_run):
                 return name
             if owner is None and target.is_file() and target.read_bytes() == content:
                 return name
@@ -153,31 +239,93 @@ class Collection:
         incoming.replace(target)
 
     def _append(self, record: dict) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        line = json.dumps(record, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
-        with open(self.folder / NAME, "ab+") as file:
-            if file.tell():
-                file.seek(-1, os.SEEK_END)
-                line = line if file.read(1) == b"\n" else b"\n" + line  # a cut-off line stays alone
-            file.write(line)
-        self._remember(record)
+        if self.dry_run:
+            self._remember_file(record)
+            return
+        if not self._file:
+            self._file = _opened(self.folder)
+        place = self._file.tell()
+        self._file.write(json.dumps(record, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n")
+        self._file.flush()
+        self._remember(record, place)
 
-    def _remember(self, record: dict) -> None:
-        self._records[record.get("origin")] = record
+    def _remember(self, record: dict, place: int) -> None:
+        source = record.get("source")
+        if record.get("decision") == FINISHED:
+            self._rounds[source] += 1
+            self._unfinished.discard(source)
+            return
+        self._unfinished.add(source)
+        self._run("INSERT OR REPLACE INTO origins VALUES (?, ?, ?, ?)", record.get("origin"), place, source,
+                  self._rounds[source])
+        self._remember_file(record)
+
+    def _remember_file(self, record: dict) -> None:
         if stored := record.get("stored"):
-            self._by_content[record.get("sha256")] = stored
-            self._taken[stored.casefold()] = stored
+            self._run("INSERT OR REPLACE INTO contents VALUES (?, ?)", record.get("sha256"), stored)
+            self._run("INSERT OR REPLACE INTO names VALUES (?, ?)", stored.casefold(), stored)
+
+    def _one(self, query: str, *values) -> tuple | None:
+        with self._lock:
+            return self._index.execute(query, [_text(value) for value in values]).fetchone()
+
+    def _run(self, query: str, *values) -> None:
+        with self._lock:
+            self._index.execute(query, [_text(value) for value in values])
+
+
+def _opened(folder: Path) -> BinaryIO:
+    """Return the manifest of a folder, at its end and at the beginning of a line."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file = open(folder / NAME, "ab+")  # noqa: SIM115
+    if file.tell():
+        file.seek(-1, os.SEEK_END)
+        if file.read(1) != b"\n":  # a cut-off line stays alone
+            file.write(b"\n")
+    return file
+
+
+def _text(value):
+    # a path may hold bytes that are no UTF-8, which the manifest spells with backslashes
+    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def is_passing(reason: str | None) -> bool:
+    """Return whether what was refused for this reason may be had at another time."""
+    return (reason or "").startswith(PASSING)
 
 
 def fault(content: bytes, largest: int) -> str | None:
-    """Return why these bytes cannot be a MIDI file of at most `largest` bytes, or None."""
+    """Return why these bytes cannot be a whole MIDI file of at most `largest` bytes, or None."""
     if not content:
         return "empty file"
     if len(content) > largest:
         return too_large(largest)
     if not content.startswith(MAGIC):
         return f"not MIDI: begins with {content[:8]!r}"
+    if _is_cut_off(content):
+        return f"cut off: a MIDI file's first {len(content):,} bytes"
     return None
+
+
+def _is_cut_off(content: bytes) -> bool:
+    """Return whether a chunk's length leads beyond the end (Standard MIDI Files 1.0: 4 letters, 4 bytes of length)."""
+    place, tracks = 8 + int.from_bytes(content[4:8]), 0
+    while len(content) >= place + 8:
+        kind, end = content[place:place + 4], place + 8 + int.from_bytes(content[place + 4:place + 8])
+        if kind != b"MTrk" and (not kind.isalnum() or end > len(content)):  # what somebody wrote behind the music
+            break
+        place, tracks = end, tracks + (kind == b"MTrk")
+    return place > len(content) or not tracks
+
+
+def unlicensed(licence: str | None, wanted: str) -> str:
+    """Return the reason that stands for a file whose licence is not taken."""
+    return f"licence: {licence or 'unknown'}, wanted {wanted}"
 
 
 def too_large(largest: int) -> str:

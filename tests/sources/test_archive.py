@@ -10,7 +10,7 @@ import pytest
 
 from serenity.errors import InputError
 from serenity.sources import archive
-from serenity.sources.archive import Limits, licence_in
+from serenity.sources.archive import Limits
 
 SONG = b"MThd\0\0\0\6\0\0\0\1\0\x60MTrk\0\0\0\4\0\xff\x2f\0"
 LIMITS = Limits(song=10_000, entries=20, unpacked=2**20, ratio=100, small=50_000)
@@ -206,16 +206,3 @@ def test_a_folder_deeper_than_python_recurses(tmp_path):
 def test_the_folder_to_leave_out_is_left_out(tmp_path):
     make_folder(tmp_path, {"a.mid": SONG, "out/b.mid": SONG})
     assert [find.name for find in found(tmp_path, leave_out=tmp_path / "out")] == [f"{tmp_path.name}/a.mid"]
-
-
-@pytest.mark.parametrize(("text", "licence"), [
-    ("The MIT License (MIT)", "MIT"),
-    ("released under CC BY-NC-SA 4.0", "CC-BY-NC-SA-4.0"),
-    ("https://creativecommons.org/licenses/by/4.0/", "CC-BY-4.0"),
-    ("Creative Commons Attribution-ShareAlike 3.0", "CC-BY-SA-3.0"),
-    ("https://creativecommons.org/publicdomain/zero/1.0/", "CC0-1.0"),
-    ("code under the MIT License, data under CC BY 4.0", None),
-    ("all rights reserved", None),
-])
-def test_licences_are_recognised_where_there_is_one(text, licence):
-    assert licence_in(text) == licence

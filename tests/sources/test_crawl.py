@@ -1,290 +1,293 @@
-"""A page's files over real HTTP, from a server on loopback that keeps an account of what it was asked."""
+"""A crawl of the test site: what is found, what is asked for, and what a second run asks."""
 
-import contextlib
-import gzip
-import io
-import itertools
 import threading
 import time
-import zipfile
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from serenity.errors import InputError
 from serenity.sources import archive, crawl
-from serenity.sources.crawl import links_of, name_of, retry_after
+from serenity.sources import visitor as visitors
+from serenity.sources.crawl import Crawl, Reach
+from serenity.sources.manifest import Collection
+from tests.sources.site import SONG, packed, page, served, song, tarred, validated, zipped
 
-SONG = b"MThd\0\0\0\6\0\0\0\1\0\x60MTrk\0\0\0\4\0\xff\x2f\0"
-LIMITS = archive.Limits(song=10_000)
-
-
-@dataclass
-class Site:
-    """Answers by path: (status, headers, body), or a list of these, one for each request in turn.
-
-    A body that is no bytes but an iterator of them trickles out, 20 parts a second.
-    """
-
-    root: str = ""
-    answers: dict = field(default_factory=dict)
-    asked: list = field(default_factory=list)  # (path, monotonic time, headers)
-
-    def paths(self):
-        return [path for path, _, _ in self.asked if path != "/robots.txt"]
+LARGEST = 10_000
 
 
 @pytest.fixture
 def site(monkeypatch):
-    monkeypatch.setenv("NO_PROXY", "*")
-    monkeypatch.setattr(crawl, "BACK_OFF", 0.1)
-    site = Site()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            site.asked.append((self.path, time.monotonic(), dict(self.headers)))
-            answer = site.answers.get(self.path, (404, {}, b"nothing here"))
-            if isinstance(answer, list):
-                answer = answer.pop(0)
-            status, headers, body = answer if isinstance(answer, tuple) else (200, {}, answer)
-            self.send_response(status)
-            whole = isinstance(body, bytes)
-            for name, value in (({"Content-Length": str(len(body))} if whole else {}) | headers).items():
-                self.send_header(name, value)
-            self.end_headers()
-            if whole:
-                self.wfile.write(body)
-                return
-            with contextlib.suppress(ConnectionError):  # who asked has given up
-                for part in body:
-                    self.wfile.write(part)
-                    time.sleep(0.05)
-
-        def log_message(self, *arguments):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-    site.root = f"http://127.0.0.1:{server.server_port}"
-    yield site
-    server.shutdown()
-    server.server_close()
+    monkeypatch.setattr(visitors, "BACK_OFF", 0.02)
+    with served(5) as site:
+        yield site
 
 
-def found(url, knows=lambda origin: False, allow_private=True, pause=0.0, timeout=5.0, largest_archive=10_000):
-    manners = crawl.Manners("SerenityTest/1", pause, timeout, allow_private, largest_archive)
-    return list(crawl.finds(url, crawl.Visitor(manners), LIMITS, knows))
+def run(site, folder, *paths, pause=0.0, timeout=5.0, licence="any", dry_run=False, stop=None, is_done=True, **reach):
+    """Crawl from paths of the first host and keep what comes; return the finds with what became of them."""
+    collection = Collection(folder / "midi", LARGEST, licence, dry_run)
+    visitor = visitors.Visitor(visitors.Manners("SerenityTest/1", pause, timeout, True))
+    way = Crawl(visitor, collection, archive.Limits(song=LARGEST), Reach(**{"archive": 10**6, "hosts": 5} | reach))
+    sources, came = [path if "://" in path else f"{site.root}{path}" for path in paths or ("/",)], []
+    for find in way.finds((source, source) for source in sources):
+        came.append((find, *collection.keep(find)))
+        if stop and len(came) >= stop:
+            return came
+    for source in sources if is_done else ():
+        collection.finish(source)
+    return came
 
 
-def reasons(finds):
-    return [find.reason and find.reason.partition(":")[0] for find in finds]
+def files(folder):
+    folder = folder / "midi"
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()
+            and path.name != "manifest.jsonl"}
 
 
-def packed(files):
-    body = io.BytesIO()
-    with zipfile.ZipFile(body, "w") as file:
-        for name, content in files.items():
-            file.writestr(name, content)
-    return body.getvalue()
+def reasons(came):
+    return {find.origin.rpartition("/")[2]: reason.partition(":")[0] for find, decision, reason in came
+            if decision == "refused"}
 
 
-def test_links_of_every_kind_are_found_each_once():
-    page = b"""<a href="a.mid">a</a> <A HREF='/b%20c.MID?x=1#top'>b</A> <audio src="d.midi"></audio>
-        <audio><source src="e.kar"></audio> <embed src="//other.org/f.mid"> <object data="../g.mid"></object>
-        <a href="set.tar.gz">h</a> <a href="a.mid">again</a> <a href="page.html">no</a> <a href="mailto:x@y.mid">no</a>
-        <a href="javascript:x.mid">no</a> <a href="ftp://h/i.mid">no</a> <a href="http://[bad.mid">no</a> <a>no</a>
-        <a rel="license nofollow" href="https://creativecommons.org/licenses/by/4.0/">licence</a>"""
-    links, licence = links_of(page, "http://host/music/page.html")
-    assert links == ["http://host/music/a.mid", "http://host/b%20c.MID?x=1", "http://host/music/d.midi",
-                     "http://host/music/e.kar", "http://other.org/f.mid", "http://host/g.mid",
-                     "http://host/music/set.tar.gz"]
-    assert licence == "https://creativecommons.org/licenses/by/4.0/"
+def great_site(site):
+    """Fill five hosts with every kind of link; return the paths of all files that may be found."""
+    allowed = set()
+
+    def add(host, path, body=None):
+        allowed.add(f"{host}{path}")
+        site.answers[f"{host}{path}"] = body or song(f"{host}{path}")
+        return path
+
+    for number in range(1, 6):
+        host, other = f"127.0.0.{number}", f"127.0.0.{number % 5 + 1}"
+        site.answers |= {
+            f"{host}/robots.txt": b"User-agent: *\nDisallow: /secret/\nDisallow: /*.kar$\nSitemap: /s.xml",
+            f"{host}/secret/a.mid": SONG, f"{host}/b.kar": SONG,
+            f"{host}/s.xml": f"<sitemapindex><loc>{site.url(host)}/s2.xml</loc></sitemapindex>".encode(),
+            f"{host}/s2.xml": packed(f"<urlset><url><loc>{site.url(host)}/lonely.html</loc></url></urlset>".encode()),
+            f"{host}/lonely.html": page(add(host, "/lonely/a.mid")),
+            f"{host}/": page("one/", "secret/a.mid", "b.kar", add(host, "/top.mid"), "/secret/page.html",
+                             f"{site.url(other)}{add(other, f'/from{number}.mid')}"),
+            f"{host}/one/": page("two/index.html?x=1&amp;y=2", "../one/", "/", "caf%C3%A9.html"),
+            f"{host}/one/two/index.html?x=1&y=2": page("../../deep.mid", "missing.html", add(host, "/one/b%20b.midi")),
+            f"{host}/one/caf%C3%A9.html": b'<embed src="e.mid"><audio src="%C3%A9.mid"></audio>'
+                                          b'<iframe src="frame.html">' + site.url(host, "/t.mid").encode(),
+            f"{host}/get?id=1": (302, {"Location": "/real/1"}, b""),
+            f"{host}/one/frame.html": b'<a href="/get?id=1">download</a><a href="/get?id=2" download>2</a>',
+        }
+        for path in ("/deep.mid", "/one/e.mid", "/one/%C3%A9.mid", "/t.mid"):
+            add(host, path)
+        add(host, "/real/1")  # behind a redirect
+        add(host, "/get?id=2", (200, {"Content-Disposition": 'attachment; filename="two.mid"'}, song(f"{host}2")))
+    return allowed
 
 
-def test_the_base_of_a_page_is_heeded():
-    assert links_of(b'<base href="/files/"><a href="a.mid">', "http://host/x/y")[0] == ["http://host/files/a.mid"]
+def test_all_that_may_be_found_is_found_and_nothing_forbidden_is_asked_for(site, tmp_path):
+    allowed = great_site(site)
+    run(site, tmp_path, *(site.url(f"127.0.0.{number}", "/") for number in range(1, 6)), depth=4)
+    stored = {content for name, content in files(tmp_path).items()}
+    expected = {answer[2] if isinstance(answer, tuple) else answer
+                for path, answer in site.answers.items() if path in allowed}
+    assert stored == expected
+    assert len(stored) == len(allowed) == 5 * 10
+    assert not [path for path in site.counts() if "/secret/" in path or path.endswith(".kar")]
+    assert set(site.counts().values()) == {1}
 
 
-def test_files_are_named_by_host_and_path():
-    assert name_of("http://host:80/m%C3%BCsik/a%20b.mid?x=1") == "host/müsik/a b.mid"
+def test_hosts_are_asked_side_by_side_each_with_its_pauses_and_one_connection(site, tmp_path):
+    names = [f"127.0.0.{number}" for number in range(1, 6)]
+    for host in names:
+        site.answers |= {f"{host}/": page("a.mid", "b.mid"), f"{host}/a.mid": song(host + "a"),
+                         f"{host}/b.mid": song(host + "b")}
+    begin = time.monotonic()
+    run(site, tmp_path, *(site.url(host, "/") for host in names), pause=0.2)
+    assert len(files(tmp_path)) == 10
+    assert min(min(site.gaps(host)) for host in names) >= 0.199
+    assert all(len({request.connection for request in site.asked if request.host == host}) == 1 for host in names)
+    assert time.monotonic() - begin < 5 * 4 * 0.2  # one host after another would take longer
 
 
-def test_a_page_gives_its_songs_and_archives_with_its_licence(site):
+def test_a_page_gives_its_songs_and_archives_with_its_licence(site, tmp_path):
+    licence = b'<link rel="license" href="//creativecommons.org/licenses/by/4.0/">'
     site.answers = {
-        "/p/": b'<a href="a%20b.mid">a</a><a href="set.zip">s</a><link rel="license" href="//mit.example/">',
-        "/p/a%20b.mid": SONG,
-        "/p/set.zip": packed({"LICENSE": "MIT License", "in/c.mid": SONG + b"c"}),
+        "/p/": page("a.mid", "set.zip", "set.tar.gz") + licence,
+        "/p/a.mid": song(1), "/p/set.zip": zipped({"LICENSE": "MIT License", "in/b.mid": song(2)}),
+        "/p/set.tar.gz": tarred({"c.mid": song(3)}),
     }
-    song, member, account = found(f"{site.root}/p/")
-    assert (song.name, song.content, song.licence) == ("127.0.0.1/p/a b.mid", SONG, "http://mit.example/")
-    assert song.evidence == f"rel=license on {site.root}/p/: http://mit.example/"
-    assert (member.name, member.content, member.licence) == ("127.0.0.1/p/set/in/c.mid", SONG + b"c", "MIT")
-    assert member.origin == f"{site.root}/p/set.zip#in/c.mid"
-    assert (account.decision, account.origin) == ("unpacked", f"{site.root}/p/set.zip")
-    assert {headers["User-Agent"] for _, _, headers in site.asked} == {"SerenityTest/1"}
+    finds = {find.name: find for find, decision, _ in run(site, tmp_path, "/p/", licence="permissive")
+             if decision == "stored"}
+    url = f"{site.root}/p/"
+    by_page = ("CC-BY-4.0", f"rel=license on {url}: http://creativecommons.org/licenses/by/4.0/")
+    assert {name: (find.licence, find.evidence) for name, find in finds.items()} == {
+        "127.0.0.1/p/a.mid": by_page, "127.0.0.1/p/set/in/b.mid": ("MIT", f"{url}set.zip#LICENSE"),
+        "127.0.0.1/p/set/c.mid": by_page}
+    assert {find.referrer for find in finds.values()} == {url}
 
 
-@pytest.mark.parametrize(("path", "body"), [("/a.mid", SONG), ("/get?id=7", SONG), ("/x.zip", packed({"a.mid": SONG})),
-                                            ("/get?id=8", packed({"a.mid": SONG}))])
-def test_a_url_of_a_file_or_archive_itself(site, path, body):
-    site.answers = {path: body}
-    find = found(f"{site.root}{path}")[0]
-    assert find.content == SONG
-    assert find.name.endswith(".mid")
+def test_what_no_licence_allows_is_not_even_asked_for(site, tmp_path):
+    site.answers = {"/": page("a.mid", "set.zip"), "/a.mid": SONG, "/set.zip": zipped({"b.mid": song(2)})}
+    assert set(reasons(run(site, tmp_path, licence="permissive")).values()) == {"licence"}
+    assert site.paths() == ["/", "/set.zip"]
 
 
-def test_what_is_known_is_not_asked_for_again(site):
-    site.answers = {"/": b'<a href="a.mid">'}
-    assert [find.decision for find in found(f"{site.root}/", lambda origin: origin.endswith("a.mid"))] == ["known"]
-    assert [find.decision for find in found(f"{site.root}/a.mid", lambda origin: True)] == ["known"]
+@pytest.mark.parametrize(("path", "answer", "name"), [
+    ("/a.mid", SONG, "a.mid"), ("/get?id=7", SONG, "get id=7.mid"), ("/x.zip", zipped({"a.mid": SONG}), "x/a.mid"),
+    ("/get?id=8", zipped({"a.mid": SONG}), "get id=8.mid/a.mid"),
+    ("/get", (200, {"Content-Disposition": "attachment; filename=x.mid"}, SONG), "x.mid"),
+    ("/s.xml", b"<urlset><url><loc>http://127.0.0.1:%d/b.mid</loc></url></urlset>", "b.mid"),
+])
+def test_a_url_of_a_file_an_archive_or_a_sitemap_itself(site, tmp_path, path, answer, name):
+    answer = answer % site.port if path == "/s.xml" else answer
+    site.answers = {path: answer, "/b.mid": SONG}
+    run(site, tmp_path, path)
+    assert files(tmp_path) == {f"127.0.0.1/{name.replace('.mid/', '.mid_/')}": SONG}
+
+
+def test_only_what_is_in_reach_is_followed(site, tmp_path):
+    site.answers = {"/": page("1.html", site.url("127.0.0.2", "/")), "/1.html": page("2.html", "1.mid"),
+                    "/2.html": page("2.mid"), "127.0.0.2/": page("x.mid")} | {f"/{n}.mid": song(n) for n in (1, 2)}
+    run(site, tmp_path)
     assert site.paths() == ["/"]
+    run(site, tmp_path, depth=1)
+    assert set(files(tmp_path)) == {"127.0.0.1/1.mid"}
+    run(site, tmp_path, depth=2)
+    assert set(files(tmp_path)) == {"127.0.0.1/1.mid", "127.0.0.1/2.mid"}
+    assert "127.0.0.2/" not in site.counts()
 
 
-def test_robots_txt_is_obeyed(site):
-    site.answers = {"/robots.txt": b"User-agent: *\nDisallow: /no/\n\nUser-agent: SerenityTest\nDisallow: /not/me/",
-                    "/": b'<a href="no/a.mid"></a><a href="not/me/b.mid"></a>', "/no/a.mid": SONG}
-    assert reasons(found(f"{site.root}/")) == [None, "robots.txt forbids it"]
-    assert site.paths() == ["/", "/no/a.mid"]
-    assert [path for path, _, _ in site.asked].count("/robots.txt") == 1
+def test_a_page_that_is_met_again_nearer_is_followed_as_far_as_it_reaches(site, tmp_path):
+    site.answers = {"/": b'<a href="far">x</a><a href="mid">MIDI</a>', "/mid": page("next"), "/far": page("next"),
+                    "/next": page("a.mid"), "/a.mid": SONG}
+    run(site, tmp_path, depth=2)
+    assert len(files(tmp_path)) == 1
 
 
-@pytest.mark.parametrize(("status", "forbidden"), [(404, False), (403, False), (500, True), (503, True)])
-def test_a_robots_txt_that_fails(site, status, forbidden):
-    site.answers = {"/robots.txt": (status, {"Retry-After": "0"}, b""), "/a.mid": SONG}
-    if forbidden:
-        with pytest.raises(InputError, match=r"robots\.txt"):
-            found(f"{site.root}/a.mid")
-    else:
-        assert found(f"{site.root}/a.mid")[0].content == SONG
+def test_an_endless_calendar_ends(site, tmp_path):
+    class Calendar(dict):
+        def get(self, path, other=None):
+            number = len(site.asked)
+            return page(f"day?{number}", f"d{number}.mid") if "day" in path else super().get(path, other)
+
+    site.answers = Calendar({"/": page("day") + b'<a href="another-day">download</a>'})
+    came = run(site, tmp_path, depth=10**6, pages=20)
+    assert list(reasons(came).values()).count("pages") == 1
+    assert 20 <= len([path for path in site.paths() if not path.endswith(".mid")]) <= 21  # one might have been a file
 
 
-@pytest.mark.parametrize("line", ["Crawl-delay: ²", "Disallow: //["])
-def test_a_robots_txt_that_nobody_understands_allows_nothing(site, line):
-    site.answers = {"/robots.txt": f"User-agent: *\n{line}".encode(), "/a.mid": SONG}
-    with pytest.raises(InputError, match=r"robots\.txt cannot be understood"):
-        found(f"{site.root}/a.mid")
-    assert site.paths() == []
+def test_ten_thousand_links_on_one_page(site, tmp_path):
+    site.answers = {"/": page(*(f"{number}.mid" for number in range(10_000)))}
+    came = run(site, tmp_path, dry_run=True)
+    assert [decision for _, decision, _ in came].count("offered") == 10_000
+    assert site.paths() == ["/"]
+    assert not (tmp_path / "midi").exists()
 
 
-def test_requests_to_a_host_keep_their_distance(site):
-    site.answers = {"/": b'<a href="a.mid"></a><a href="b.mid"></a>', "/a.mid": SONG, "/b.mid": SONG}
-    found(f"{site.root}/", pause=0.2)
-    times = [moment for _, moment, _ in site.asked]
-    assert len(times) == 4
-    assert min(after - before for before, after in zip(times, times[1:])) >= 0.19
-
-
-def test_crawl_delay_lengthens_the_pause(site):
-    site.answers = {"/robots.txt": b"User-agent: *\nCrawl-delay: 1", "/": b'<a href="a.mid">', "/a.mid": SONG}
-    found(f"{site.root}/")
-    times = [moment for path, moment, _ in site.asked if path != "/robots.txt"]
-    assert times[1] - times[0] >= 0.99
-
-
-@pytest.mark.parametrize("first", [(500, {}, b""), (429, {"Retry-After": "1"}, b"")])
-def test_a_host_that_stumbles_is_asked_once_more(site, first):
-    site.answers = {"/a.mid": [first, (200, {}, SONG)]}
-    assert found(f"{site.root}/a.mid")[0].content == SONG
-    times = [moment for path, moment, _ in site.asked if path == "/a.mid"]
-    assert times[1] - times[0] >= (0.99 if first[1] else 0.09)
-
-
-def test_a_host_that_asks_for_an_hour_is_left_alone(site):
-    site.answers = {"/": b'<a href="a.mid">', "/a.mid": (429, {"Retry-After": "3600"}, b"")}
-    assert reasons(found(f"{site.root}/")) == ["status 429"]
-    assert site.paths() == ["/", "/a.mid"]
-
-
-def test_one_bad_link_leaves_the_others(site):
-    long = {"Content-Length": str(len(SONG) + 5), "Connection": "close"}
+def test_a_bad_file_leaves_the_others(site, tmp_path):
     site.answers = {
-        "/": b"".join(b'<a href="%s"></a>' % name for name in (b"none.mid", b"short.mid", b"large.mid", b"fat.mid",
-                                                              b"bad.zip", b"loop.mid", b"good.mid")),
-        "/short.mid": (200, long, SONG),
-        "/large.mid": SONG + bytes(10_000),
-        "/fat.mid": (200, {"Content-Encoding": "gzip"}, gzip.compress(SONG + bytes(1_000_000))),
-        "/bad.zip": b"PK\3\4 and no more",
-        "/loop.mid": (302, {"Location": "/loop.mid"}, b""),
-        "/good.mid": SONG,
+        "/": page("none.mid", "short.mid", "large.mid", "html.mid", "bad.zip", "bomb.zip", "evil.zip", "loop.mid",
+                  "cut.mid", "empty.mid", "good.mid", "http://127.0.0.1:1/dead.mid"),
+        "/short.mid": (200, {"Content-Length": "99", "Connection": "close"}, SONG),
+        "/large.mid": SONG + bytes(LARGEST), "/html.mid": b"<!doctype html>", "/bad.zip": b"PK\3\4 and no more",
+        "/bomb.zip": zipped({"a.mid": bytes(2**25)}), "/evil.zip": zipped({"../x.mid": SONG}),
+        "/loop.mid": (302, {"Location": "/loop.mid"}, b""), "/cut.mid": SONG[:-2], "/empty.mid": b"", "/good.mid": SONG,
     }
-    finds = found(f"{site.root}/")
-    assert reasons(finds) == ["status 404", "broke off", "over 0.00953674 MiB", "over 0.00953674 MiB", "broken archive",
-                              "more than 5 redirects", None]
-    assert finds[-1].content == SONG
+    assert reasons(run(site, tmp_path)) == {
+        "none.mid": "status 404", "short.mid": "broke off", "large.mid": "over 0.00953674 MiB", "html.mid": "not MIDI",
+        "bad.zip": "broken archive", "bomb.zip": "archive over a limit", "x.mid": "path out of the archive",
+        "loop.mid": "more than 5 redirects", "cut.mid": "cut off", "empty.mid": "empty file",
+        "dead.mid": "robots.txt cannot be had"}
+    assert files(tmp_path) == {"127.0.0.1/good.mid": SONG}
 
 
-def test_a_body_that_stalls_is_given_up(site):
-    site.answers = {"/": b'<a href="a.mid">', "/a.mid": (200, {"Content-Length": "1000"}, SONG)}
-    begin = time.monotonic()
-    assert reasons(found(f"{site.root}/", timeout=0.3)) == ["broke off"]
-    assert time.monotonic() - begin < 5
+def test_what_a_site_does_to_a_library_ends_one_url_alone(site, tmp_path, monkeypatch):
+    def broken(*arguments):
+        raise RecursionError("too deep")
+
+    monkeypatch.setattr(crawl.pages, "links_of", broken)
+    site.answers = {"/": b"<html>", "/a.mid": SONG}
+    came = run(site, tmp_path, "/", "/a.mid")
+    assert reasons(came) == {"": "not understood"}
+    assert len(files(tmp_path)) == 1
 
 
-def test_a_body_that_trickles_in_is_given_up(site, monkeypatch):
-    monkeypatch.setattr(crawl, "LONGEST_BODY", 0.3)
-    site.answers = {"/a.mid": (200, {"Content-Length": "1000"}, itertools.repeat(b"x", 100))}
-    begin = time.monotonic()
-    with pytest.raises(InputError, match="too slow"):
-        found(f"{site.root}/a.mid")
-    assert time.monotonic() - begin < 2
+def test_a_second_run_asks_only_for_what_changed(site, tmp_path):
+    changed = {"value": song(1)}
+    site.answers = {
+        "/": validated(page("same.mid", "changed.mid", "plain.mid", "set.zip", "no.mid", "sub/")),
+        "/same.mid": validated(song(2)), "/plain.mid": song(3), "/set.zip": validated(zipped({"a.mid": song(4)})),
+        "/changed.mid": lambda headers: validated(changed["value"], f'"{len(changed["value"])}"')(headers),
+        "/no.mid": validated(b"<html>"), "/sub/": validated(page("deep.mid")), "/sub/deep.mid": validated(song(5)),
+    }
+    run(site, tmp_path, depth=1)
+    first, before = files(tmp_path), len(site.asked)
+    changed["value"] = song("another")
+    came = run(site, tmp_path, depth=1)
+    again = {request.path: request.headers.get("If-None-Match") for request in site.asked[before:]}
+    assert again.pop("/changed.mid") == f'"{len(song(1))}"'
+    assert set(again) == {"/robots.txt", "/sitemap.xml", "/", "/same.mid", "/set.zip", "/no.mid", "/sub/",
+                          "/sub/deep.mid"}
+    assert {value for path, value in again.items() if "xml" not in path and "txt" not in path} == {'"1"'}
+    assert files(tmp_path) == first | {"127.0.0.1/changed-2.mid": song("another")}
+    assert [decision for _, decision, _ in came].count("stored") == 1
+    before = (tmp_path / "midi/manifest.jsonl").read_bytes()
+    run(site, tmp_path, depth=1)
+    assert (tmp_path / "midi/manifest.jsonl").read_bytes().startswith(before)
+    assert files(tmp_path) == first | {"127.0.0.1/changed-2.mid": song("another")}
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:1/a.mid", "http://localhost/a.mid", "http://[::1]/a.mid",
-                                 "http://169.254.169.254/a.mid", "http://10.0.0.1/a.mid", "http://0.0.0.0/a.mid",
-                                 "http://[::ffff:127.0.0.1]/a.mid"])
-def test_private_addresses_are_refused(url):
-    with pytest.raises(InputError, match="private address"):
-        found(url, allow_private=False)
+def test_a_run_that_was_interrupted_goes_on_and_asks_for_nothing_twice(site, tmp_path):
+    site.answers = {"/": page(*(f"{number}.mid" for number in range(20)), "sub/", "no.mid"), "/sub/": page("deep.mid"),
+                    "/sub/deep.mid": song("deep"), "/no.mid": b"<html>"}
+    site.answers |= {f"/{number}.mid": song(number) for number in range(20)}
+    run(site, tmp_path, depth=1, stop=8)
+    kept = {record.path for record in site.asked}
+    run(site, tmp_path, depth=1)
+    assert len(files(tmp_path)) == 21
+    assert len(kept) < 26
+    again = [path for path, count in site.counts().items() if count > 1 and path[9:] not in ("/robots.txt",)]
+    assert len(again) <= crawl.WAITING + 2  # what was on its way when the run ended
 
 
-def test_a_redirect_is_checked_like_a_request(site, monkeypatch):
-    monkeypatch.setattr(crawl, "check_address", lambda url, allow: allow or url.startswith(site.root) or _refuse(url))
-    site.answers = {"/": b'<a href="a.mid">', "/a.mid": (302, {"Location": "http://127.0.0.2/a.mid"}, b"")}
-    assert reasons(found(f"{site.root}/", allow_private=False)) == ["private address"]
+def test_what_failed_for_a_time_is_asked_for_again(site, tmp_path):
+    site.answers = {"/": page("a.mid", "b.mid"), "/a.mid": [(500, {}, b"")] * visitors.TRIES + [(200, {}, SONG)]}
+    assert reasons(run(site, tmp_path, is_done=False)) == {"a.mid": "status 500", "b.mid": "status 404"}
+    run(site, tmp_path, is_done=False)
+    assert set(files(tmp_path)) == {"127.0.0.1/a.mid"}
+    assert site.counts()["127.0.0.1/b.mid"] == 1
 
 
-def _refuse(url):
-    raise InputError(f"private address: {url}")
+def test_what_is_enough_ends_one_source_alone(site, tmp_path):
+    site.answers = {"/": page(*(f"{number}.mid" for number in range(50))), "127.0.0.2/": page("b.mid"),
+                    "127.0.0.2/b.mid": SONG} | {f"/{number}.mid": song(number) for number in range(50)}
+    collection = Collection(tmp_path, LARGEST)
+    visitor = visitors.Visitor(visitors.Manners("SerenityTest/1", 0.02, 5.0, True))
+    way = Crawl(visitor, collection, archive.Limits(song=LARGEST), Reach())
+    urls = [f"{site.root}/", site.url("127.0.0.2", "/")]
+    for find in way.finds(zip(urls, urls)):
+        if find.content and find.source == urls[0]:
+            way.enough(find.source)
+    assert len(site.paths("127.0.0.1")) < 10
+    assert site.paths("127.0.0.2") == ["/", "/b.mid"]
 
 
-@pytest.mark.parametrize("location", ["file:///etc/passwd", "ftp://127.0.0.1/a.mid", "http://[", "gopher://x"])
-def test_a_redirect_to_another_scheme_is_refused(site, location):
-    site.answers = {"/a.mid": (302, {"Location": location}, b"")}
-    with pytest.raises(InputError, match="not http or https|no URL"):
-        found(f"{site.root}/a.mid")
+def test_who_stops_listening_ends_all_threads(site, tmp_path):
+    site.answers = {"/": page(*(f"{number}.mid" for number in range(50)))}
+    before = threading.active_count()
+    run(site, tmp_path, stop=1)
+    deadline = time.monotonic() + 5
+    while any("_work" in thread.name for thread in threading.enumerate()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert len([thread for thread in threading.enumerate() if "_work" in thread.name]) == 0
+    assert threading.active_count() <= before + 8  # the site's own
 
 
-def test_the_body_of_a_redirect_is_not_read(site):
-    endless = {"Location": "/b.mid", "Content-Length": str(2**40), "Connection": "close"}
-    site.answers = {"/a.mid": (302, endless, bytes(1000)), "/b.mid": SONG}
-    begin = time.monotonic()
-    assert found(f"{site.root}/a.mid")[0].content == SONG
-    assert time.monotonic() - begin < 2
-
-
-@pytest.mark.parametrize(("page", "message"), [
-    (b"<p>no music", "links to no MIDI file"),
-    (b'<![no[ <a href="a.mid">', "no HTML"),
+@pytest.mark.parametrize(("answer", "reason"), [
+    (b"<p>no music", "no link to anything"), ((200, {"Content-Type": "image/png"}, b"\x89PNG"), "no page, archive"),
+    ((404, {}, b""), "status 404"),
 ])
-def test_a_page_without_songs_is_said(site, page, message):
-    site.answers = {"/": page}
-    with pytest.raises(InputError, match=message):
-        found(f"{site.root}/")
+def test_a_source_that_leads_nowhere_is_refused(site, tmp_path, answer, reason):
+    site.answers = {"/x": answer}
+    [refusal] = reasons(run(site, tmp_path, "/x")).values()
+    assert refusal.startswith(reason)
 
 
-@pytest.mark.parametrize("url", ["ftp://host/a.mid", "http://", "http://[", "http://h:port/", "http://no.such.invalid/",
-                                 f"http://{'x' * 70}.org/", "http://127.0.0.1:1/"])
-def test_a_url_that_cannot_be_had_is_said(url, monkeypatch):
-    monkeypatch.setattr(crawl, "BACK_OFF", 0.01)
-    monkeypatch.setenv("NO_PROXY", "*")
-    with pytest.raises(InputError):
-        found(url)
-
-
-@pytest.mark.parametrize(("header", "seconds"), [
-    ("7", 7), (" 7 ", 7), ("Wed, 21 Oct 2015 07:28:00 GMT", 0),
-    ("soon", 5), (None, 5), ("-1", 5), ("Wed, 99 Oct 2015 07:28:00 GMT", 5),
-])
-def test_retry_after_in_all_its_forms(header, seconds):
-    assert retry_after(header) == seconds
+def test_a_source_that_is_no_url_is_refused(site, tmp_path):
+    assert reasons(run(site, tmp_path, "ftp://host/x")) == {"x": "no http or https URL"}

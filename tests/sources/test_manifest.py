@@ -6,8 +6,8 @@ import pytest
 
 from serenity.sources import manifest
 from serenity.sources.manifest import Collection, Find, group, safe_path
+from tests.sources.site import SONG
 
-SONG = b"MThd\0\0\0\6\0\0\0\1\0\x60MTrk\0\0\0\4\0\xff\x2f\0"  # a header, and one track that holds nothing but its end
 OTHER = SONG.replace(b"\x60", b"\x30")
 
 
@@ -50,10 +50,55 @@ def test_a_duplicate_is_recorded_not_stored(folder):
     (b"", "empty file"),
     (b"<html>", "not MIDI: begins with b'<html>'"),
     (SONG + bytes(1000), "over 0.000953674 MiB"),
+    (SONG[:-1], "cut off: a MIDI file's first 25 bytes"),
+    (SONG[:14], "cut off: a MIDI file's first 14 bytes"),
+    (SONG[:9], "cut off: a MIDI file's first 9 bytes"),
 ])
 def test_what_is_no_song_is_refused(folder, content, reason):
     assert keep(folder, find(content)) == [("refused", reason)]
     assert not files(folder)
+
+
+@pytest.mark.parametrize("content", [SONG + b"behind the music", SONG[:14] + b"XFIH\0\0\0\1!" + SONG[14:]])
+def test_what_stands_beside_the_tracks_does_no_harm(folder, content):
+    assert keep(folder, find(content)) == [("stored", None)]
+
+
+@pytest.mark.parametrize(("licence", "decision"), [("MIT", "stored"), ("GPL-3.0", "refused"), (None, "refused")])
+def test_only_what_is_allowed_is_kept(folder, licence, decision):
+    assert Collection(folder, 1000, "permissive").keep(find(licence=licence))[0] == decision
+    assert len(files(folder)) == (decision == "stored")
+
+
+def test_a_dry_run_decides_and_writes_nothing(folder):
+    collection = Collection(folder, 1000, dry_run=True)
+    finds = find(), find(origin="b"), find(OTHER, origin="c"), find(b"", origin="d")
+    assert [collection.keep(one)[0] for one in finds] == ["stored", "duplicate", "stored", "refused"]
+    assert not folder.exists()
+
+
+def test_what_was_written_since_its_source_was_finished_is_fresh(folder):
+    collection = Collection(folder, 1000)
+    collection.keep(find())
+    collection.finish("elsewhere")
+    for one in (collection, Collection(folder, 1000)):
+        assert one.last("there/a.mid")["is_fresh"]
+    collection.finish("there")
+    collection.finish("there")
+    for one in (collection, Collection(folder, 1000)):
+        assert not one.last("there/a.mid")["is_fresh"]
+    collection.keep(find(OTHER, origin="b"))
+    for one in (collection, Collection(folder, 1000)):
+        assert one.last("b")["is_fresh"]
+        assert not one.last("there/a.mid")["is_fresh"]
+    assert [record["decision"] for record in manifest.read(folder)] == ["stored", "finished", "stored"]
+
+
+def test_the_same_file_under_another_date_is_a_new_line_and_no_new_file(folder):
+    assert keep(folder, find(etag="1"), find(etag="2"), find(etag="2")) == [("stored", None)] + [("known", None)] * 2
+    assert [record["etag"] for record in manifest.read(folder)] == ["1", "2"]
+    assert list(files(folder)) == ["x/a.mid"]
+    assert Collection(folder, 1000).last("there/a.mid")["stored"] == "x/a.mid"
 
 
 def test_the_second_run_adds_nothing(folder):
@@ -109,8 +154,11 @@ def test_a_half_last_line_is_passed_over_and_written_after(folder):
     with open(folder / manifest.NAME, "ab") as file:
         file.write(b'{"origin": "b", "sto')
     keep(folder, find(OTHER, "b.mid", "b"))
-    assert [record["origin"] for record in manifest.read(folder)] == ["there/a.mid", "b"]
-    assert all(json.loads(line) for line in (folder / manifest.NAME).read_bytes().splitlines()[::2])
+    keep(folder, find(OTHER + b"c", "c.mid", "c"))
+    assert [record["origin"] for record in manifest.read(folder)] == ["there/a.mid", "b", "c"]
+    assert Collection(folder, 1000).last("c")["stored"] == "c.mid"
+    lines = (folder / manifest.NAME).read_bytes().splitlines()
+    assert [bool(json.loads(line)) for line in lines if not line.endswith(b"sto")] == [True] * 3
 
 
 def test_no_manifest_is_an_empty_one(tmp_path):

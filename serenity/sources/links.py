@@ -1,0 +1,219 @@
+"""What a page links to: `links_of` for HTML and plain text, `sitemap_links` for sitemaps; and how files are named.
+
+A link is one of three kinds. FILE: its path ends like a MIDI file or an archive. MAYBE: its text or query speaks of one
+("download", `get.php?song=a.mid`), so only the answer will tell. PAGE: anything else that a reader could go on to.
+"""
+
+import gzip
+import html
+import io
+import re
+import zlib
+from dataclasses import dataclass, field
+from email.message import Message
+from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
+
+from serenity.errors import InputError
+from serenity.sources import archive
+
+FILE, MAYBE, PAGE = KINDS = "file", "maybe", "page"  # the surest first
+
+LONGEST_URL = 2000  # characters
+LONGEST_TAG = 4000
+LONGEST_TEXT = 200  # of a link, beside its tag
+BATCH = 1000  # tags that are parsed together: what is parsed takes a hundred times its memory
+ATTRIBUTES = {"a": "href", "area": "href", "frame": "src", "iframe": "src", "audio": "src", "source": "src",
+              "embed": "src", "object": "data", "bgsound": "src", "param": "value"}
+ABOUT = ("base", "link")  # tags about the page itself
+TO_PAGES = ("a", "area", "frame", "iframe")
+SPEAKS_OF_MIDI = re.compile(r"midi?\b|\bdownload|\bkaraoke\b", re.IGNORECASE)
+QUERY_SPEAKS_OF_MIDI = re.compile(r"\.(midi?|kar|zip)\b|midi|download", re.IGNORECASE)
+# Neither music nor pages: asked for by nobody who looks for MIDI
+OTHER_ENDINGS = (
+    ".jpg", ".jpeg", ".png", ".gif", ".svg", ".webp", ".ico", ".bmp", ".css", ".js", ".json", ".woff", ".woff2", ".ttf",
+    ".mp3", ".ogg", ".oga", ".wav", ".flac", ".aac", ".m4a", ".mp4", ".m4v", ".avi", ".mov", ".webm", ".mkv", ".pdf",
+    ".ps", ".doc", ".docx", ".xls", ".xlsx", ".ppt", ".pptx", ".odt", ".epub", ".exe", ".msi", ".dmg", ".iso", ".apk",
+    ".jar", ".rar", ".7z")
+# What is in its one spelling already, as most are
+PLAIN_URL = re.compile(r"https?://[a-z0-9.-]+(:(?!80/|443/)\d{1,5})?/[\w/.~-]{0,1500}(\?[\w/.~&=-]{0,400})?", re.ASCII)
+TAG = re.compile(r"""<(/?)([a-zA-Z]+)\b(?:[^<>"']|"[^"]*"|'[^']*')*>""")
+# What pages may declare; Python knows others, which take their time
+ENCODING = re.compile(r"iso-8859|windows-125|cp125|koi8|shift_jis|euc-|gb|big5|macintosh|utf-16", re.IGNORECASE)
+LOCATION = re.compile(rb"<loc>\s*(?:<!\[CDATA\[)?\s*([^<\]\s]+)", re.IGNORECASE)
+GZIP_MAGIC = b"\x1f\x8b"
+
+
+@dataclass(frozen=True)
+class Page:
+    """What a page says: its links, each once, in order, and the URL of its rel=license or None."""
+
+    links: dict[str, list[str]] = field(default_factory=dict)  # kind -> URLs
+    licence: str | None = None
+
+
+def normal(base: str, link: str) -> str:
+    """Return a link as an absolute URL in one spelling, without fragment, user and password; "" where it is no URL."""
+    from requests.utils import requote_uri
+
+    try:
+        url = urljoin(base, link.strip())
+        if PLAIN_URL.fullmatch(url):
+            return url
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+        if parts.scheme not in ("http", "https") or not host:
+            return ""
+        host = f"[{host}]" if ":" in host else host
+        port = "" if port in (None, {"http": 80, "https": 443}[parts.scheme]) else f":{port}"
+        url = requote_uri(urlunsplit((parts.scheme, f"{host}{port}", parts.path or "/", parts.query, "")))
+    except (ValueError, OSError):  # OSError: what requests raises of a URL is one
+        return ""
+    return url if len(url) <= LONGEST_URL else ""
+
+
+def links_of(page: bytes, url: str) -> Page:
+    """Return what a page at a URL links to: in its tags, and, of files, in its text and scripts."""
+    from bs4 import BeautifulSoup
+
+    tags, texts = simplified(_decoded(page))
+    base, licence, kinds = url, None, {}
+    for first in range(0, len(tags), BATCH):
+        for tag in BeautifulSoup("".join(tags[first:first + BATCH]), "html.parser").find_all(True):
+            if tag.name == "base":
+                base = normal(url, str(tag.get("href") or "")) or base
+            if tag.name in ("a", "link") and "license" in (tag.get("rel") or ()):
+                licence = licence or normal(base, str(tag.get("href") or "")) or None
+            target = tag.name in ATTRIBUTES and normal(base, str(tag.get(ATTRIBUTES[tag.name]) or ""))
+            if kind := target and _kind(tag, target):
+                kinds[target] = min(kind, kinds.get(target, kind), key=KINDS.index)
+    for text in texts:
+        kinds |= dict.fromkeys(_urls_in(html.unescape(text)), FILE)
+    return Page(_by_kind(kinds), licence)
+
+
+def _decoded(page: bytes) -> str:
+    from bs4.dammit import EncodingDetector
+
+    declared = EncodingDetector.find_declared_encoding(page, is_html=True) or ""
+    for encoding in ("utf-8-sig", declared if ENCODING.match(declared) else "latin-1"):
+        try:
+            return page.decode(encoding)
+        except (UnicodeError, LookupError):
+            continue
+    return page.decode("latin-1")
+
+
+def simplified(page: str) -> tuple[list[str], list[str]]:
+    """Return a page's tags that link, each with the beginning of its text, and the texts that hold URLs.
+
+    Parsers of HTML take time quadratic in what begins and never ends, or in what stands in one another a hundred
+    thousand times, and memory for all of it. Here every tag is whole and stands alone.
+    """
+    tags, texts, place, opened, said = [], [], 0, "", None  # said: the text of the tag that was opened
+    while (begin := page.find("<", place)) >= 0:
+        if page.find("://", place, begin) >= 0:
+            texts.append(page[place:begin])
+        if said is not None:
+            said += page[place:min(begin, place + LONGEST_TEXT)]
+        place = begin + 1
+        if page.startswith("<!--", begin):
+            end = page.find("-->", begin)
+            place = end + 3 if end >= 0 else len(page)
+        elif tag := TAG.match(page, begin, begin + LONGEST_TAG):
+            place, name = tag.end(), tag[2].lower()
+            is_kept = not tag[1] and name in (*ATTRIBUTES, *ABOUT) and "=" in tag[0]
+            if said is not None and (is_kept or name in TO_PAGES):
+                tags[-1] += f"{said[:LONGEST_TEXT]}</{opened}>"
+                said = None
+            if is_kept:
+                tags.append(tag[0])
+                said, opened = "", name
+    if "://" in page[place:]:
+        texts.append(page[place:])
+    if said is not None:
+        tags[-1] += f"{said}{page[place:]}"[:LONGEST_TEXT]
+    return tags, texts
+
+
+def _kind(tag, target: str) -> str | None:
+    if (kind := kind_of(target)) != PAGE:
+        return kind
+    if tag.name not in TO_PAGES:
+        return MAYBE if "midi" in str(tag.get("type", "")).lower() else None
+    said = " ".join([tag.get_text(), str(tag.get("title", "")), str(tag.get("type", ""))])
+    return MAYBE if tag.has_attr("download") or SPEAKS_OF_MIDI.search(said) else PAGE
+
+
+def kind_of(url: str) -> str | None:
+    """Return the kind of a link by its URL alone, None for what nobody asks for."""
+    parts = urlsplit(url)
+    path = unquote(parts.path).lower()
+    if archive.is_midi(path) or archive.is_archive(path):
+        return FILE
+    if path.endswith(OTHER_ENDINGS):
+        return None
+    return MAYBE if QUERY_SPEAKS_OF_MIDI.search(unquote(parts.query)) else PAGE
+
+
+def _urls_in(text: str) -> list[str]:
+    """Return the URLs of files in a text."""
+    words = [word for word in re.split(r"[\s\"'<>()\[\]]+", text) if "http" in word]
+    urls = [normal("", word[word.rfind("http"):].rstrip(".,;:!?")) for word in words]
+    return [url for url in urls if url and kind_of(url) == FILE]
+
+
+def _by_kind(kinds: dict[str, str]) -> dict[str, list[str]]:
+    return {kind: urls for kind in KINDS if (urls := [url for url, of in kinds.items() if of == kind])}
+
+
+def is_sitemap(start: bytes) -> bool:
+    """Return whether a document that begins like this is a sitemap, or an index of sitemaps."""
+    return b"<urlset" in start or b"<sitemapindex" in start
+
+
+def sitemap_links(content: bytes) -> tuple[bool, Page]:
+    """Return whether a sitemap is an index of others, and its links (sitemaps.org, protocol 0.9).
+
+    No parser of XML reads it, so no entity can grow in it.
+    """
+    urls = [normal("", html.unescape(url.decode("utf-8", "replace"))) for url in LOCATION.findall(content)]
+    kinds = {url: kind for url in urls if url and (kind := kind_of(url))}
+    return b"<sitemapindex" in content[:4096], Page(_by_kind(kinds))
+
+
+def gunzipped(content: bytes, largest: int) -> bytes:
+    """Return what was packed with gzip, as sitemaps often are. Raises InputError where it is broken or too large."""
+    try:
+        unpacked = gzip.GzipFile(fileobj=io.BytesIO(content)).read(largest + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(f"broken gzip ({error})") from error
+    if len(unpacked) > largest:
+        raise InputError(f"over {largest / 2**20:g} MiB unpacked")
+    return unpacked
+
+
+def name_of(url: str, disposition: str | None = None) -> str:
+    """Return the path that a file from this URL has below the collection: host/folders/name.
+
+    `disposition` is the Content-Disposition header, which may know a better name.
+    """
+    parts = urlsplit(url)
+    folders, _, name = unquote(parts.path).lstrip("/").rpartition("/")
+    if said := _said_name(disposition):
+        name = said
+    elif parts.query and not (archive.is_midi(name) or archive.is_archive(name)):
+        name = f"{name} {unquote(parts.query)}".strip()
+    return "/".join(filter(None, (parts.hostname, folders, name)))
+
+
+def _said_name(disposition: str | None) -> str:
+    """Return the file name in a Content-Disposition header, in either spelling (RFC 6266), without any folder."""
+    if not disposition:
+        return ""
+    message = Message()
+    message["content-disposition"] = disposition.replace("\r", " ").replace("\n", " ")
+    try:
+        name = message.get_filename() or ""
+    except (ValueError, LookupError):
+        return ""
+    return re.split(r"[\\/]", name)[-1].strip()
