@@ -220,9 +220,10 @@ def midi_to_abc(job: tuple[str, str], midi: Path, abc: Path, settings, siblings:
         versions = [("", notes)]
         versions += [(sibling.name, sibling.notes)
                      for sibling in synthesis.siblings(notes, siblings, seed, settings.category)]
-        songs = {}
+        songs, key = {}, None
         for rule, version in versions:
-            encoded = codec.encode(version, settings)
+            encoded = codec.encode(version, settings, key)
+            key = encoded.key  # the song's own, which comes first
             if len(encoded.events) > max_events:
                 raise InputError(f"holds {len(encoded.events):,} events; wanted {max_events:,} at most")
             song = abc_file.AbcSong(name, group, str(encoded.key), encoded.transposition, encoded.folded, settings,

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from math import isinf
 from pathlib import Path
+from textwrap import fill
 
 import numpy as np
 
@@ -38,7 +39,7 @@ def save(path: Path, lines: Sequence[dict]) -> None:
             if not isinf(edge) and bins[0] <= edge <= bins[-1]:
                 axis.axvline(edge, color=EDGE, linestyle="--")
         axis.set_title(name.replace("_", " "), fontsize=10)
-        axis.set_xlabel(row.what, fontsize=7)
+        axis.set_xlabel(fill(row.what, 44), fontsize=7)
         axis.tick_params(labelsize=7)
         axis.spines[["top", "right"]].set_visible(False)
     figure.suptitle(f"{sum(line['kept'] for line in lines):,} songs kept (blue), "

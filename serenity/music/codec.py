@@ -42,10 +42,13 @@ class Encoded:
     folded: int         # notes moved by octaves into the category's range; these do not come back
 
 
-def encode(notes: np.ndarray, settings: CodecSettings) -> Encoded:
-    """Normalise a note table and fold it into events. A table without notes raises ValueError."""
+def encode(notes: np.ndarray, settings: CodecSettings, key: Key | None = None) -> Encoded:
+    """Normalise a note table and fold it into events. A table without notes raises ValueError.
+
+    `key`: the song's, where it is known better than from these notes, as a sibling's is from its parent. None: found.
+    """
     category = CATEGORIES[settings.category]
-    key = find_key(notes)
+    key = key or find_key(notes)
     transposition = 0
     if settings.normalise == "key":
         transposition = key_transposition(key.tonic, key.mode)

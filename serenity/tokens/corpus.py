@@ -28,7 +28,7 @@ from serenity.tokens.vocabulary import ATTRIBUTES, TOP_K, Vocabulary
 FILES = ("tokens.npy", "songs.jsonl", "vocabulary.json", "corpus.json")
 SPLITS = ("train", "validation", "test")
 CHUNK = 32         # songs that are read at a time
-MERGE = 1_000_000  # different chords that are counted before sums are made
+MERGE = 100_000    # different chords that are counted before sums are made
 SHARES = {"validation": 0.05, "test": 0.05}  # of the groups
 FORMAT = "serenity-corpus 1"
 TOTALS = ("format", "songs", "synthetic", "events", *SPLITS, "exact", "licences", "made_of", "settings")  # corpus.json

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from serenity.errors import InputError
 from serenity.music.codec import CodecSettings, decode, encode
 from serenity.music.event import fold_notes, unfold_events
-from serenity.music.harmony import find_key
+from serenity.music.harmony import Key, find_key
 from serenity.music.instruments import CATEGORIES
 from serenity.music.note import NOTE, note_table
 from serenity.music.pitch import fold, transpose
@@ -120,3 +120,14 @@ def test_a_real_song_comes_back_in_its_key_and_register(path, normalise):
     encoded = encode(notes, settings)
     expected = in_range(notes, encoded, CATEGORIES["piano"])
     assert_faithful(expected, decode(encoded.events, encoded.transposition), settings.time_step, settings.split_ratio)
+
+
+def test_a_key_that_is_known_better_is_taken():
+    notes = compose_notes(1)
+    key = Key(2, "major", 1.0)
+    settings = CodecSettings()
+    encoded = encode(notes, settings, key)
+    assert encoded.key is key
+    assert encoded.transposition % 12 == -2 % 12
+    assert_faithful(in_range(notes, encoded, CATEGORIES["piano"]), decode(encoded.events, encoded.transposition),
+                    settings.time_step, settings.split_ratio)

@@ -1,0 +1,149 @@
+"""How fast is preprocessing? Songs a second, MIDI to tokens, beside MidiTok and pretty_midi, and where the time goes.
+
+    python benchmarks/preprocess.py FOLDER [--songs 100] [--peer-python PYTHON] [--memory]
+
+PYTHON has miditok and pretty_midi installed (pip install miditok pretty_midi, in an environment of its own). Ours is
+the whole command with its start, filters, siblings, dictionaries and token store; the peers' clocks start when
+everything is imported and stop when the last song is tokenised or read, and nothing is written. All work with one
+process; ours with two as well. --memory compares the peak memory, of the process that takes most, for a tenth of the
+songs with that for all. Writes preprocess.json.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from serenity.music import abc_file, codec, harmony, instruments, midi_file, quality, synthesis  # noqa: E402
+from serenity.music.fingerprint import fingerprint  # noqa: E402
+from serenity.tokens import corpus  # noqa: E402
+from serenity.tokens.vocabulary import counts_of  # noqa: E402
+
+PEERS = {
+    "MidiTok REMI, tokenising": """
+import sys, time
+from miditok import REMI, TokenizerConfig
+tokenizer = REMI(TokenizerConfig())
+files = sys.argv[1:]
+tokenizer(files[0])
+start = time.perf_counter()
+for file in files:
+    tokenizer(file)
+print(time.perf_counter() - start)
+""",
+    "pretty_midi, reading": """
+import sys, time
+from pretty_midi import PrettyMIDI
+files = sys.argv[1:]
+PrettyMIDI(files[0])
+start = time.perf_counter()
+for file in files:
+    PrettyMIDI(file)
+print(time.perf_counter() - start)
+""",
+}
+
+
+def main() -> None:
+    """Run ours and the peers one after another on the same files."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--songs", type=int, default=100)
+    parser.add_argument("--peer-python", type=Path)
+    parser.add_argument("--memory", action="store_true")
+    arguments = parser.parse_args()
+    every = sorted(arguments.folder.glob("*.mid"))
+    files = every[::max(len(every) // arguments.songs, 1)][:arguments.songs]
+    result = {"files": len(files), "songs out a second": {}, "files a second": {}}
+    for workers in (1, 2):
+        seconds, totals, _ = preprocess(files, workers)
+        result["songs"] = totals["songs"]
+        result["songs out a second"][f"Serenity, whole command, {workers} process{'es' * (workers > 1)}"] = (
+            totals["songs"] / seconds)
+    result["files a second"]["Serenity, reading"] = rate(midi_file.read, files)
+    for name, script in PEERS.items() if arguments.peer_python else ():
+        done = subprocess.run([arguments.peer_python, "-W", "ignore", "-c", script, *map(str, files)], text=True,
+                              capture_output=True, check=True)
+        kind = "songs out a second" if "tokenising" in name else "files a second"
+        result[kind][name] = len(files) / float(done.stdout)
+    result["milliseconds a family"] = profile(files)
+    if arguments.memory:
+        result["peak MiB"] = {f"{totals['songs']:,} songs": memory for part in (every[::10], every)
+                              for _, totals, memory in [preprocess(part, 2)]}
+    Path(__file__).with_suffix(".json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    for title in list(result)[2:]:
+        if isinstance(result[title], dict):
+            print(f"\n| {title} | |\n| --- | --: |")
+            for name, value in result[title].items():
+                print(f"| {name} | {value:,.1f} |")
+
+
+def preprocess(files: list[Path], workers: int) -> tuple[float, dict, float]:
+    """Return the seconds that preprocess.py takes, what its store holds, and the peak memory of a process in MiB."""
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        (folder / "midi").mkdir()
+        for file in files:
+            shutil.copy(file, folder / "midi")
+        start = time.perf_counter()
+        process = subprocess.Popen([sys.executable, ROOT / "preprocess.py", "--midi", folder / "midi", "--abc",
+                                    folder / "abc", "--tokens", folder / "tokens", "--workers", str(workers)],
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - start
+        if status:
+            sys.exit(f"preprocess.py ended with {status}")
+        return seconds, corpus.load(folder / "tokens").totals, usage.ru_maxrss / 1024  # of it or a child of it
+
+
+def rate(work: Callable, jobs: list) -> float:
+    """Return how many jobs a second are done."""
+    work(jobs[0])
+    start = time.perf_counter()
+    for job in jobs:
+        work(job)
+    return len(jobs) / (time.perf_counter() - start)
+
+
+def profile(files: list[Path], siblings: int = 22) -> dict[str, float]:
+    """Return the milliseconds that each step takes for one song and its siblings, over some files."""
+    spent, settings = {}, codec.CodecSettings()
+
+    def timed(name: str, work: Callable, *arguments):
+        start = time.perf_counter()
+        result = work(*arguments)
+        spent[name] = spent.get(name, 0) + time.perf_counter() - start
+        return result
+
+    files = files[:20]
+    for file in files:
+        score = timed("read MIDI (twice)", lambda path: [midi_file.read(path) for _ in range(2)], file)[0]
+        choice = instruments.choose(score)
+        struck = choice.struck
+        key = harmony.find_key(struck)
+        chords = timed("chords", lambda: harmony.find_chords(struck, harmony.beat_spans(struck, score.tempos)))  # noqa: B023
+        timed("measures", quality.measure, choice.notes, struck, chords, key)
+        timed("fingerprint", fingerprint, choice.notes)
+        made = timed("siblings", synthesis.siblings, choice.notes, siblings)
+        versions = [choice.notes, *(sibling.notes for sibling in made)]
+        encoded = [timed("notes to events", codec.encode, version, settings) for version in versions]
+        songs = [abc_file.AbcSong("x", "x", "c", 0, 0, settings, song.events) for song in encoded]
+        texts = [timed("events to text", abc_file.to_text, song) for song in songs]
+        read = [timed("text to events (twice)", lambda text: [abc_file.from_text(text) for _ in range(2)], text)[0]
+                for text in texts]
+        for song in read:
+            timed("counting", counts_of, song.events)
+    return {name: 1000 * seconds / len(files) for name, seconds in spent.items()}
+
+
+if __name__ == "__main__":
+    main()
