@@ -214,9 +214,8 @@ def refuse_other_files(folder: Path) -> None:
 
 def _add_header(raw: Path, npy: Path, events: int) -> None:
     """Turn raw uint16 rows into a .npy file, a piece at a time."""
-    target = np.lib.format.open_memmap(npy, "w+", np.uint16, (events, len(ATTRIBUTES)))
-    source = np.memmap(raw, np.uint16, "r", shape=target.shape)
-    for start in range(0, events, 1 << 20):
-        target[start:start + (1 << 20)] = source[start:start + (1 << 20)]
-    target.flush()
+    with open(npy, "wb") as target, open(raw, "rb") as source:
+        np.lib.format.write_array_header_1_0(target, {"descr": "<u2", "fortran_order": False,
+                                                      "shape": (events, len(ATTRIBUTES))})
+        shutil.copyfileobj(source, target, 1 << 20)
     raw.unlink()
