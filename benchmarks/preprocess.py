@@ -80,11 +80,10 @@ def main() -> None:
         result["peak MiB"] = {f"{totals['songs']:,} songs": memory for part in (every[::10], every)
                               for _, totals, memory in [preprocess(part, 2)]}
     Path(__file__).with_suffix(".json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    for title in list(result)[2:]:
-        if isinstance(result[title], dict):
-            print(f"\n| {title} | |\n| --- | --: |")
-            for name, value in result[title].items():
-                print(f"| {name} | {value:,.1f} |")
+    for title, rows in result.items():
+        if isinstance(rows, dict):
+            print(f"\n| {title} | |\n| --- | --: |", *(f"| {name} | {value:,.1f} |" for name, value in rows.items()),
+                  sep="\n")
 
 
 def preprocess(files: list[Path], workers: int) -> tuple[float, dict, float]:

@@ -22,6 +22,7 @@ step and duration in seconds, and its velocity, parted by blanks. Empty lines an
 
 import re
 from dataclasses import asdict, dataclass, fields
+from functools import lru_cache
 from itertools import takewhile
 from pathlib import Path
 
@@ -36,6 +37,7 @@ MAGIC = "serenity-abc"
 VERSION = 1
 NONE = "none"
 _WORD = re.compile(r"\S+")
+_REMEMBERED = 1 << 16  # chords and numbers that many songs share
 _NUMBER = re.compile(r"[-+.0-9e]+")  # leaves out nan, inf, 1_000 and the digits of other scripts
 
 
@@ -61,11 +63,9 @@ def to_text(song: AbcSong) -> str:
     head = {"source": song.source, "group": song.group, "synthesis": song.synthesis or NONE, "key": song.key,
             "transposition": song.transposition, "folded": song.folded, **asdict(song.settings)}
     lines = [f"{MAGIC} {VERSION}", *(f"{name}: {_one_line(str(value))}" for name, value in head.items()), ""]
-    # Few chords are many events: spell each once.
-    chords, which = np.unique(song.events["pitch"], axis=0, return_inverse=True)
-    spelled = [spell(chord_pitches(chord)) for chord in chords]
-    lines += [f"{spelled[chord]} {number_name(step)} {number_name(duration)} {velocity}"
-              for chord, (_, step, duration, velocity) in zip(which.tolist(), song.events.tolist())]
+    columns = (song.events[name].tolist() for name in EVENT.names)
+    lines += [f"{_spelled(*chord)} {number_name(step)} {number_name(duration)} {velocity}"
+              for chord, step, duration, velocity in zip(*columns)]
     return "\n".join(lines) + "\n"
 
 
@@ -111,14 +111,13 @@ def _head(lines: list[str], name: str) -> tuple[dict, int]:
 
 def _events(lines: list[str], first: int, name: str) -> np.ndarray:
     """Return the EVENT table of the lines behind the head; `first` of the file's lines stand before them."""
-    numbered = [(number, line) for number, line in enumerate(lines, first + 1)
-                if line.strip() and not line.startswith("%")]
-    rows = [line.split() for _, line in numbered]
-    for (number, line), words in zip(numbered, rows):
-        if len(words) != len(EVENT.names):
-            column = len(line.rstrip()) if len(words) < 4 else _start(line, 4)
-            raise InputError(f"{name}:{number}:{column + 1}: got {len(words)} words, wanted 4: chord, step, duration, "
-                             "velocity")
+    numbers = [number for number, line in enumerate(lines) if line.strip() and line[0] != "%"]
+    rows = [lines[number].split() for number in numbers]
+    if set(map(len, rows)) - {len(EVENT.names)}:
+        number, words = next((number, words) for number, words in zip(numbers, rows) if len(words) != len(EVENT.names))
+        column = len(lines[number].rstrip()) if len(words) < len(EVENT.names) else _start(lines[number], 4)
+        raise InputError(f"{name}:{first + number + 1}:{column + 1}: got {len(words)} words, wanted 4: chord, step, "
+                         "duration, velocity")
     events, wrong = np.empty(len(rows), EVENT), []
     for place, (attribute, column) in enumerate(zip(EVENT.names, zip(*rows))):
         values = {}
@@ -127,8 +126,8 @@ def _events(lines: list[str], first: int, name: str) -> np.ndarray:
                 values[word] = _chord(word) if attribute == "pitch" else _number(attribute, word)
             except ValueError as error:
                 message, index = error.args
-                number, line = numbered[column.index(word)]
-                wrong.append((number, _start(line, place) + index + 1, message))
+                number = numbers[column.index(word)]
+                wrong.append((first + number + 1, _start(lines[number], place) + index + 1, message))
         if not wrong:
             events[attribute] = [values[word] for word in column]
     if wrong:
@@ -142,10 +141,17 @@ def _start(line: str, word: int) -> int:
     return [match.start() for match in _WORD.finditer(line)][word]
 
 
-def _chord(word: str) -> np.ndarray:
-    return chord_bits(parse_chord(word))
+@lru_cache(maxsize=_REMEMBERED)
+def _spelled(*chord: int) -> str:
+    return spell(chord_pitches(np.array(chord, np.uint64)))
 
 
+@lru_cache(maxsize=_REMEMBERED)
+def _chord(word: str) -> tuple[int, int]:
+    return tuple(chord_bits(parse_chord(word)).tolist())
+
+
+@lru_cache(maxsize=_REMEMBERED)
 def _number(attribute: str, word: str) -> float:
     """Return the number that a word says. Raises ValueError(message, 0)."""
     lowest, highest = LIMITS[attribute]

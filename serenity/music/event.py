@@ -5,6 +5,8 @@ An event is a chord (a set of pitches) with one step, one duration and one veloc
 several events, all but the first with step 0.
 """
 
+from functools import lru_cache
+
 import numpy as np
 
 from serenity.music.note import NOTE, sort_notes
@@ -69,6 +71,7 @@ def unfold_events(events: np.ndarray) -> np.ndarray:
     return sort_notes(notes)
 
 
+@lru_cache(maxsize=1 << 16)  # songs have few different times
 def number_name(number: float) -> str:
     """Return the shortest decimal that reads back as the same number: 0.48, 1, 63.020833."""
     return repr(number).removesuffix(".0")
@@ -77,9 +80,13 @@ def number_name(number: float) -> str:
 def _strikes(onset: np.ndarray, time_step: float) -> np.ndarray:
     """Return each note's strike as an index on the time grid. Onsets ascend."""
     reach = time_step - 10.0 ** -_MICROSECOND  # so that two neighbouring grid points never count as one strike
-    starts = [0]
-    while (start := int(np.searchsorted(onset, onset[starts[-1]] + reach, side="right"))) < len(onset):
+    starts, breaks = [], np.append(0, np.flatnonzero(np.diff(onset) > reach) + 1)
+    spans = onset[np.append(breaks[1:], len(onset)) - 1] - onset[breaks]
+    for start, end, span in zip(breaks.tolist(), [*breaks[1:].tolist(), len(onset)], spans.tolist()):
         starts.append(start)
+        if span > reach:  # a run of notes, each soon after the one before: more than one strike
+            while (start := int(np.searchsorted(onset[:end], onset[start] + reach, side="right"))) < end:
+                starts.append(start)
     lengths = np.diff(np.append(starts, len(onset)))
     last = onset[np.cumsum(lengths) - 1]
     middle = (onset[starts] + last) / 2

@@ -30,7 +30,7 @@ def fingerprint(notes: np.ndarray) -> np.ndarray:
         raise ValueError(f"wanted {FIGURE + 1} strikes or more for a fingerprint, got {len(intervals) + 1}")
     figures = np.lib.stride_tricks.sliding_window_view(intervals + 128, FIGURE).astype(np.uint64)
     codes = np.unique(figures @ (np.uint64(257) ** np.arange(FIGURE, dtype=np.uint64)))
-    # Multiply-shift (Dietzfelbinger et al., J. Algorithms 25(1), 1997): products wrap at 64 bits, their upper half stays
+    # Multiply-shift (Dietzfelbinger et al., J. Algorithms 25(1), 1997): products wrap at 64 bits; the upper half stays
     return ((codes[:, None] * _FACTORS + _OFFSETS) >> np.uint64(32)).min(axis=0).astype(np.uint32)
 
 

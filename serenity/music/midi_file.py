@@ -640,6 +640,6 @@ def _with_deltas(events: list) -> list:
 
     track, now = MidiTrack(), 0
     for tick, message in events:
-        track.append(message.copy(time=tick - now))
+        track.append(message.copy(skip_checks=True, time=tick - now))  # what is made here is checked already
         now = tick
     return track
