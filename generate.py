@@ -2,90 +2,212 @@
 
     generate.py                            the example intro -> intro-serenity.mid
     generate.py SEED.mid [OUT.mid]         one's own
-    generate.py SEED.mid --top-k 8 --variations 4 --seed 7
+    generate.py SEED.mid --top-k 16 --variations 4 --seed 7
+    generate.py --replay OUT.mid           the same song again, from the recipe inside the file
 """
 
+import os
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
 import config
 from serenity.command_line import run
 from serenity.errors import InputError
+from serenity.timings import Timings
 
-LONGEST = 100_000  # events; beyond it memory, not music, sets the limit
+STARTED = time.perf_counter()  # for --timings
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # products of one row: a second thread costs more than it does
+LONGEST = 100_000         # events of one continuation
+MOST_EVENTS = 1_000_000   # of all variations together
+DEFAULT_EVENTS = 512
+MATCHED = 100             # notes before the join: nearer to how real songs go on than the whole prompt (experiments.md)
+MOST_ON_PAGE = 24         # variations; to render the sound of more would take minutes
+MOST_EVENTS_A_SECOND = 30  # faster is no music: a model that lets no time pass would never reach --seconds or --bars
+
+
+def per_attribute(kind: type):
+    """Return how tyro reads a number for all attributes, or one for some: "16", "pitch=16,step=8"."""
+    def parse(arguments: list[str]):
+        text, = arguments
+        if "=" not in text:
+            return kind(text)
+        return {name.strip(): kind(value) for name, _, value in (part.partition("=") for part in text.split(","))}
+
+    def show(value) -> list[str]:
+        return [",".join(f"{name}={each}" for name, each in value.items()) if isinstance(value, dict) else str(value)]
+
+    return tyro.constructors.PrimitiveConstructorSpec(
+        nargs=1, metavar="N|pitch=N,step=N,..", instance_from_str=parse, str_from_instance=show,
+        is_instance=lambda value: isinstance(value, kind | dict))
+
+
+PerAttribute = Annotated[float | dict[str, float], per_attribute(float)]
+WholePerAttribute = Annotated[int | dict[str, int] | None, per_attribute(int)]
 
 
 @dataclass(frozen=True)
 class Parameters:
-    """Complete a song from its beginning, in its own key and tempo."""
+    """Complete a song from its beginning, in its own key and tempo.
+
+    Flags marked * take one value for all, or one for each of pitch, step, duration, velocity: --top-k pitch=16,step=8
+    """
 
     song: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="SEED.mid")]] = config.EXAMPLE_SEED  # its intro
     out: tyro.conf.Positional[Annotated[Path | None, tyro.conf.arg(metavar="OUT.mid")]] = None  # SEED-serenity.mid
     model: Path = config.MODEL       # folder of the model
-    events: int = 512                # length of the continuation; an event is a note or chord
-    prompt_events: int | None = None  # take so many events from the seed's beginning, drop the rest; None: all
-    temperature: float = 1.0         # with top_k above 1: below 1 safer, above 1 bolder
-    top_k: int | None = None         # choose among so many of the likeliest; None: 1, for the example intro 16
+
+    # How long; one of these. None at all: 512 events.
+    events: int | None = None        # so many events; an event is a note or chord
+    seconds: float | None = None     # seconds after the seed's last onset
+    bars: int | None = None          # so many whole bars after the seed's last one, in its last tempo and metre
+
+    # What of the seed is gone on with; one of these. None at all: the whole. What is left out is left out of the song.
+    prompt_events: int | None = None  # its first so many events
+    prompt_last: int | None = None    # its last so many events
+    prompt_seconds: tuple[float, float] | None = None  # what begins from .. up to .., seconds
+
+    # How events are chosen.
+    temperature: PerAttribute = 1.0  # *with chance: below 1 safer, above 1 bolder
+    top_k: WholePerAttribute = None  # *among so many of the likeliest, 0 for all. None: 1, the likeliest alone; but all
+                                     # with --top-p or --min-p, and 16 for the example intro
+    top_p: PerAttribute = 1.0        # *among the likeliest that together have this share of the chance
+    min_p: PerAttribute = 0.0        # *among those at least so likely as this share of the likeliest
     seed: int = 0                    # of chance: the same number gives the same song
-    variations: int = 1              # so many continuations, OUT-1.mid, OUT-2.mid ...
+    variations: int = 1              # so many continuations, OUT-1.mid, OUT-2.mid ..., and a page that ranks them
+    guard: bool = False              # against repetition: what is repeated too often becomes less likely
+    may_end: bool = False            # the song may end where the model would end it
+    novel: int | None = None         # no run of more than so many chords as in a training song; 7 or more
+    category: Literal["piano", "violin", "viola", "cello"] | None = None  # whose tracks are taken and whose range is
+                                     # kept; None: the model's
+
+    # How the song is written.
+    layout: Literal["separate", "two", "joined", "alone"] = "separate"  # separate: the seed's tracks and one for the
+                                     # continuation; two: one for each; joined: one for both; alone: the continuation
+    match_velocity: bool = True      # the continuation as loud and as soft as the prompt's last 100 notes
+    after: str = ""                  # edits of the continuation, as thin,swell=20: thin (melody and bass alone),
+                                     # quantise (share, 0.5), legato (of rests up to 1 s), smooth (share, 0.5), swell
+                                     # (velocity, 16), accent (the melody's velocity, 12), humanise (0.012 s), pedal,
+                                     # curve (CC 11)
     picture: bool = True             # a piano roll beside each song, OUT.png
+    page: bool = True                # with variations: OUT.html, with roll and sound of each, ranked
+    sound: bool = False              # sound beside each song, OUT.mp3; takes longer than the song's making
+    soundfont: Path | None = None    # with --sound, with this SoundFont (.sf2); None: one that is installed
+    timings: bool = False            # say how long each phase took, ms
+    replay: Path | None = None       # make this song again from the recipe inside it
+
+
+# What determines a song beside model and seed: the flags that the recipe keeps and that --replay takes from it.
+MUSIC = ("events", "seconds", "bars", "prompt_events", "prompt_last", "prompt_seconds", "temperature", "top_k", "top_p",
+         "min_p", "seed", "guard", "may_end", "novel", "category", "layout", "match_velocity", "after")
+RANGES = {  # flag -> lowest, highest
+    "events": (1, LONGEST), "seconds": (0.1, 24 * 3600), "bars": (1, 10_000), "prompt_events": (1, LONGEST),
+    "prompt_last": (1, LONGEST), "seed": (0, 2**64 - 1), "variations": (1, 1000), "novel": (1, LONGEST),
+}
+AMOUNT = {"quantise": "quantise", "legato": "reach", "smooth": "smooth", "swell": "swell", "accent": "accent",
+          "humanise": "humanise", "pedal": "release"}  # name in --after -> field of ExpressionSettings
+ONE_OF = (("events", "seconds", "bars"), ("prompt_events", "prompt_last", "prompt_seconds"))
 
 
 def main(parameters: Parameters) -> None:
-    """Check the seed, load the model, complete, write."""
+    """Check the arguments, read the seed, load the model, complete, write."""
+    timings, old = Timings(STARTED), None
+    if parameters.replay is not None:
+        parameters, old = from_recipe(parameters)
+    parameters = settle(parameters)
     check(parameters)
-    from serenity.model import checkpoint
-    from serenity.model.sampling import Sampling
-    from serenity.music import codec, instruments, midi_file
+    from serenity.listen import audio
+    from serenity.model import checkpoint, recipe
+    from serenity.music import midi_file
+    from serenity.music.instruments import CATEGORIES
+    from serenity.tokens import seed as seeds
+    from serenity.tokens.playable import playable
 
-    sampling = Sampling(parameters.temperature, top_k(parameters))
+    sampling, after = samplings(parameters), edits(parameters)
+    if parameters.soundfont is not None:
+        audio.find_soundfont(parameters.soundfont)
+    if not has_chance(parameters) and parameters.temperature != 1:
+        print("note: the likeliest event always comes next, --temperature changes nothing; --top-k 0 lets chance in")
+    timings.end("import")
     score = midi_file.read(parameters.song)
     settings, vocabulary = checkpoint.read_settings(parameters.model)
+    parameters = replace(parameters, category=parameters.category or settings.codec.category)
     try:
-        choice = instruments.choose(score, settings.codec.category)
+        seed = seeds.read(score, parameters.category, settings.codec, vocabulary, parameters.prompt_events,
+                          parameters.prompt_last, parameters.prompt_seconds)
+        until = length(parameters, seed)
+        allowed = playable(vocabulary.pitch, seed.encoded.transposition, CATEGORIES[parameters.category])
     except InputError as error:
         raise InputError(f"{parameters.song}: {error}") from None
-    seed = codec.encode(choice.notes, settings.codec)
-    events = seed.events[:parameters.prompt_events]
-    tokens, known = vocabulary.encode(events)
-    report(parameters, choice, seed, known)
+    print(f"seed: {parameters.song}", *seeds.report(seed), sep="\n  ")
+    timings.end("read")
 
-    from tqdm import tqdm
-
-    from serenity.model.generation import complete
-    from serenity.tokens.windows import stream
-
+    fingerprint = recipe.model_sha256(parameters.model, parameters.novel is not None)
+    if old and old.model_sha256 != fingerprint:
+        raise InputError(f"{parameters.replay} was made by another model, {old.model} {old.model_sha256[:12]}; "
+                         f"{parameters.model} is {fingerprint[:12]}; name that one with --model")
     model = checkpoint.load(parameters.model)
-    whole = stream(tokens, 0, len(tokens) + 1)  # with START, without END
-    with tqdm(total=parameters.events, unit=" events", disable=None, leave=False) as bar:
-        continuations = complete(model, whole, parameters.events, sampling, parameters.seed, parameters.variations,
-                                 progress=lambda done: bar.update())
-    if sampling.top_k == 1 and loops(continuations[0]):
-        print("note: the likeliest events repeat themselves here; --top-k 16 lets chance in")
-    last_onset = float(events["step"].sum())
-    kept = choice.tracks
-    if len(events) < len(seed.events):
-        kept = cut(kept, last_onset + settings.codec.time_step)
-    for number, continuation in enumerate(continuations, 1):
-        notes = codec.decode(vocabulary.decode(continuation, events.dtype), seed.transposition)
-        notes["onset"] += last_onset
-        write(out_path(parameters, number), score, kept, notes, parameters.picture)
+    index = checkpoint.read_novelty(parameters.model)
+    timings.end("load")
+    made = complete(parameters, seed.prompt, until, sampling, allowed, model, index, timings)
+    takes = [take_of(parameters, seed, vocabulary, index, after, until[1], number, continuation)
+             for number, continuation in enumerate(made, 1)
+             if len(continuation.tokens) and (not old or number == old.variation)]
+    takes = [take for take in takes if len(take.track.notes)]
+    if not takes:
+        raise InputError(f"{parameters.song}: the model would not go on within this time; wanted a longer one")
+
+    if not has_chance(parameters) and any(seeds.loops(continuation.tokens) for continuation in made):
+        print("note: the likeliest events repeat themselves here; --top-k 16 lets chance in, --guard breaks loops")
+    if forced := sum(continuation.forced for continuation in made):
+        print(f"note: at {forced} events nothing was left that --novel allows; there the likeliest was taken")
+    texts = [text for text in score.texts if not recipe.is_recipe(text)]
+    for take in takes:
+        made_by = old or make_recipe(parameters, fingerprint, take.number)
+        write(parameters, seed, take, [recipe.to_text(made_by), *texts])
+    timings.end("write")
+    show(parameters, seed, takes, timings)
+    if old:
+        is_same = takes[0].path.read_bytes() == parameters.replay.read_bytes()
+        print(f"{takes[0].path}: {'the same bytes as' if is_same else 'differs from'} {parameters.replay}")
+    if parameters.timings:
+        print(timings)
+
+
+# --- before -----------------------------------------------------------------------------------------------------------
+
+def settle(parameters: Parameters) -> Parameters:
+    """Return the parameters with the defaults that depend on other flags."""
+    if not any(getattr(parameters, name) is not None for name in ONE_OF[0]):
+        parameters = replace(parameters, events=DEFAULT_EVENTS)
+    if parameters.top_k is None:
+        has_limit = parameters.top_p != 1 or parameters.min_p != 0
+        is_example = parameters.song == config.EXAMPLE_SEED  # it shows more than the likeliest
+        parameters = replace(parameters, top_k=0 if has_limit else 16 if is_example else 1)
+    return replace(parameters, sound=parameters.sound or parameters.soundfont is not None)
 
 
 def check(parameters: Parameters) -> None:
     """Refuse what cannot work before anything is read. Raises InputError."""
-    for name, highest in (("events", LONGEST), ("variations", 1000), ("prompt_events", LONGEST)):
+    for name, (lowest, highest) in RANGES.items():
         value = getattr(parameters, name)
-        if value is not None and not 1 <= value <= highest:
-            raise InputError(f"--{name.replace('_', '-')} {value}, wanted 1 to {highest:,}")
-    if parameters.seed < 0:
-        raise InputError(f"--seed {parameters.seed}, wanted 0 or more")
-    if parameters.variations > 1 and top_k(parameters) == 1:
+        if value is not None and not lowest <= value <= highest:
+            raise InputError(f"{flag(name)} {value}, wanted {lowest} to {highest:,}")
+    for names in ONE_OF:
+        given = [name for name in names if getattr(parameters, name) is not None]
+        if len(given) > 1:
+            raise InputError(f"{' and '.join(map(flag, given))}: wanted one of them")
+    if parameters.prompt_seconds and not 0 <= parameters.prompt_seconds[0] < parameters.prompt_seconds[1] < 1e9:
+        raise InputError(f"--prompt-seconds {' '.join(map(str, parameters.prompt_seconds))}, wanted two times, the "
+                         "earlier first, in seconds")
+    if parameters.variations > 1 and parameters.replay is None and not has_chance(parameters):
         raise InputError(f"--variations {parameters.variations} with --top-k 1 are all the same song; "
-                         "wanted --top-k 2 or more")
+                         "wanted --top-k 2 or more, 0 for all")
+    if not parameters.song.exists():
+        raise InputError(f"{parameters.song}: no such file; wanted a MIDI file (.mid)")
     out = out_path(parameters, 1)
     if out.suffix.lower() not in (".mid", ".midi"):
         raise InputError(f"{out}: wanted a name that ends in .mid")
@@ -93,67 +215,249 @@ def check(parameters: Parameters) -> None:
         raise InputError(f"{out.parent} is no folder; wanted one to write {out.name} into")
     if out.is_dir():
         raise InputError(f"{out} is a folder; wanted a file's name")
-    if out.exists() and parameters.song.exists() and out.samefile(parameters.song):
-        raise InputError(f"{out} is the seed itself; wanted another name for the song")
+    for read in filter(None, (parameters.song, parameters.replay)):
+        if out.exists() and read.exists() and out.samefile(read):
+            raise InputError(f"{out} is read as well; wanted another name for the song")
 
 
-def top_k(parameters: Parameters) -> int:
-    """Return among how many to choose: the likeliest alone, unless told otherwise; the example shows more than that."""
-    if parameters.top_k is None:
-        return 16 if parameters.song == config.EXAMPLE_SEED else 1
-    return parameters.top_k
+def has_chance(parameters: Parameters) -> bool:
+    """Return whether an attribute is drawn, not always the likeliest taken."""
+    top_k = parameters.top_k
+    return any(k != 1 for k in top_k.values()) if isinstance(top_k, dict) else top_k != 1
 
 
-def loops(tokens) -> bool:
-    """Return whether a continuation (events, 4) comes down to a few chords: real songs have 35 in 100 events."""
-    import numpy as np
-
-    from serenity.tokens.vocabulary import ATTRIBUTES
-
-    chords = tokens[-100:, ATTRIBUTES.index("pitch")]
-    return len(np.unique(chords)) < 0.1 * len(chords)
+def flag(name: str) -> str:
+    """Return how a parameter is written in the shell."""
+    return f"--{name.replace('_', '-')}"
 
 
 def out_path(parameters: Parameters, number: int) -> Path:
     """Return where variation `number`, counted from 1, is written."""
-    out = parameters.out or Path(f"{parameters.song.stem}-serenity.mid")
-    return out if parameters.variations == 1 else out.with_name(f"{out.stem}-{number}{out.suffix}")
+    default = f"{parameters.replay.stem}-again.mid" if parameters.replay else f"{parameters.song.stem}-serenity.mid"
+    out = parameters.out or Path(default)
+    return out if parameters.variations == 1 or parameters.replay else out.with_name(f"{out.stem}-{number}{out.suffix}")
 
 
-def report(parameters: Parameters, choice, seed, known) -> None:
-    """Say what was read from the seed."""
+def from_recipe(parameters: Parameters):
+    """Return the parameters by which the song of --replay was made, and its recipe."""
+    from serenity.model import recipe as recipes
+
+    default = Parameters()
+    for name in (*MUSIC, "variations"):
+        if getattr(parameters, name) != getattr(default, name):
+            raise InputError(f"{flag(name)} with --replay: the recipe says how; wanted one of the two")
+    recipe = recipes.read(parameters.replay)
+    try:
+        flags = recipes.check_flags(recipe.flags, Parameters, MUSIC)
+    except InputError as error:
+        raise InputError(f"{parameters.replay}: {error}") from None
+    places = [parameters.song]
+    if parameters.song == config.EXAMPLE_SEED:  # none was named
+        places = [Path(recipe.seed), parameters.replay.parent / Path(recipe.seed).name, config.EXAMPLE_SEED]
+    song = recipes.find_seed(recipe, places)
+    if song is None:
+        raise InputError(f"{parameters.replay}: its seed {recipe.seed} is not there, or is not as it was; wanted: "
+                         f"generate.py SEED.mid --replay {parameters.replay}")
+    if other := recipes.differing(recipe.versions):
+        print(f"note: {parameters.replay} was made with {other}")
+    return replace(parameters, song=song, variations=recipe.variation, **flags), recipe
+
+
+def make_recipe(parameters: Parameters, fingerprint: str, number: int):
+    """Return the recipe of a variation by a model of that fingerprint."""
+    from serenity.model import recipe
+
+    is_example = parameters.song == config.EXAMPLE_SEED  # its place on this machine helps nobody
+    song = parameters.song.relative_to(config.ROOT) if is_example else parameters.song
+    model, song = recipe.one_line(parameters.model.resolve().name), recipe.one_line(str(song))
+    return recipe.Recipe(model, fingerprint, song, recipe.file_sha256(parameters.song), number,
+                         recipe.plain(parameters, MUSIC), recipe.versions())
+
+
+def samplings(parameters: Parameters) -> dict:
+    """Return how each attribute is drawn. Raises InputError."""
+    from serenity.model.sampling import Sampling
     from serenity.tokens.vocabulary import ATTRIBUTES
 
-    unknown = [f"{int((~column).sum())} {attribute}" for attribute, column in zip(ATTRIBUTES, known.T)
-               if not column.all()]
-    print(f"seed: {parameters.song}: {choice.reason}; {len(choice.notes)} notes, {choice.dropped} left out; "
-          f"{seed.key}; {len(known)} of {len(seed.events)} events as prompt")
-    if unknown:
-        print(f"seed: values that the model does not know became their nearest: {', '.join(unknown)} "
-              f"of {len(known)}")
+    default, columns = Parameters(top_k=1), {}
+    for name in ("temperature", "top_k", "top_p", "min_p"):
+        value = getattr(parameters, name)
+        values = value if isinstance(value, dict) else dict.fromkeys(ATTRIBUTES, value)
+        if odd := set(values) - set(ATTRIBUTES):
+            raise InputError(f"{flag(name)} {min(odd)!a}, wanted {', '.join(ATTRIBUTES)}")
+        columns[name] = [values.get(attribute, getattr(default, name)) for attribute in ATTRIBUTES]
+    return {attribute: Sampling(*row) for attribute, row in zip(ATTRIBUTES, zip(*columns.values()))}
 
 
-def cut(tracks, end: float) -> tuple:
-    """Return the tracks without what begins at `end`, seconds, or later."""
+def edits(parameters: Parameters) -> tuple:
+    """Return the names of --after and their ExpressionSettings, or nothing. Raises InputError."""
+    if not parameters.after:
+        return ()
+    from serenity.listen.expression import APPLY, ExpressionSettings
+
+    amounts = {"seed": parameters.seed % 2**63}
+    names = [part.partition("=")[::2] for part in parameters.after.split(",")]
+    for name, amount in names:
+        if name not in APPLY or amount and name not in AMOUNT:
+            raise InputError(f"--after {name!a}{' with an amount' * (name in APPLY)}; wanted names of "
+                             f"{', '.join(APPLY)}; an amount, as in swell=20, for {', '.join(AMOUNT)}")
+        if amount:
+            try:
+                amounts[AMOUNT[name]] = float(amount)
+            except ValueError:
+                raise InputError(f"--after {name}={amount!a}, wanted a number") from None
+    return [name for name, _ in names], ExpressionSettings(**amounts)
+
+
+def length(parameters: Parameters, seed) -> tuple[int, float | None]:
+    """Return how many events to make at most, and how many seconds after the prompt's last onset the song ends."""
+    from serenity.music.bars import line_after
+
+    seconds = parameters.seconds
+    if parameters.bars is not None:
+        seconds = line_after(seed.score, seed.start, parameters.bars) - seed.start
+    if seconds is None:
+        return parameters.events, None
+    return min(LONGEST, DEFAULT_EVENTS + int(MOST_EVENTS_A_SECOND * seconds)), seconds
+
+
+# --- the continuations ------------------------------------------------------------------------------------------------
+
+@dataclass(frozen=True, eq=False)
+class Take:
+    """One continuation, with a note or more."""
+
+    number: int       # variation, from 1
+    path: Path        # of its MIDI file
+    track: object     # midi_file.Track, in the time of the seed's score
+    events: int
+    bits: float       # an event, under the model: the fewer, the likelier
+    run: int | None   # events of its longest run that stands in a training song; None: the model cannot tell
+
+    @property
+    def novelty(self) -> str:
+        """How long a run stands in a training song, in words."""
+        if self.run is None:
+            return "not known"
+        return f"{self.run} events in a row as in a training song" if self.run else "no run as in a training song"
+
+
+def complete(parameters: Parameters, prompt, until: tuple[int, float | None], sampling: dict, allowed, model, index,
+             timings: Timings) -> list:
+    """Return the continuations as generation.complete makes them."""
+    from tqdm import tqdm
+
+    from serenity.model import generation
+    from serenity.model.sampling import Guard
+    from serenity.tokens import novelty
+
+    events, seconds = until
+    if events * parameters.variations > MOST_EVENTS:
+        raise InputError(f"--variations {parameters.variations} of up to {events:,} events each; wanted "
+                         f"{MOST_EVENTS:,} events at most in all")
+    refuse = None
+    if parameters.novel is not None:
+        if index is None:
+            raise InputError(f"--novel {parameters.novel}: {parameters.model} has no index of its training songs")
+        refuse = novelty.veto(index, model.vocabulary, parameters.novel)
+    with tqdm(total=events, unit=" events", disable=None, leave=False) as bar:
+        def progress(done: int) -> None:
+            timings.end("prefill" if done == 1 else "events")  # the prompt counts with the first event
+            bar.update()
+
+        made = generation.complete(
+            model, prompt, events, sampling, parameters.seed, parameters.variations, seconds=seconds,
+            guard=Guard() if parameters.guard else None, allowed={"pitch": allowed}, may_end=parameters.may_end,
+            refuse=refuse, progress=progress)
+    timings.end("events")
+    return made
+
+
+def take_of(parameters: Parameters, seed, vocabulary, index, after: tuple, seconds: float | None, number: int,
+            continuation) -> Take:
+    """Return a continuation in the seed's key and time, edited as the parameters say."""
     import numpy as np
 
-    return tuple(replace(track, notes=track.notes[track.notes["onset"] < end],
-                         pedals=np.minimum(track.pedals[track.pedals[:, 0] < end], end)) for track in tracks)
+    from serenity.music import layout
+    from serenity.tokens import novelty
+    from serenity.tokens import seed as seeds
+    from serenity.tokens.vocabulary import SPECIALS
+
+    notes = seeds.continue_notes(seed, continuation.tokens, vocabulary)
+    if parameters.match_velocity:
+        notes = layout.match_velocities(notes, seed.notes[-MATCHED:])
+    track = layout.continuation_track(seed.score.tracks, notes)
+    if after:
+        from serenity.listen import expression
+
+        track = expression.apply(track, *after, seed.score.tempos)
+    if seconds is not None:
+        track = layout.trim(track, seed.start + seconds)
+    bits = float(continuation.bits.sum(axis=1).mean())
+    run = None
+    if index is not None:  # a run may begin in the prompt
+        before = seed.prompt[seed.prompt[:, 0] >= SPECIALS][1 - index.events:]
+        chords = vocabulary.pitch.decode(np.concatenate([before, continuation.tokens])[:, 0])
+        run = novelty.longest_run(index, chords, len(before)).length
+    return Take(number, out_path(parameters, number), track, len(continuation.tokens), bits, run)
 
 
-def write(out: Path, score, seed_tracks: tuple, notes, picture: bool) -> None:
-    """Write the seed's tracks as they were and the continuation as a track of its own, on the seed's tempo map."""
-    from serenity.music import midi_file
-    from serenity.music.note import end_time, merge_tables
+# --- after ------------------------------------------------------------------------------------------------------------
 
-    continuation = midi_file.Track("continuation", seed_tracks[0].program, False, notes)
-    midi_file.write(out, [*seed_tracks, continuation], score.tempos, score.time_signatures, score.ticks_per_quarter)
-    print(f"{out}: {len(notes)} new notes, {end_time(notes):.0f} s with the seed")
-    if picture:
-        from serenity.listen import piano_roll
+def write(parameters: Parameters, seed, take: Take, texts: list[str]) -> None:
+    """Write a song on the seed's tempo map, and say what it is."""
+    from serenity.music import layout, midi_file
+    from serenity.music.note import end_time
 
-        piano_roll.save(out.with_suffix(".png"), merge_tables([*(track.notes for track in seed_tracks), notes]),
-                        split=float(notes["onset"][0]), title=out.stem)
+    score = seed.score
+    tracks = layout.lay_out(score.tracks, take.track, parameters.layout)
+    midi_file.write(take.path, tracks, score.tempos, score.time_signatures, score.ticks_per_quarter, texts)
+    notes = take.track.notes
+    print(f"{take.path}: {take.events} events, {len(notes)} new notes, {end_time(notes):.0f} s with the seed; "
+          f"{take.bits:.1f} bits an event; novelty: {take.novelty}")
+
+
+def show(parameters: Parameters, seed, takes: list[Take], timings: Timings) -> None:
+    """Draw each song, play it where asked for, and put several on a page, the likeliest first."""
+    from serenity.listen import audio, show
+
+    songs = {take: show.Song(take.path.stem, replace(seed.score, tracks=(*seed.score.tracks, take.track)),
+                             float(take.track.notes["onset"][0])) for take in takes}
+    if parameters.picture:
+        for take, song in songs.items():
+            show.save_picture(take.path.with_suffix(".png"), song)
+    timings.end("picture")
+    has_page = parameters.page and len(takes) > 1
+    if not parameters.sound and not has_page:
+        return
+    soundfont = audio.find_soundfont(parameters.soundfont)
+    if silence := audio.missing(soundfont):
+        print(silence)
+    if parameters.sound and not silence:
+        for take, song in songs.items():
+            print(show.save_sound(take.path, song, soundfont))
+    timings.end("sound")
+    if has_page:
+        page = out_path(replace(parameters, variations=1), 1).with_suffix(".html")
+        ranked = sorted(takes, key=lambda take: take.bits)[:MOST_ON_PAGE]
+        rows = [show.Row(songs[take], take.path, measured(take, seed)) for take in ranked]
+        title = f"{parameters.song.stem}, gone on with {len(rows)} times: the likeliest first"
+        show.save_page(page, title, rows, None if silence else soundfont, silence or "")
+        print(f"{page}: to compare them; the likeliest first: {', '.join(take.path.stem for take in ranked)}")
+        timings.end("page")
+
+
+def measured(take: Take, seed) -> dict[str, str]:
+    """Return what can be said of a continuation in numbers, for the page."""
+    from serenity.music import harmony, quality
+
+    notes = take.track.notes
+    chords = harmony.find_chords(notes, harmony.beat_spans(notes, seed.score.tempos))
+    values = quality.measure(notes, notes, chords, seed.encoded.key)
+    return {"likelihood": f"{take.bits:.1f} bits an event", "length": f"{take.events} events",
+            "repetition": f"{values['longest_repeat']:.0%} in the longest figure that goes round",
+            "harmony": f"{values['diatonic_chords']:.0%} of the time on chords of the key",
+            "novelty": take.novelty}
 
 
 if __name__ == "__main__":

@@ -46,6 +46,7 @@ REPORT, PICTURE, PAGE, WORK = "report.jsonl", "report.png", "spot-check.html", "
 
 def main(parameters: Parameters) -> None:
     """Run the stages one after another and say what came of each."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # processes share the cores; threads would get in their way
     check(parameters)
     if parameters.explain:
         explain(parameters.explain, parameters.category)

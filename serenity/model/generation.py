@@ -1,48 +1,199 @@
 """Generation: read the prompt once, then decide one event after another, attribute by attribute."""
 
-from collections.abc import Callable
+import functools
+import importlib.util
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
+from serenity.errors import InputError
 from serenity.model.checkpoint import Checkpoint
 from serenity.model.decoder import Decoder
-from serenity.model.sampling import Sampling, sample
-from serenity.tokens.vocabulary import ATTRIBUTES, DECISION_ORDER
+from serenity.model.sampling import FORBIDDEN, Guard, Sampling, sample
+from serenity.tokens.vocabulary import ATTRIBUTES, DECISION_ORDER, END, SPECIALS
 
 # The decoder reads the prompt's last events itself before it goes on. Right after an encoded prompt it would have no
 # past of its own, and the first events, which must join the intro, would be guessed worst (docs/experiments.md).
 WARM_UP = 16  # events
 
+TOGETHER = 32  # variations at most that are made side by side; more are made in turn, so that memory stays bounded
 
-def complete(model: Checkpoint, prompt: np.ndarray, events: int, sampling: Sampling, seed: int, variations: int = 1,
-             progress: Callable[[int], object] = lambda done: None) -> np.ndarray:
-    """Return continuations of a prompt as tokens, (variations, events, 4).
+PITCH, STEP = ATTRIBUTES.index("pitch"), ATTRIBUTES.index("step")
+
+Refuse = Callable[[int, np.ndarray, int], bool]  # variation, its tokens so far (n, 4), a pitch token -> not this one
+
+
+@dataclass(frozen=True, eq=False)
+class Continuation:
+    """What follows the prompt. The four streams have one length, which may be 0."""
+
+    tokens: np.ndarray  # (events, 4) int32; values all, neither PAD nor START nor END
+    bits: np.ndarray    # (events, 4) float32: -log2 p of each token under the network itself, as training counts them:
+    #                     before temperature, guard and the like, PAD, START and END among what could have come
+    forced: int = 0     # events at which every pitch was refused, so that the likeliest was taken
+
+
+def complete(model: Checkpoint, prompt: np.ndarray, events: int, sampling: Sampling | Mapping[str, Sampling], seed: int,
+             variations: int = 1, *, seconds: float | None = None, guard: Guard | None = None,
+             allowed: Mapping[str, np.ndarray] | None = None, may_end: bool = False, refuse: Refuse | None = None,
+             progress: Callable[[int], object] = lambda done: None,
+             compiled: bool | None = None) -> list[Continuation]:
+    """Return continuations of a prompt, `events` long.
 
     `prompt` (length, 4) is the end of a stream (see serenity.tokens.windows): it begins with START where it holds the
     song from its first event. Of a long one the last events that fit are read. Variation i depends on `seed` and i
-    alone, not on how many are made together. The length is the caller's: END is never chosen. `progress` is told the
-    number of events done.
+    alone, bit for bit, not on how many are made together.
+
+    `sampling` is one for all attributes or one for each. With `seconds` a continuation ends before the first event
+    whose onset, counted from the prompt's last one, would reach them; with `may_end` also where the network that
+    decides first draws END: the end is one decision. `guard` holds back what repeats itself. `allowed` masks (tokens,)
+    tell by attribute which tokens may be drawn. A pitch that `refuse` refuses is drawn again without it; where all are
+    refused the likeliest is taken. `progress` is told the number of events done. `compiled` True takes the compiled
+    Keras decoder, False the NumPy one, None the compiled one where there is a GPU.
+
+    Raises InputError where sampling or a mask leaves an attribute without a choice.
     """
-    decoders = {attribute: Decoder(model.settings, attribute, model.weights[attribute]) for attribute in ATTRIBUTES}
+    rules = _Rules(model, sampling, seconds, guard, allowed or {}, may_end, refuse)
+    make = decoder_type(compiled)
+    decoders = {attribute: make(model.settings, attribute, model.weights[attribute]) for attribute in ATTRIBUTES}
+    songs = [_Song(prompt, events, seed, variation) for variation in range(variations)]
+    turns = [songs[first:first + TOGETHER] for first in range(0, variations, TOGETHER)]
+    told = 0
+    for turn, together in enumerate(turns):
+        past = _start(decoders, prompt, len(together), model.settings.window.prompt)
+        for position in range(events):
+            present = np.zeros_like(past)  # each attribute sees what was decided before it
+            for attribute in DECISION_ORDER:
+                logits = decoders[attribute].step(past, present)
+                for row, song in enumerate(together):
+                    if not song.ended:
+                        present[row, ATTRIBUTES.index(attribute)] = rules.decide(song, attribute, logits[row])
+            past = present
+            if (done := (turn * events + position + 1) // len(turns)) > told:
+                progress(told := done)
+            if all(song.ended for song in together):
+                break
+    return [song.continuation() for song in songs]
+
+
+def _start(decoders: Mapping, prompt: np.ndarray, variations: int, window: int) -> np.ndarray:
+    """Let the decoders read the prompt. Return its last event for each variation, (variations, 4)."""
     warm_up = min(WARM_UP, len(prompt) // 2)
     encoded, read = np.split(prompt, [len(prompt) - warm_up])
-    encoded = np.repeat(encoded[None, -model.settings.window.prompt:], variations, axis=0)
-    past = encoded[:, -1]
     for decoder in decoders.values():
-        decoder.start(encoded, warm_up + events)
+        decoder.start(encoded[-window:], variations)
+    past = np.repeat(encoded[-1:], variations, axis=0)
     for event in read:
         present = np.repeat(event[None], variations, axis=0)
         for decoder in decoders.values():
             decoder.step(past, present)
         past = present
-    generators = [np.random.default_rng([seed, variation]) for variation in range(variations)]
-    tokens = np.zeros((variations, events, len(ATTRIBUTES)), np.int32)
-    for position in range(events):
-        present = tokens[:, position]  # a view: each attribute sees what was decided before it
-        for attribute in DECISION_ORDER:
-            logits = decoders[attribute].step(past, present)
-            present[:, ATTRIBUTES.index(attribute)] = [sample(row, sampling, rng)
-                                                       for row, rng in zip(logits, generators)]
-        past = present
-        progress(position + 1)
-    return tokens
+    return past
+
+
+# --- deciding ---------------------------------------------------------------------------------------------------------
+
+class _Song:
+    """One variation while it grows: the prompt, and from `begin` to `length` what was decided."""
+
+    def __init__(self, prompt: np.ndarray, events: int, seed: int, variation: int):
+        self.variation, self.rng = variation, np.random.default_rng([seed, variation])
+        self.begin = self.length = len(prompt)
+        self.tokens = np.concatenate([prompt, np.zeros((events, len(ATTRIBUTES)), np.int32)])
+        self.bits = np.zeros((events, len(ATTRIBUTES)), np.float32)
+        self.onset = 0.0  # seconds since the prompt's last onset
+        self.ended, self.forced = False, 0
+
+    def add(self, attribute: str, token: int, bits: float) -> None:
+        column = ATTRIBUTES.index(attribute)
+        self.tokens[self.length, column], self.bits[self.length - self.begin, column] = token, bits
+        self.length += attribute == DECISION_ORDER[-1]
+
+    def continuation(self) -> Continuation:
+        return Continuation(self.tokens[self.begin:self.length], self.bits[:self.length - self.begin], self.forced)
+
+
+class _Rules:
+    """What the caller asks of every variation."""
+
+    def __init__(self, model: Checkpoint, sampling: Sampling | Mapping[str, Sampling], seconds: float | None,
+                 guard: Guard | None, allowed: Mapping[str, np.ndarray], may_end: bool, refuse: Refuse | None):
+        self.sampling = dict.fromkeys(ATTRIBUTES, sampling) if isinstance(sampling, Sampling) else sampling
+        if set(self.sampling) != set(ATTRIBUTES):
+            raise InputError(f"sampling for {', '.join(self.sampling)}; wanted one for all, or for each of "
+                             f"{', '.join(ATTRIBUTES)}")
+        self.closed = {attribute: _closed(attribute, size, allowed.get(attribute))
+                       for attribute, size in model.settings.vocabulary_sizes.items()}
+        if may_end:
+            self.closed[DECISION_ORDER[0]][END] = False
+        self.seconds, self.guard, self.refuse = seconds, guard, refuse
+        self.steps = None if seconds is None else model.vocabulary["step"].values
+
+    def decide(self, song: _Song, attribute: str, logits: np.ndarray) -> int:
+        """Decide one attribute of a song's next event by its logits (tokens,), or that there is none."""
+        open_logits = np.where(self.closed[attribute], FORBIDDEN, logits)
+        if attribute == "pitch":
+            token = self._pitch(song, open_logits)
+        else:
+            token = sample(open_logits, self.sampling[attribute], song.rng)
+        if attribute == "step" and self._is_late(song, token) or token == END:
+            song.ended = True
+        else:
+            song.add(attribute, token, surprise(logits, token))
+        return token
+
+    def _pitch(self, song: _Song, logits: np.ndarray) -> int:
+        if self.guard:
+            logits -= np.log(2) * self.guard.bits(song.tokens[:song.length, PITCH], len(logits))
+        likeliest = int(logits.argmax())
+        while logits.max() > FORBIDDEN:
+            token = sample(logits, self.sampling["pitch"], song.rng)
+            so_far = song.tokens[song.begin:song.length]
+            if self.refuse is None or not self.refuse(song.variation, so_far, token):
+                return token
+            logits[token] = FORBIDDEN
+        song.forced += 1
+        return likeliest
+
+    def _is_late(self, song: _Song, token: int) -> bool:
+        if self.seconds is None or token == END:
+            return False
+        song.onset = round(song.onset + float(self.steps[token - SPECIALS]), 6)  # on the grid, as event.py has it
+        return song.onset >= self.seconds
+
+
+def _closed(attribute: str, size: int, allowed: np.ndarray | None) -> np.ndarray:
+    """Return which tokens are never drawn, (tokens,)."""
+    closed = np.zeros(size, bool) if allowed is None else ~np.asarray(allowed, bool)
+    if closed.shape != (size,):
+        raise ValueError(f"a mask of {closed.shape} for {attribute}, wanted ({size},)")
+    closed[:SPECIALS] = True
+    if closed.all():
+        raise InputError(f"no {attribute} of the model's is allowed; wanted one value or more")
+    return closed
+
+
+def surprise(logits: np.ndarray, token: int) -> float:
+    """Return -log2 of a token's softmax among the logits (tokens,)."""
+    shifted = logits - logits.max()
+    return float((np.log(np.exp(shifted).sum()) - shifted[token]) / np.log(2))
+
+
+# --- which decoder ----------------------------------------------------------------------------------------------------
+
+def decoder_type(compiled: bool | None) -> Callable:
+    """Return what decodes: Keras on a GPU, NumPy on a processor, unless the caller insists.
+
+    To ask TensorFlow takes seconds, so it is asked only where a driver is there and the packages that reach it.
+    """
+    if compiled is None and shutil.which("nvidia-smi") and importlib.util.find_spec("nvidia"):
+        import keras
+
+        compiled = bool(keras.distribution.list_devices("gpu"))
+    if not compiled:
+        return Decoder
+    from serenity.model.compiled import CompiledDecoder
+
+    return functools.partial(CompiledDecoder, rows=TOGETHER)

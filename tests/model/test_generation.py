@@ -1,14 +1,17 @@
-"""The decode loop, on a scripted model: length, order of decisions, chance."""
+"""The decode loop, on a scripted model: length, order of decisions, chance, and every rule's effect."""
 
+import tracemalloc
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from serenity.errors import InputError
 from serenity.model import checkpoint, generation
+from serenity.model.decoder import memory_bytes
 from serenity.model.generation import complete
-from serenity.model.sampling import Sampling
-from serenity.tokens.vocabulary import ATTRIBUTES, DECISION_ORDER, SPECIALS, START
+from serenity.model.sampling import Guard, Sampling
+from serenity.tokens.vocabulary import ATTRIBUTES, DECISION_ORDER, END, SPECIALS, START
 
 VALUES = 6  # of each attribute
 
@@ -17,70 +20,58 @@ class Script:
     """Stands in for Decoder: the next value is one more than the past's, and every call is noted."""
 
     calls = []
+    end_after = None  # events after which the network that decides first wants to end
 
     def __init__(self, settings, attribute, weights):
         self.attribute, self.column = attribute, ATTRIBUTES.index(attribute)
 
-    def start(self, prompt, events):
-        self.room = events
+    def start(self, prompt, variations):
+        self.position = 0
 
     def step(self, past, present):
         Script.calls.append((self.attribute, past.copy(), present.copy()))
-        logits = np.zeros((len(past), SPECIALS + VALUES))
+        logits = np.zeros((len(past), SPECIALS + VALUES), np.float32)
         for row, value in zip(logits, past[:, self.column]):
             row[SPECIALS + (value + 1 - SPECIALS) % VALUES] = 3.0
+        if self.position == Script.end_after:
+            logits[:, END] = 9.0
+        self.position += 1
         return logits
 
 
 @pytest.fixture
 def scripted(monkeypatch):
-    Script.calls = []
+    Script.calls, Script.end_after = [], None
     monkeypatch.setattr(generation, "Decoder", Script)
-    settings = SimpleNamespace(window=SimpleNamespace(prompt=24))
-    return SimpleNamespace(settings=settings, weights=dict.fromkeys(ATTRIBUTES))
+    settings = SimpleNamespace(window=SimpleNamespace(prompt=24),
+                               vocabulary_sizes=dict.fromkeys(ATTRIBUTES, SPECIALS + VALUES))
+    steps = SimpleNamespace(values=np.array([0.1, 0.0, 0.2, 0.3, 0.4, 0.5]))  # tokens 3 to 8
+    return SimpleNamespace(settings=settings, weights=dict.fromkeys(ATTRIBUTES), vocabulary={"step": steps})
 
 
 PROMPT = np.array([[START] * 4, [3, 4, 5, 6]], np.int32)
+CHANCE = Sampling(temperature=3.0, top_k=0)
+PITCH = ATTRIBUTES.index("pitch")
+
+
+def one(model, events, sampling=None, **rules):
+    (continuation,) = complete(model, PROMPT, events, sampling or Sampling(), seed=0, **rules)
+    assert continuation.tokens.shape == continuation.bits.shape == (len(continuation.tokens), 4)
+    return continuation
 
 
 def test_the_four_streams_follow_the_prompt_and_have_one_length(scripted):
-    tokens = complete(scripted, PROMPT, 7, Sampling(), seed=0)
-    assert tokens.shape == (1, 7, 4)
-    np.testing.assert_array_equal(tokens[0, :3], [[4, 5, 6, 7], [5, 6, 7, 8], [6, 7, 8, 3]])
+    tokens = one(scripted, 7).tokens
+    assert tokens.shape == (7, 4)
+    np.testing.assert_array_equal(tokens[:3], [[4, 5, 6, 7], [5, 6, 7, 8], [6, 7, 8, 3]])
 
 
 def test_each_attribute_sees_what_was_decided_before_it(scripted):
-    complete(scripted, PROMPT, 2, Sampling(), seed=0)
+    one(scripted, 2)
     assert [attribute for attribute, _, _ in Script.calls[-8:]] == [*DECISION_ORDER] * 2
     _, past, present = Script.calls[-1]  # the velocity of the second event
     np.testing.assert_array_equal(past[0], [4, 5, 6, 7])
     np.testing.assert_array_equal(present[0], [5, 6, 7, 0])
-
-
-def test_a_seed_number_gives_one_song_and_another_one_another(scripted):
-    chance = Sampling(temperature=3.0, top_k=VALUES)
-    first, again, other = (complete(scripted, PROMPT, 30, chance, seed) for seed in (1, 1, 2))
-    np.testing.assert_array_equal(first, again)
-    assert (first != other).any()
-
-
-def test_variations_do_not_depend_on_how_many_are_made(scripted):
-    chance = Sampling(temperature=3.0, top_k=VALUES)
-    three = complete(scripted, PROMPT, 20, chance, seed=5, variations=3)
-    one = complete(scripted, PROMPT, 20, chance, seed=5, variations=1)
-    np.testing.assert_array_equal(three[:1], one)
-    assert (three[0] != three[1]).any()
-
-
-def test_a_real_decoder_makes_variations_that_do_not_depend_on_how_many(model_folder):
-    model = checkpoint.load(model_folder)
-    chance = Sampling(temperature=1.0, top_k=20)
-    two = complete(model, PROMPT, 40, chance, seed=5, variations=2)  # runs past the window of 32
-    one = complete(model, PROMPT, 40, chance, seed=5, variations=1)
-    np.testing.assert_array_equal(two[:1], one)
-    for column, attribute in enumerate(ATTRIBUTES):
-        assert (two[..., column] >= SPECIALS).all()
-        assert (two[..., column] < model.settings.vocabulary_sizes[attribute]).all()
 
 
 def test_the_prompt_is_encoded_and_its_end_read_by_the_decoder(scripted):
@@ -93,7 +84,141 @@ def test_the_prompt_is_encoded_and_its_end_read_by_the_decoder(scripted):
     assert steps[-1][0] == prompt[-1].tolist()
 
 
-def test_progress_is_told_each_event(scripted):
-    told = []
-    complete(scripted, PROMPT, 3, Sampling(), seed=0, progress=told.append)
-    assert told == [1, 2, 3]
+def test_progress_is_told_each_event_whatever_the_number_of_variations(scripted):
+    for variations in (1, generation.TOGETHER + 1):
+        told = []
+        complete(scripted, PROMPT, 3, Sampling(), seed=0, variations=variations, progress=told.append)
+        assert told == [1, 2, 3]
+
+
+def test_bits_are_those_of_the_network_itself(scripted):
+    """One logit of 3 among nine, the special ones included: whatever is drawn, that is what it was worth."""
+    likely, unlikely = (-np.log2(np.exp(x) / (8 + np.exp(3))) for x in (3, 0))
+    np.testing.assert_allclose(one(scripted, 3).bits, likely, rtol=1e-6)
+    continuation = one(scripted, 30, CHANCE, guard=Guard(chord_limit=1), may_end=True)
+    before = np.concatenate([PROMPT[-1:], continuation.tokens[:-1]])
+    expected = continuation.tokens == SPECIALS + (before + 1 - SPECIALS) % VALUES
+    np.testing.assert_allclose(continuation.bits, np.where(expected, likely, unlikely), rtol=1e-6)
+
+
+# --- chance -----------------------------------------------------------------------------------------------------------
+
+def test_a_seed_number_gives_one_song_and_another_one_another(scripted):
+    first, again, other = (complete(scripted, PROMPT, 30, CHANCE, seed)[0].tokens for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
+
+
+def test_each_attribute_may_have_its_own_sampling(scripted):
+    tokens = one(scripted, 20, {**dict.fromkeys(ATTRIBUTES, Sampling()), "duration": CHANCE}).tokens
+    greedy = one(scripted, 20).tokens
+    assert (tokens != greedy).any(axis=0).tolist() == [False, False, True, False]
+    with pytest.raises(InputError, match="sampling for pitch; wanted one for all, or for each of pitch, step"):
+        one(scripted, 20, {"pitch": CHANCE})
+
+
+@pytest.mark.parametrize("top_k", [1, 20])
+def test_a_real_decoder_makes_variations_that_do_not_depend_on_how_many(model_folder, top_k):
+    """Bit for bit, past the window of 32 and past what is made together."""
+    model = checkpoint.load(model_folder)
+    several = complete(model, PROMPT, 80, Sampling(top_k=top_k), seed=5, variations=generation.TOGETHER + 2)
+    assert top_k == 1 or len({song.tokens.tobytes() for song in several}) == len(several)
+    for count in (1, 3):
+        for song, same in zip(complete(model, PROMPT, 80, Sampling(top_k=top_k), seed=5, variations=count), several):
+            np.testing.assert_array_equal(song.tokens, same.tokens)
+            np.testing.assert_array_equal(song.bits, same.bits)
+    for column, attribute in enumerate(ATTRIBUTES):
+        assert all((song.tokens[:, column] >= SPECIALS).all() for song in several)
+        assert all((song.tokens[:, column] < model.settings.vocabulary_sizes[attribute]).all() for song in several)
+
+
+# --- length -----------------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize(("seconds", "events"), [(0.1, 0), (0.2, 0), (0.21, 1), (0.5, 1), (0.51, 2), (1, 3), (99, 9)])
+def test_seconds_end_a_song_before_the_first_event_that_would_reach_them(scripted, seconds, events):
+    """The steps are 0.2, 0.3, 0.4, 0.5 s and so on: the onsets are 0.2, 0.5, 0.9, 1.4 ..."""
+    assert len(one(scripted, 9, seconds=seconds).tokens) == events
+
+
+def test_onsets_are_counted_on_the_grid(scripted):
+    """Nine steps of 0.1 s are 0.9 s, though their sum in binary is 0.8999999999999999."""
+    only = np.arange(SPECIALS + VALUES) == SPECIALS
+    assert len(one(scripted, 20, seconds=0.9, allowed={"step": only}).tokens) == 8
+
+
+def test_the_end_is_one_decision(scripted):
+    Script.end_after = 1 + 4  # a prompt of two is read in one step
+    assert len(one(scripted, 9).tokens) == 9  # unless it may, no network ends
+    assert len(one(scripted, 9, may_end=True).tokens) == 4
+    Script.end_after = 1
+    assert len(one(scripted, 9, may_end=True).tokens) == 0
+
+
+def test_variations_end_on_their_own(scripted):
+    songs = complete(scripted, PROMPT, 40, CHANCE, seed=1, variations=6, may_end=True)
+    assert len({len(song.tokens) for song in songs}) > 2
+    for variation, song in enumerate(complete(scripted, PROMPT, 40, CHANCE, seed=1, variations=3, may_end=True)):
+        np.testing.assert_array_equal(song.tokens, songs[variation].tokens)
+
+
+# --- what may be drawn ------------------------------------------------------------------------------------------------
+
+def test_only_what_is_allowed_is_drawn(scripted):
+    allowed = np.arange(SPECIALS + VALUES) % 2 == 0  # of the values 4, 6 and 8
+    tokens = one(scripted, 50, CHANCE, allowed={"pitch": allowed}).tokens
+    assert set(tokens[:, PITCH].tolist()) == {4, 6, 8}
+    assert set(tokens[:, 1].tolist()) == {*range(SPECIALS, SPECIALS + VALUES)}
+    with pytest.raises(InputError, match="no pitch of the model's is allowed"):
+        one(scripted, 1, allowed={"pitch": np.arange(SPECIALS + VALUES) < SPECIALS})
+
+
+def test_the_guard_breaks_a_loop(scripted):
+    """Greedy, the script goes round in six chords for ever; each figure of four stands once in six events."""
+    assert len(np.unique(one(scripted, 60).tokens[:, PITCH].reshape(10, 6), axis=0)) == 1
+    guarded = one(scripted, 60, guard=Guard()).tokens
+    assert len(np.unique(guarded[:, PITCH].reshape(10, 6), axis=0)) > 3
+    np.testing.assert_array_equal(guarded[:12], one(scripted, 12).tokens)  # twice round costs nothing
+    np.testing.assert_array_equal(guarded[:, 1:], one(scripted, 60).tokens[:, 1:])  # it is pitch that is guarded
+
+
+def test_the_guard_counts_the_prompt_too(scripted):
+    looped = np.concatenate([PROMPT[:1], np.tile(np.arange(SPECIALS, SPECIALS + VALUES), 9)[:, None].repeat(4, axis=1)])
+    (guarded,) = complete(scripted, looped.astype(np.int32), 1, Sampling(), seed=0, guard=Guard())
+    assert guarded.tokens[0, PITCH] != SPECIALS
+
+
+def test_a_refused_pitch_is_drawn_again_without_it(scripted):
+    seen = []
+
+    def refuse(variation, so_far, token):
+        seen.append((variation, len(so_far), token))
+        return token in (5, 6)
+
+    song = one(scripted, 3, refuse=refuse)
+    assert song.tokens[:, PITCH].tolist() == [4, 3, 4]  # for 5 and 6 the likeliest that is left: of equals the first
+    assert seen == [(0, 0, 4), (0, 1, 5), (0, 1, 3), (0, 2, 4)]
+    assert song.forced == 0
+    assert not {5, 6} & set(one(scripted, 50, CHANCE, refuse=refuse).tokens[:, PITCH].tolist())
+
+
+def test_where_all_is_refused_the_likeliest_is_taken_and_counted(scripted):
+    song = one(scripted, 5, CHANCE, refuse=lambda variation, so_far, token: len(so_far) in (1, 3))
+    assert song.forced == 2
+    before = song.tokens[[0, 2], PITCH]
+    np.testing.assert_array_equal(song.tokens[[1, 3], PITCH], SPECIALS + (before + 1 - SPECIALS) % VALUES)
+
+
+# --- memory -----------------------------------------------------------------------------------------------------------
+
+def test_memory_does_not_grow_with_the_song(model_folder):
+    model = checkpoint.load(model_folder)
+
+    def peak(events):
+        tracemalloc.start()
+        complete(model, PROMPT, events, Sampling(), seed=0)
+        return (tracemalloc.get_traced_memory()[1], tracemalloc.stop())[0]
+
+    short, long = peak(40), peak(340)  # both past the window of 32
+    assert long - short < 300 * 4 * (4 + 4) + 4096  # tokens and bits
+    weights = sum(values.nbytes for network in model.weights.values() for values in network.values())
+    assert short < 2 * weights + memory_bytes(model.settings, 1) + 2 ** 17

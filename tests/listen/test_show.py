@@ -1,0 +1,61 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from serenity.listen import audio, page, show
+from serenity.music.midi_file import TEMPO, TIME_SIGNATURE, Score, Track
+from serenity.music.note import note_table
+
+
+def song(seconds, split, tempo=500_000, metres=((0, 4, 4),)):
+    notes = note_table(np.arange(seconds), np.ones(seconds), 60 + np.arange(seconds) % 12, [64] * seconds)
+    return show.Song("song", Score((Track("Piano", 0, False, notes),), np.array([(0, tempo)], TEMPO),
+                                   np.array(list(metres), TIME_SIGNATURE), 480), split)
+
+
+def test_a_short_song_is_shown_whole():
+    whole = show.around_join(song(60, 20.0), *show.PICTURE)
+    assert (whole.split, len(whole.score.tracks[0].notes)) == (20, 60)
+
+
+def test_a_long_song_is_shown_from_a_bar_before_the_join():
+    part = show.around_join(song(1000, 700.0), 15, 60)
+    notes = part.score.tracks[0].notes
+    assert part.split == pytest.approx(16)  # bars of 2 s: the one at 684 s holds 685 s
+    assert len(notes) == 75 and notes["onset"][0] == pytest.approx(1)
+
+
+def test_the_picture_of_three_hours_is_no_larger_than_that_of_20_minutes(tmp_path):
+    heights = []
+    for seconds in (1200, 10_800):
+        show.save_picture(tmp_path / "song.png", song(seconds, seconds / 2))
+        heights.append(Image.open(tmp_path / "song.png").height)
+    assert heights[1] <= 1.1 * heights[0]
+
+
+def test_bars_are_drawn_where_the_file_knows_of_them(tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(show.piano_roll, "save", lambda path, notes, split, bars, title: seen.append(len(bars)))
+    for one in (song(8, 4.0), song(8, 4.0, metres=()), song(8, 4.0, tempo=100)):  # the last: bars of 0.4 ms
+        show.save_picture(tmp_path / "song.png", one)
+    assert seen == [4, 0, 0]
+
+
+def test_a_page_holds_the_songs_in_order_with_their_files(tmp_path, monkeypatch):
+    written = []
+    monkeypatch.setattr(page, "write", lambda path, title, groups, note: written.append((title, groups, note)))
+    (tmp_path / "a.mid").write_bytes(b"midi")
+    rows = [show.Row(song(300, split), tmp_path / "a.mid", {"likelihood": "9"}) for split in (200.0, 10.0)]
+    show.save_page(tmp_path / "a.html", "title", rows, None, "no sound")
+    [(title, [group], note)] = written
+    assert (title, note) == ("title", "no sound")
+    assert [one.split for one in group.songs] == pytest.approx([16, 10])
+    assert group.songs[0].sound is None and group.songs[0].downloads == {"a.mid": b"midi"}
+
+
+@pytest.mark.skipif(audio.missing(audio.find_soundfont()) is not None, reason="there can be no sound here")
+def test_sound_is_a_file_beside_the_song(tmp_path):
+    path = show.save_sound(Path(tmp_path / "song.mid"), song(2, 1.0), audio.find_soundfont())
+    assert path.stem == "song" and path.suffix in (".mp3", ".wav") and path.stat().st_size > 1000

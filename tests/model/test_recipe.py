@@ -1,0 +1,121 @@
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pytest
+
+from serenity.errors import InputError
+from serenity.model import checkpoint, recipe
+from serenity.model.recipe import Recipe
+from serenity.music import midi_file
+from serenity.music.note import note_table
+
+DIGEST = "0123456789abcdef" * 4
+RECIPE = Recipe("mini", DIGEST, "songs/é.mid", DIGEST, 2, {"events": 5, "top_k": {"pitch": 3}, "range": [1.0, 2.5]},
+                {"numpy": "2"})
+
+
+def test_text_and_recipe_are_inverse():
+    assert recipe.from_text(recipe.to_text(RECIPE)) == RECIPE
+    assert recipe.is_recipe(recipe.to_text(RECIPE)) and not recipe.is_recipe("Composed by me")
+
+
+@pytest.mark.parametrize("field, value, message", [
+    ("model_sha256", "12", "wanted 64 hexadecimal digits"), ("seed_sha256", DIGEST.upper(), "wanted 64 hexadecimal"),
+    ("variation", 0, "variation 0, wanted 1 or more"), ("variation", True, "variation True, wanted int"),
+    ("variation", 1.0, "variation 1.0, wanted int"), ("seed", None, "seed None, wanted str"),
+    ("seed", "a\x1b[31m.mid", "wanted one line"), ("model", "x" * 2000, "wanted one line"),
+    ("flags", [], "flags"), ("flags", {"\n": 1}, "wanted one line"), ("versions", {"numpy": 2}, "versions"),
+])
+def test_each_field_is_checked(field, value, message):
+    text = json.dumps(json.loads(recipe.to_text(RECIPE)) | {field: value})
+    with pytest.raises(InputError, match=message) as caught:
+        recipe.from_text(text)
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("text, message", [
+    ("{", "no JSON"), ("[" * 10_000, "no JSON"), ("[]", "another format"), ('{"format": "recipe 9"}', "another"),
+    (json.dumps({"format": recipe.FORMAT, "model": "a"}), "field"), (" " * 30_000, "characters"),
+    (recipe.to_text(RECIPE)[:-1] + ', "more": 1}', "field 'more'"),
+    (recipe.to_text(RECIPE).replace("2.5", "NaN"), "NaN is no number"),
+])
+def test_what_is_no_recipe_gives_one_line(text, message):
+    with pytest.raises(InputError, match=message):
+        recipe.from_text(text)
+
+
+def test_a_file_gives_its_recipe_and_is_named_where_it_has_none(tmp_path):
+    track = midi_file.Track("", 0, False, note_table([0], [1], [60], [64]))
+    for name, texts in (("with.mid", ["a song", recipe.to_text(RECIPE)]), ("without.mid", ["a song"]),
+                        ("broken.mid", [recipe.to_text(RECIPE)[:-1]])):
+        midi_file.write(tmp_path / name, [track], texts=texts)
+    assert recipe.read(tmp_path / "with.mid") == RECIPE
+    with pytest.raises(InputError, match="without.mid: holds no recipe"):
+        recipe.read(tmp_path / "without.mid")
+    with pytest.raises(InputError, match="broken.mid: recipe is no JSON"):
+        recipe.read(tmp_path / "broken.mid")
+
+
+# --- flags ------------------------------------------------------------------------------------------------------------
+
+@dataclass
+class Flags:
+    whole: int | None = None
+    real: float | dict[str, float] = 1.0
+    switch: bool = False
+    word: Literal["a", "b"] = "a"
+    span: tuple[float, float] | None = None
+    path: Path | None = None
+
+
+NAMES = ("whole", "real", "switch", "word", "span")
+
+
+@pytest.mark.parametrize("flags", [
+    {}, {"whole": 3}, {"whole": None}, {"real": 2}, {"real": {"pitch": 0.5}}, {"switch": True}, {"word": "b"},
+    {"span": (1.0, 2)},
+])
+def test_flags_come_back(flags):
+    kept = recipe.plain(Flags(**flags), NAMES)
+    assert Flags(**recipe.check_flags(kept, Flags, NAMES)) == Flags(**flags)
+
+
+@pytest.mark.parametrize("flags", [
+    {"whole": 3.0}, {"whole": "3"}, {"whole": True}, {"real": "x"}, {"real": {"pitch": "x"}}, {"real": None},
+    {"switch": 1}, {"word": "c"}, {"word": 1}, {"span": [1]}, {"span": "ab"}, {"span": [1, [2]]},
+    {"path": "elsewhere"}, {"unheard": 1}, {"__init__": 1},
+])
+def test_flags_of_another_type_or_name_are_refused(flags):
+    with pytest.raises(InputError, match="recipe: "):
+        recipe.check_flags(flags, Flags, NAMES)
+
+
+# --- fingerprints -----------------------------------------------------------------------------------------------------
+
+def test_the_seed_is_found_by_what_it_holds(tmp_path):
+    paths = [tmp_path / "a.mid", tmp_path / "b.mid", tmp_path / "missing.mid", tmp_path, Path("x" * 500)]
+    for path in paths[:2]:
+        path.write_bytes(path.name.encode())
+    mine = replace(RECIPE, seed_sha256=recipe.file_sha256(paths[1]))
+    assert recipe.find_seed(mine, paths[::-1]) == paths[1]
+    assert recipe.find_seed(mine, [paths[0], Path("//server/share/b.mid"), *paths[2:]]) is None
+
+
+def test_whatever_changes_a_song_changes_the_models_fingerprint(model_folder):
+    found = {recipe.model_sha256(model_folder)}
+    for name in ("config.json", "vocabulary.json", "step.npz"):
+        (model_folder / name).write_bytes((model_folder / name).read_bytes() + b" ")
+        found.add(recipe.model_sha256(model_folder))
+    assert len(found) == 4
+    checkpoint.novelty_path(model_folder).write_bytes(b"x")
+    (model_folder / "README.md").write_text("A card changes nothing.")
+    assert recipe.model_sha256(model_folder) in found
+    assert recipe.model_sha256(model_folder, with_novelty=True) not in found
+
+
+def test_versions_that_differ_are_named():
+    assert recipe.differing(recipe.versions()) == ""
+    assert recipe.differing({"numpy": "0.1"}) == f"numpy 0.1 (here {np.__version__})"
