@@ -1,8 +1,10 @@
-"""Does a continuation loop? Validation songs continued with several settings, beside how they really go on.
+"""Does a continuation loop? Held-out songs continued with several settings, beside how they really go on.
 
 And what does the repetition guard hold back, in continuations and in real songs, which repeat themselves rightly?
 
     .venv/bin/python benchmarks/repetition.py --tokens data/tokens    prints a table, writes benchmarks/repetition.json
+
+The songs are those of the test split; the guard's limits and strength were chosen on validation songs.
 
 Of each song the first PROMPT events are the intro. An event counts as looped where it and the RUN - 1 events before it
 stood, chord for chord, once before within the last LAG events: the bar comes round again at once. Real songs do that
@@ -25,6 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from serenity.model import checkpoint
 from serenity.model.generation import complete
 from serenity.model.sampling import Guard, Sampling
+from serenity.music.event import EVENT
 from serenity.tokens import corpus as corpora
 from serenity.tokens.vocabulary import ATTRIBUTES
 from serenity.tokens.windows import stream
@@ -70,8 +73,9 @@ def main() -> None:
     arguments = parser.parse_args()
     model = checkpoint.load(arguments.model)
     column = ATTRIBUTES.index("pitch")
-    songs = [song for song in corpora.load(arguments.tokens).of_split("validation") if len(song) >= PROMPT + EVENTS]
-    songs = [song.astype(np.int32) for song in songs[:arguments.songs]]
+    store = corpora.load(arguments.tokens)
+    songs = [song for song in store.of_split("test") if len(song) >= PROMPT + EVENTS][:arguments.songs]
+    songs = [model.vocabulary.encode(store.vocabulary.decode(song, EVENT))[0].astype(np.int32) for song in songs]
     rows = {"as the song goes on": [song[PROMPT:PROMPT + EVENTS, column] for song in songs]}
     for name, (sampling, guard) in SETTINGS.items():
         rows[name] = [complete(model, stream(song, 0, PROMPT + 1), EVENTS, sampling, seed=0, guard=guard)[0]

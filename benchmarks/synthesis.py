@@ -1,0 +1,101 @@
+"""What does each rule of synthesis do to real songs, and what does it leave? Over songs with a MELODY track (POP909).
+
+    python benchmarks/synthesis.py FOLDER [--songs 50]
+
+For each rule: of how many songs it makes something; the share of events that differ from the parent's, as the networks
+read them; the share of notes that are left; of the notes on the MELODY track, and of the top voice as synthesis.py
+hears it, the share still there; and low intervals that are muddy, for a note (synthesis.LOW_INTERVAL_LIMITS). And for
+each family: how many siblings, and how different the two most alike of it are. Writes synthesis.json.
+"""
+
+import argparse
+import json
+import sys
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from serenity.music import codec, instruments, midi_file, synthesis  # noqa: E402 - the project lies beside this folder
+from serenity.music.note import merge_tables  # noqa: E402
+
+NEAR = 0.03  # seconds; a note so near, of the same pitch, is the same note
+EVERY = 99   # siblings: as many as the rules give
+COLUMNS = ("songs", "events changed", "notes left", "MELODY kept", "top voice kept", "muddy intervals a note")
+
+
+def main() -> None:
+    """Make all siblings of each song and compare them with it."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--songs", type=int, default=50)
+    arguments = parser.parse_args()
+    every = sorted(arguments.folder.glob("*.mid"))
+    rules, parents, families, alike = {name: [] for name in synthesis.RULES}, [], [], []
+    for file in every[::max(len(every) // arguments.songs, 1)][:arguments.songs]:
+        score = midi_file.read(file)
+        notes = instruments.choose(score).notes
+        melody = merge_tables(track.notes for track in score.tracks if track.name == "MELODY")
+        song = synthesis.read(notes, instruments.CATEGORIES["piano"])
+        top = song.rows[song.rows["part"] == synthesis.MELODY]
+        made, key = synthesis.siblings(notes, EVERY), codec.encode(notes, codec.CodecSettings()).key
+        events = [events_of(version, key) for version in (notes, *(sibling.notes for sibling in made))]
+        parents.append(muddy(notes))
+        for sibling, its_events in zip(made, events[1:]):
+            rules[sibling.name].append((difference(its_events, events[0]), len(sibling.notes) / len(notes),
+                                        share_there(melody, sibling.notes), share_there(top, sibling.notes),
+                                        muddy(sibling.notes)))
+        families.append(len(made))
+        alike.append(min(difference(one, other) for place, one in enumerate(events) for other in events[:place]))
+    result = {"songs": len(families), "muddy intervals a note, parents": float(np.mean(parents)),
+              "siblings": [int(value) for value in np.percentile(families, [0, 50, 100])],
+              "least difference in a family": [float(value) for value in np.percentile(alike, [0, 50])],
+              "rules": {name: dict(zip(COLUMNS, (len(rows), *map(float, np.mean(rows, axis=0)))))
+                        for name, rows in rules.items() if rows}}
+    Path(__file__).with_suffix(".json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    print(f"| rule | {' | '.join(COLUMNS)} |\n| --- |{' --: |' * len(COLUMNS)}")
+    for name, row in result["rules"].items():
+        print(f"| {name} | {row['songs']} | {' | '.join(f'{row[column]:.0%}' for column in COLUMNS[1:5])} | "
+              f"{row[COLUMNS[5]]:.3f} |")
+    print(f"\nparents: {result['muddy intervals a note, parents']:.3f} muddy intervals a note; siblings a song: least, "
+          f"median, most {result['siblings']}; the most alike of a family differ in "
+          f"{result['least difference in a family'][0]:.1%} of the events at least, "
+          f"{result['least difference in a family'][1]:.1%} in the median song")
+
+
+def events_of(notes: np.ndarray, key) -> Counter:
+    """Return the events of a song, each with its onset."""
+    events = codec.encode(notes, codec.CodecSettings(), key).events
+    return Counter(zip(np.round(np.cumsum(events["step"]), 3).tolist(), map(tuple, events["pitch"].tolist()),
+                       events["duration"].tolist(), events["velocity"].tolist()))
+
+
+def difference(one: Counter, other: Counter) -> float:
+    """Return the share of events that two songs do not have in common."""
+    return 1 - (one & other).total() / max(one.total(), other.total())
+
+
+def share_there(wanted: np.ndarray, notes: np.ndarray) -> float:
+    """Return the share of the wanted notes that a song has."""
+    there = set(zip(np.rint(notes["onset"] / NEAR).astype(int).tolist(), notes["pitch"].tolist()))
+    at = np.rint(wanted["onset"] / NEAR).astype(int).tolist()
+    return float(np.mean([any((place + shift, pitch) in there for shift in (-1, 0, 1))
+                          for place, pitch in zip(at, wanted["pitch"].tolist())]))
+
+
+def muddy(notes: np.ndarray) -> float:
+    """Return the number of sounding intervals below their low interval limit, for each note."""
+    low = notes[notes["pitch"] < 64]
+    onset, end, pitch = low["onset"], low["onset"] + low["duration"], low["pitch"].astype(int)
+    together = (onset <= onset[:, None]) & (end > onset[:, None] + 0.02)
+    limits = np.zeros(128, int)
+    limits[list(synthesis.LOW_INTERVAL_LIMITS)] = list(synthesis.LOW_INTERVAL_LIMITS.values())
+    interval = np.abs(pitch - pitch[:, None])
+    return float((together & (np.minimum(pitch, pitch[:, None]) < limits[interval])).sum() / len(notes))
+
+
+if __name__ == "__main__":
+    main()
