@@ -299,7 +299,7 @@ def test_one_file_is_explained(name, last, relatives):
     (("--workers", "0"), "--workers 0, wanted 1 to 1,024"),
     (("--top-k-pitch", "0"), "--top-k-pitch 0, wanted 1 to 65,536"),
     (("--siblings", "99"), "--siblings 99, wanted 0 to 24"),
-    (("--midi", "one", "--no-filters", "--top-k-pitch", "65535"), "pitch dictionary of 65,535 values, wanted 1 to 65,533"),
+    (("--midi", "one", "--no-filters", "--top-k-pitch", "65535"), "dictionary of 65,535 values, wanted 1 to 65,533"),
     (("--midi", "one", "--time-step", "0"), "time step 0.0 s is out of range"),
     (("--midi", "one", "--category", "banjo"), "category 'banjo' is unknown"),
     (("--midi", "one", "--tokens", "broken"), "broken holds x.mid, no part of a token store"),
