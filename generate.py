@@ -441,7 +441,7 @@ def show(parameters: Parameters, seed, takes: list[Take], timings: Timings) -> N
         page = out_path(replace(parameters, variations=1), 1).with_suffix(".html")
         ranked = sorted(takes, key=lambda take: take.bits)[:MOST_ON_PAGE]
         rows = [show.Row(songs[take], take.path, measured(take, seed)) for take in ranked]
-        title = f"{parameters.song.stem}, gone on with {len(rows)} times: the likeliest first"
+        title = f"{parameters.song.stem}: {len(rows)} continuations, the likeliest first"
         show.save_page(page, title, rows, None if silence else soundfont, silence or "")
         print(f"{page}: to compare them; the likeliest first: {', '.join(take.path.stem for take in ranked)}")
         timings.end("page")

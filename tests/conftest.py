@@ -1,5 +1,6 @@
 """Fixtures that several rooms share."""
 
+import os
 import signal
 
 import hypothesis
@@ -12,7 +13,9 @@ from serenity.tokens.vocabulary import ATTRIBUTES, count_values
 from serenity.tokens.windows import WindowSettings
 from tests.songs import abc_songs
 
-hypothesis.settings.register_profile("serenity", deadline=None)  # machines that do other work besides are slow
+# No deadline: machines that do other work besides are slow. CI tries the same examples each time, so that what it says
+# is about the change; new ones are sought wherever else the tests run.
+hypothesis.settings.register_profile("serenity", deadline=None, derandomize=bool(os.environ.get("CI")))
 hypothesis.settings.load_profile("serenity")
 
 # Started in the background, as CI may be, a process is deaf to Ctrl-C and so are its children; the tests send it.

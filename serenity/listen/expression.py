@@ -290,11 +290,11 @@ def pedal_marks(notes: np.ndarray, release: float) -> tuple[np.ndarray, np.ndarr
         stop = int(np.searchsorted(end[caught], end[caught[first]] + release, side="right"))
         together, first = caught[first:stop], stop
         down, up = max(onset[together].min(), up + PEDAL_CHANGE), end[together].max()
-        finger = np.maximum(leave[together], down)
-        held = together[(end[together] - finger >= WORTH * notes["duration"][together])
+        finger = np.maximum(leave, down + 1e-6)  # a hair later than the pedal, whatever rounding does to the sum
+        held = together[((end - finger)[together] >= WORTH * notes["duration"][together])
                         & (up - onset[together] <= LONGEST_SUSTAIN)]
         if len(held):
-            fingered["duration"][held] = np.maximum(leave[held], down) - onset[held]
+            fingered["duration"][held] = (finger - onset)[held]
             pedals.append((down, up))
     return fingered, np.array(pedals).reshape(-1, 2)
 

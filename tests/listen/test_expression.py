@@ -4,7 +4,7 @@ from dataclasses import fields, replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from serenity.errors import InputError
@@ -247,6 +247,7 @@ def assert_pedalled(notes, release):
     return fingered, pedals
 
 
+@example(note_table([0.0, 0.295, 0.325], [0.775, 1.001, 0.001], [2, 1, 0], [1, 1, 1]), 0)  # 0.295 + 0.5 < 0.795
 @given(some_notes, st.sampled_from([0, 0.02, 0.05, 0.5]))
 def test_pedal_and_fingers_give_the_sound_back(notes, release):
     assert_pedalled(notes, release)

@@ -36,7 +36,7 @@ def learn(folder: Path, songs) -> corpora.Corpus:
     checkpoint.write_settings(folder / "model", settings, corpus.vocabulary)
     for attribute in ATTRIBUTES:
         train_network(repeated, settings, attribute,
-                      TrainingSettings(epochs=9, batch=4, learning_rate=3e-3, weight_decay=0.0), folder / "model")
+                      TrainingSettings(epochs=12, batch=4, learning_rate=3e-3, weight_decay=0.0), folder / "model")
     return corpus
 
 

@@ -22,7 +22,8 @@ TINY = NetworkSettings(16, 1, 1, 2, 24, dropout=0.1, context_dim=8)
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tokens") / "tokens"
-    corpora.build(folder, lambda: abc_songs(8, bars=10))
+    songs = dict(abc_songs(8, bars=10))
+    corpora.build(folder, [corpora.Entry(name, name) for name in songs], songs.__getitem__)
     return corpora.load(folder)
 
 
