@@ -73,6 +73,17 @@ def check(parameters: Parameters) -> None:
         if not lowest <= getattr(parameters, name) <= highest:
             raise InputError(f"--{name.replace('_', '-')} {getattr(parameters, name)}, wanted {lowest} to {highest:,}")
     codec_settings(parameters)
+    from serenity.tokens.vocabulary import check_top_k
+
+    check_top_k(dictionary_sizes(parameters))
+
+
+def dictionary_sizes(parameters: Parameters) -> dict[str, int]:
+    """Return how many values of each attribute the dictionaries hold at most."""
+    from serenity.tokens.vocabulary import TOP_K
+
+    return TOP_K | {"pitch": parameters.top_k_pitch, "step": parameters.top_k_timing,
+                    "duration": parameters.top_k_timing}
 
 
 def codec_settings(parameters: Parameters):
@@ -92,6 +103,7 @@ def choose_songs(parameters: Parameters) -> dict[str, str]:
     from serenity.journal import Journal
     from serenity.listen import histograms
     from serenity.music import selection
+    from serenity.music.files import write_whole
     from serenity.parallel import in_parallel
 
     files = songs_in(parameters.midi, (".mid", ".midi", ".kar"))
@@ -111,9 +123,7 @@ def choose_songs(parameters: Parameters) -> dict[str, str]:
     report = "".join(json.dumps(line) + "\n" for line in lines)
     if not (parameters.abc / REPORT).exists() or (parameters.abc / REPORT).read_text(encoding="utf-8") != report:
         histograms.save(parameters.abc / PICTURE, lines)
-        half = parameters.abc / f"{REPORT}.part"
-        half.write_text(report, encoding="utf-8")
-        half.replace(parameters.abc / REPORT)
+        write_whole(parameters.abc / REPORT, report.encode())
 
     for line in lines:
         if (line["reason"] or "").startswith(("unreadable", "failed")):
@@ -250,10 +260,9 @@ def make_tokens(parameters: Parameters, names: list[Path]) -> None:
     from serenity.music import abc_file
     from serenity.parallel import in_parallel
     from serenity.tokens import corpus
-    from serenity.tokens.vocabulary import ATTRIBUTES, TOP_K
+    from serenity.tokens.vocabulary import ATTRIBUTES
 
-    top_k = TOP_K | {"pitch": parameters.top_k_pitch, "step": parameters.top_k_timing,
-                     "duration": parameters.top_k_timing}
+    top_k = dictionary_sizes(parameters)
     heads = [abc_file.read_head(parameters.abc / name) for name in names]
     entries = [corpus.Entry(name.as_posix(), head.group, bool(head.synthesis)) for name, head in zip(names, heads)]
     known = origins(parameters.midi)

@@ -28,29 +28,20 @@ from serenity.music.fingerprint import fingerprint  # noqa: E402
 from serenity.tokens import corpus  # noqa: E402
 from serenity.tokens.vocabulary import counts_of  # noqa: E402
 
-PEERS = {
-    "MidiTok REMI, tokenising": """
-import sys, time
-from miditok import REMI, TokenizerConfig
-tokenizer = REMI(TokenizerConfig())
-files = sys.argv[1:]
-tokenizer(files[0])
-start = time.perf_counter()
-for file in files:
-    tokenizer(file)
-print(time.perf_counter() - start)
-""",
-    "pretty_midi, reading": """
-import sys, time
-from pretty_midi import PrettyMIDI
-files = sys.argv[1:]
-PrettyMIDI(files[0])
-start = time.perf_counter()
-for file in files:
-    PrettyMIDI(file)
-print(time.perf_counter() - start)
-""",
+PEERS = {  # what to do with each file, after what preparation
+    "MidiTok REMI, tokenising": ("tokenizer", "from miditok import REMI, TokenizerConfig as C; tokenizer = REMI(C())"),
+    "pretty_midi, reading": ("PrettyMIDI", "from pretty_midi import PrettyMIDI"),
 }
+PEER_CLOCK = """
+import sys, time
+{preparation}
+files = sys.argv[1:]
+{work}(files[0])
+start = time.perf_counter()
+for file in files:
+    {work}(file)
+print(time.perf_counter() - start)
+"""
 
 
 def main() -> None:
@@ -70,7 +61,8 @@ def main() -> None:
         result["songs out a second"][f"Serenity, whole command, {workers} process{'es' * (workers > 1)}"] = (
             totals["songs"] / seconds)
     result["files a second"]["Serenity, reading"] = rate(midi_file.read, files)
-    for name, script in PEERS.items() if arguments.peer_python else ():
+    for name, (work, preparation) in PEERS.items() if arguments.peer_python else ():
+        script = PEER_CLOCK.format(work=work, preparation=preparation)
         done = subprocess.run([arguments.peer_python, "-W", "ignore", "-c", script, *map(str, files)], text=True,
                               capture_output=True, check=True)
         kind = "songs out a second" if "tokenising" in name else "files a second"

@@ -7,6 +7,8 @@ line that was cut off is no line. Of two lines with one name the later holds.
 import json
 from pathlib import Path
 
+from serenity.music.files import write_whole
+
 
 class Journal:
     """Finished jobs by name. Each has a key: the digest of all that its result depends on."""
@@ -45,6 +47,4 @@ class Journal:
 
     def _rewrite(self) -> None:
         """Write the file anew, without what no longer holds."""
-        half = self.path.with_name(self.path.name + ".part")
-        half.write_text("".join(json.dumps(record) + "\n" for record in self.records.values()), encoding="utf-8")
-        half.replace(self.path)
+        write_whole(self.path, "".join(json.dumps(record) + "\n" for record in self.records.values()).encode())

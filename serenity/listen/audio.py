@@ -22,6 +22,7 @@ import numpy as np
 
 from serenity.errors import InputError
 from serenity.music import midi_file
+from serenity.music.files import write_whole
 from serenity.music.midi_file import TEMPO, Track
 from serenity.music.note import end_time
 
@@ -167,17 +168,6 @@ def encode(samples: np.ndarray, channels: int = 1) -> Encoded:
 def write_wav(path: str | os.PathLike, samples: np.ndarray) -> None:
     """Write the sound, float (samples, channels), as a WAV file of 16 bits; it appears whole or not at all."""
     write_whole(path, _wav(samples))
-
-
-def write_whole(path: str | os.PathLike, content: bytes) -> None:
-    """Write a file that appears whole or not at all."""
-    path = Path(path)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        unfinished.write_bytes(content)
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def _wav(samples: np.ndarray) -> bytes:

@@ -31,6 +31,7 @@ import numpy as np
 from serenity.errors import InputError
 from serenity.music.codec import CodecSettings
 from serenity.music.event import EVENT, LIMITS, number_name
+from serenity.music.files import write_whole
 from serenity.music.pitch import chord_bits, chord_pitches, parse_chord, spell
 
 MAGIC = "serenity-abc"
@@ -168,9 +169,7 @@ def _number(attribute: str, word: str) -> float:
 
 def write(path: Path, song: AbcSong) -> None:
     """Write an abc file. It appears under its name only when it is whole."""
-    half = path.with_name(path.name + ".part")
-    half.write_text(to_text(song), encoding="utf-8")
-    half.replace(path)
+    write_whole(path, to_text(song).encode())
 
 
 def read(path: Path) -> AbcSong:

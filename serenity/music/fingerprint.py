@@ -9,7 +9,7 @@ all with all by banding (Broder, "On the resemblance and containment of document
 
 import numpy as np
 
-from serenity.music.note import sort_notes
+from serenity.music.note import sort_notes, strike_starts
 
 STRIKE = 0.05  # seconds; of notes nearer than this the highest is the top note
 FIGURE = 6     # intervals
@@ -37,7 +37,7 @@ def fingerprint(notes: np.ndarray) -> np.ndarray:
 def top_line(notes: np.ndarray) -> np.ndarray:
     """Return the highest pitch of each strike: (strikes,) int."""
     notes = sort_notes(notes)
-    first = np.flatnonzero(np.append(True, np.diff(notes["onset"]) > STRIKE))
+    first = strike_starts(notes, STRIKE)
     return np.maximum.reduceat(notes["pitch"].astype(np.int64), first)
 
 

@@ -36,6 +36,7 @@ from pathlib import Path
 import numpy as np
 
 from serenity.errors import InputError
+from serenity.music.files import write_whole
 from serenity.music.note import note_table, sort_notes
 
 # What no honest file reaches, so that a broken one ends with a line instead of filling the memory.
@@ -543,14 +544,7 @@ def write(
     time. What the format cannot hold is mended: a note has at least one tick, it ends where its key is struck again,
     and notes of one pitch at one tick become one, as long as the longest and as loud as the loudest.
     """
-    path = Path(path)
-    data = to_bytes(tracks, tempos, time_signatures, ticks_per_quarter, texts)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        unfinished.write_bytes(data)
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    write_whole(path, to_bytes(tracks, tempos, time_signatures, ticks_per_quarter, texts))
 
 
 def to_bytes(

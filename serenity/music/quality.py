@@ -12,7 +12,7 @@ import numpy as np
 
 from serenity.music import harmony
 from serenity.music.instruments import CATEGORIES
-from serenity.music.note import end_time
+from serenity.music.note import end_time, strike_starts
 
 STRIKE = 0.05    # seconds; notes nearer than this are struck together
 LONGEST_FIGURE = 64  # strikes; a figure so long or shorter that goes round at once is a loop
@@ -169,7 +169,7 @@ def _harmony(chords: np.ndarray, key: harmony.Key) -> dict[str, float]:
 
 def strikes(notes: np.ndarray) -> np.ndarray:
     """Return which strikes of a song are the same chord: (strikes,) numbers, equal where the pitches are."""
-    first = np.flatnonzero(np.append(True, np.diff(notes["onset"]) > STRIKE))
+    first = strike_starts(notes, STRIKE)
     chords = [tuple(sorted(set(part))) for part in np.split(notes["pitch"].tolist(), first[1:])]
     numbers = {}
     return np.array([numbers.setdefault(chord, len(numbers)) for chord in chords])
