@@ -3,12 +3,16 @@
     train.py                             data/tokens -> models/my-model
     train.py --resume                    go on where an interrupted run stopped
     train.py --attributes step velocity  only these two
+    train.py --dry-run                   what it will take: parameters, memory, time; nothing is written
+    train.py --from models/serenity-mini --midi my-songs --model models/mine    go on with a model, on one's own songs
 """
 
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+
+import tyro
 
 import config
 from serenity.command_line import run
@@ -21,97 +25,196 @@ class Parameters:
 
     tokens: Path = config.TOKENS                 # folder of the token store that preprocess.py wrote
     model: Path = Path("models/my-model")        # folder of the model
+    start_from: Annotated[Path | None, tyro.conf.arg(name="from")] = None  # folder of a model to go on with (fine-tune)
+    midi: Path | None = None                     # with --from: a folder of MIDI files to learn from; None: the tokens
     preset: Literal["mini", "lite", "full"] = "mini"  # size: 12, 24 or 80 million parameters
     attributes: tuple[Literal["pitch", "step", "duration", "velocity"], ...] = (
         "pitch", "step", "duration", "velocity")  # which networks to train, in this order
     resume: bool = False                         # go on from the last whole epoch
+    dry_run: bool = False                        # say what training will take, by a few steps, and write nothing
     context: Literal["own", "all"] = "all"       # what each network reads: its own attribute's past, or all four
-    epochs: int = 10                             # times that every song is shown
-    batch: int = 8                               # windows a training step
-    learning_rate: float = 1e-3                  # at its peak, after the warm-up
+    positions: Literal["onset", "rotary", "relative", "sinusoidal"] = "onset"  # how a network knows where events stand
+    encoder_layers: int = 0                      # over the prompt, apart; 0: prompt and continuation are one row
+    epochs: int | None = None                    # after each there is a report; None: 10, with --from 20
+    epoch_songs: int | None = None               # songs that an epoch shows, each other ones; None: all
+    patience: int | None = None                  # epochs without improvement that end training; None: all, --from 3
+    batch: int = 8                               # windows that are shown at a time: what fits into memory
+    accumulate: int = 1                          # batches that make one step: for larger steps than fit into memory
+    learning_rate: float | None = None           # at its peak, after the warm-up; None: 1e-3, with --from 2e-4
     warmup: float = 0.05                         # share of all steps over which the learning rate climbs
+    weight_decay: float = 0.01                   # share of the weights, times the learning rate, taken off at each step
     dropout: float = 0.1                         # share of values left out while training
-    prompt_events: int = 128                     # longest prompt that the encoder reads
-    continuation_events: int = 256               # events that the decoder sees of its own
+    label_smoothing: float = 0.0                 # share of the target spread over all tokens; it is not in the bits
+    prompt_events: int = 128                     # of a window, longest prompt
+    continuation_events: int = 256               # of a window, after it
+    precision: Literal["float32", "bfloat16"] = "float32"  # of products; bfloat16: faster on a GPU, slower without
+    xla: bool = False                            # compile by XLA: takes a minute more to begin
     seed: int = 0                                # of weights, windows and dropout
     source: str = "one's own MIDI files"         # for the model's card: what the songs are
     licence: str | None = None                   # for the model's card: the songs' licence; None: as fetch.py noted
 
 
+FROM_NOTHING = {"epochs": 10, "patience": None, "learning_rate": 1e-3}
+FINE_TUNING = {"epochs": 20, "patience": 3, "learning_rate": 2e-4}  # few songs are soon known by heart
+OF_THE_BASE = ("preset", "context", "positions", "encoder_layers", "prompt_events", "continuation_events")  # by --from
+
+
 def main(parameters: Parameters) -> None:
     """Check, train, and report bits per event."""
-    from serenity.model import checkpoint
-    from serenity.model.quartet import QuartetSettings, parameter_count, preset
-    from serenity.tokens import corpus as corpora
-    from serenity.tokens import novelty
-    from serenity.tokens.vocabulary import ATTRIBUTES
-    from serenity.tokens.windows import WindowSettings
+    parameters = settle(parameters)
+    training = training_settings(parameters)
+    base, corpus = material(parameters)
+    settings = quartet_settings(parameters, corpus, base)
+    from serenity.model import records
+    from serenity.model.quartet import parameter_count
 
+    settings = records.agree(parameters.model, settings, corpus.vocabulary, parameters.attributes, parameters.resume)
+    print(f"{parameters.model}: {parameters.start_from or parameters.preset}, {corpus.totals['train']} songs")
+    print(f"parameters: {parameter_count(settings):,}", flush=True)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # its remarks on the processor say nothing to act on
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # products 1.6 times as fast; TensorFlow asks for Intel's own
+    if parameters.dry_run:
+        dry_run(parameters, corpus, settings, training)
+        return
+    from serenity.listen import piano_roll
+    from serenity.model.training import train_network  # TensorFlow: seconds, so last
+
+    records.begin(parameters.model, settings, corpus, data(parameters, corpus, base))
+    for attribute in parameters.attributes:
+        figures = train_network(corpus, settings, attribute, training, parameters.model, parameters.resume,
+                                base.model if base else None, piano_roll.save)
+        networks = records.add(parameters.model, settings, attribute, figures)
+    report(networks)
+
+
+# --- before TensorFlow ------------------------------------------------------------------------------------------------
+
+def settle(parameters: Parameters) -> Parameters:
+    """Return the parameters with the defaults that depend on others. Raises InputError for what cannot go together."""
     if not parameters.attributes:
         raise InputError("no attribute named; wanted one or more of pitch, step, duration, velocity")
-    corpus = corpora.load(parameters.tokens)
+    default = Parameters()
+    if parameters.start_from is None:
+        if parameters.midi is not None:
+            raise InputError("--midi without --from; wanted --from MODEL, or preprocess.py first and then --tokens")
+    else:
+        for name in (*OF_THE_BASE, *(["tokens"] if parameters.midi else [])):
+            if getattr(parameters, name) != getattr(default, name):
+                other = "--midi" if name == "tokens" else "--from"
+                raise InputError(f"--{name.replace('_', '-')} with {other}, which brings its own; wanted one of them")
+        if parameters.model.resolve() == parameters.start_from.resolve():
+            raise InputError(f"--from {parameters.start_from} is --model too; wanted another folder for what is made")
+    usual = FINE_TUNING if parameters.start_from else FROM_NOTHING
+    return replace(parameters, **{name: value for name, value in usual.items() if getattr(parameters, name) is None})
+
+
+def training_settings(parameters: Parameters):
+    """Return how the networks are trained. Raises InputError."""
+    from dataclasses import fields
+
+    from serenity.model.training_settings import TrainingSettings
+
+    return TrainingSettings(**{field.name: getattr(parameters, field.name) for field in fields(TrainingSettings)})
+
+
+def material(parameters: Parameters) -> tuple:
+    """Return the model to begin with, None where there is none, and the songs in its tokens. Raises InputError."""
+    from serenity.tokens import corpus as corpora
+
+    base = None
+    if parameters.start_from:
+        from serenity.model import fine_tuning
+
+        base = fine_tuning.read_base(parameters.start_from)
+    if parameters.midi:
+        corpus = own_songs(parameters, base)
+    else:
+        corpus = corpora.load(parameters.tokens)
+        if base:
+            corpus = fine_tuning.in_words_of(base, corpus, str(parameters.tokens))
     if not corpus.of_split("train"):
         raise InputError(f"{parameters.tokens} holds no training song; wanted one or more")
-    networks = {attribute: replace(network, context=parameters.context, dropout=parameters.dropout)
-                for attribute, network in preset(parameters.preset).items()}
+    if base:
+        print(fine_tuning.known(corpus))
+    return base, corpus
+
+
+def own_songs(parameters: Parameters, base):
+    """Return the songs of --midi, and say which files cannot be read. Raises InputError where there is none."""
+    from collections import Counter
+
+    from serenity.parallel import in_parallel
+    from serenity.sources import manifest
+    from serenity.tokens.own_songs import read_folder
+
+    def each(work, jobs):
+        return in_parallel(work, jobs, os.cpu_count() or 1, "reading songs", chunk=4)
+
+    corpus, refused = read_folder(parameters.midi, base.model.vocabulary, base.model.settings.codec, each)
+    for line in refused:
+        print(f"refused: {line}")
+    fetched = {record["stored"]: record.get("licence") for record in manifest.read(parameters.midi)
+               if record.get("stored")}
+    licences = Counter(fetched.get(song["name"]) or "unknown" for song in corpus.songs)
+    return replace(corpus, totals=corpus.totals | {"licences": dict(licences)})
+
+
+def quartet_settings(parameters: Parameters, corpus, base):
+    """Return what the networks are like. Raises InputError."""
+    from serenity.model.quartet import QuartetSettings, preset
+    from serenity.tokens.windows import WindowSettings
+
+    if base:
+        networks = base.model.settings.networks
+        return replace(base.model.settings, networks={name: replace(network, dropout=parameters.dropout)
+                                                      for name, network in networks.items()})
+    changes = {name: getattr(parameters, name) for name in ("context", "positions", "encoder_layers", "dropout")}
+    networks = {attribute: replace(network, **changes) for attribute, network in preset(parameters.preset).items()}
     window = WindowSettings(parameters.prompt_events, parameters.continuation_events)
-    settings = QuartetSettings(networks, corpus.vocabulary.sizes, window, corpus.settings)
-    settings = agree(parameters, settings, corpus.vocabulary)
+    return QuartetSettings(networks, corpus.vocabulary.sizes, window, corpus.settings)
+
+
+def data(parameters: Parameters, corpus, base) -> dict:
+    """Return what the card says of the songs."""
     licences = ", ".join(f"{licence} ({songs} songs)" for licence, songs in corpus.totals["licences"].items())
-    figures = {"data": {"source": parameters.source, "licence": parameters.licence or licences or "unknown",
-                        **{name: corpus.totals[name] for name in ("train", "validation", "test", "events")}},
-               "networks": {}}
-    if (parameters.model / "training.json").is_file():
-        figures["networks"] = checkpoint.read_json(parameters.model / "training.json")["networks"]
+    said = {"source": parameters.source, "licence": parameters.licence or licences or "unknown"}
+    if base is None:
+        return said
+    from serenity.model import fine_tuning
 
-    print(f"{parameters.model}: {parameters.preset}, {corpus.totals['train']} songs, "
-          f"parameters: {parameter_count(settings):,}", flush=True)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # its remarks on the processor say nothing to act on
-    from serenity.model.training import TrainingSettings, train_network  # TensorFlow: seconds, so last
+    return fine_tuning.data_of(base, said)
 
-    training = TrainingSettings(parameters.epochs, parameters.batch, parameters.learning_rate, parameters.warmup,
-                                seed=parameters.seed)
-    checkpoint.write_settings(parameters.model, settings, corpus.vocabulary)
-    chords = (corpus.vocabulary.pitch.decode(song[:, ATTRIBUTES.index("pitch")]) for song in corpus.of_split("train"))
-    figures["novelty"] = checkpoint.write_novelty(parameters.model, novelty.build(chords))
+
+# --- reports ----------------------------------------------------------------------------------------------------------
+
+def dry_run(parameters: Parameters, corpus, settings, training) -> None:
+    """Say what training will take."""
+    from serenity.model.estimate import estimate, peak_bytes
+
+    print(f"\n{'':10}{'parameters':>12}{'state':>12}{'batches':>10}{'ms each':>10}{'minutes':>10}")
+    rows = []
     for attribute in parameters.attributes:
-        figures["networks"][attribute] = train_network(corpus, settings, attribute, training, parameters.model,
-                                                       parameters.resume)
-        figures["networks"] = {name: figures["networks"][name] for name in ATTRIBUTES if name in figures["networks"]}
-        checkpoint.write_json(parameters.model / "training.json", figures)
-        checkpoint.write_card(parameters.model, settings, figures)
-    report(figures["networks"])
-
-
-def agree(parameters: Parameters, settings, vocabulary):
-    """Return the settings to train with: those given, unless they would spoil what the model's folder holds."""
-    from serenity.model import checkpoint
-    from serenity.tokens.vocabulary import ATTRIBUTES
-
-    folder = parameters.model
-    trained = [name for name in ATTRIBUTES if checkpoint.weights_path(folder, name).is_file()]
-    if not trained:
-        return settings
-    if again := [name for name in parameters.attributes if name in trained and not parameters.resume]:
-        raise InputError(f"{folder} already holds {', '.join(again)}; go on with --resume, or name another --model")
-    kept, kept_vocabulary = checkpoint.read_settings(folder)
-    others = {name: kept.networks[name] for name in trained if name not in parameters.attributes}
-    settings = replace(settings, networks=settings.networks | others)
-    if kept_vocabulary.sizes != vocabulary.sizes or (kept.window, kept.codec) != (settings.window, settings.codec):
-        raise InputError(f"{folder} was trained with other dictionaries, windows or codec than these; "
-                         "name another --model")
-    if changed := [name for name in trained if kept.networks[name] != settings.networks[name]]:
-        raise InputError(f"{folder} holds {', '.join(changed)} of another size or context; name another --model")
-    return settings
+        row = estimate(corpus, settings, attribute, training)
+        print(f"{attribute:10}{row.parameters:12,}{row.state_bytes / 2**20:8,.0f} MiB{row.steps:10,}"
+              f"{1000 * row.step_seconds:10,.0f}{row.seconds / 60:10,.1f}", flush=True)
+        rows.append(row)
+    print(f"memory: {peak_bytes() / 2**20:,.0f} MiB at the most while these steps were made; state, which is weights, "
+          "gradients and optimizer, is that of one network at a time")
+    minutes = round(sum(row.seconds for row in rows) / 60)
+    print(f"expected time: {minutes // 60} h {minutes % 60} min for {training.epochs} epochs of each")
 
 
 def report(networks: dict[str, dict]) -> None:
     """Print bits per event for each attribute and for all trained ones together."""
-    print(f"\n{'':10}{'unigram':>10}{'bits/event':>12}{'accuracy':>10}")
+    names = ["unigram_bits", "base_bits", "bits"]
+    if any("base_bits" not in figures for figures in networks.values()):
+        names.remove("base_bits")
+    titles = {"unigram_bits": "unigram", "base_bits": "before", "bits": "bits/event"}
+    print(f"\n{'':10}{''.join(f'{titles[name]:>12}' for name in names)}{'accuracy':>10}")
     for attribute, figures in networks.items():
-        print(f"{attribute:10}{figures['unigram_bits']:10.3f}{figures['bits']:12.3f}{figures['accuracy']:10.1%}")
-    total = {name: sum(figures[name] for figures in networks.values()) for name in ("unigram_bits", "bits")}
-    print(f"{'together':10}{total['unigram_bits']:10.3f}{total['bits']:12.3f}")
+        print(f"{attribute:10}{''.join(f'{figures[name]:12.3f}' for name in names)}{figures['accuracy']:10.1%}")
+    totals = (sum(figures[name] for figures in networks.values()) for name in names)
+    print(f"{'together':10}{''.join(f'{total:12.3f}' for total in totals)}")
 
 
 if __name__ == "__main__":

@@ -39,6 +39,7 @@ from serenity.model.decoder import Decoder
 from serenity.model.generation import complete
 from serenity.model.quartet import weight_shapes
 from serenity.model.sampling import Sampling
+from serenity.tokens import windows
 from serenity.tokens.vocabulary import ATTRIBUTES, SPECIALS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -100,14 +101,15 @@ def uncached_seconds(model: checkpoint.Checkpoint, batch: int) -> float:
     from serenity.model.transformer import build_network, set_weights
 
     window, total = model.settings.window, 0.0
-    events = draw_events(model, window.prompt + window.continuation)
-    row = {"prompt": events[:window.prompt], "past": events[window.prompt - 1:-1], "target": events[window.prompt:]}
-    windows = {name: np.repeat(values[None], batch, axis=0) for name, values in row.items()}
+    song = draw_events(model, window.prompt + window.continuation).astype(np.uint16)
     for attribute in ATTRIBUTES:
-        network = build_network(model.settings, attribute)
+        places = np.repeat([[0, window.prompt + 1, window.prompt]], batch, axis=0)
+        cut = windows.cut([song], places, window, model.settings.has_encoder(attribute))
+        inputs = {"prompt": cut.prompt, "past": cut.past, "target": cut.target}
+        network = build_network(model.settings, attribute, model.vocabulary)
         set_weights(network, model.weights[attribute])
-        network.predict_on_batch(windows)  # compiles
-        total += statistics.median(timed(partial(network.predict_on_batch, windows)) for _ in range(UNCACHED))
+        network.predict_on_batch(inputs)  # compiles
+        total += statistics.median(timed(partial(network.predict_on_batch, inputs)) for _ in range(UNCACHED))
     return total
 
 
@@ -115,11 +117,11 @@ def floor(model: checkpoint.Checkpoint, batch: int) -> dict[str, float]:
     """Return the megabytes an event's products read, and the seconds an event takes at least, by either measure."""
     kernels = []
     for attribute in ATTRIBUTES:
-        decoder = Decoder(model.settings, attribute, model.weights[attribute])
-        kernels += [context.merge for context in (decoder.past, decoder.present) if context] + [decoder.logits.kernel]
+        decoder = Decoder(model.settings, attribute, model.weights[attribute], model.vocabulary)
+        kernels.append(decoder.logits.kernel)
         for attention, cross_attention, feed_forward in decoder.decoder:
-            kernels += [attention.merged.kernel, attention.output, cross_attention.query.kernel, cross_attention.output,
-                        feed_forward.inner.kernel, feed_forward.outer.kernel]
+            kernels += [attention.merged.kernel, attention.output, feed_forward.inner.kernel, feed_forward.outer.kernel]
+            kernels += [cross_attention.query.kernel, cross_attention.output] if cross_attention else []
     rows = [np.ones((batch, len(kernel)), np.float32) for kernel in kernels]
 
     def products():
@@ -134,15 +136,18 @@ def floor(model: checkpoint.Checkpoint, batch: int) -> dict[str, float]:
 
 
 def peer_jobs(model: checkpoint.Checkpoint) -> dict[str, list[dict]]:
-    """Return the four GPT-2s of each comparison. A layer of GPT-2 has 12 width^2 weights, one of our decoder 16."""
+    """Return the four GPT-2s of each comparison.
+
+    A layer of GPT-2 has 12 width^2 weights; one of our decoder as many, or with an encoder to attend to, 16.
+    """
     settings, jobs = model.settings, {"equal weights": [], "equal work": []}
     for attribute in ATTRIBUTES:
         network, tokens = settings.networks[attribute], settings.vocabulary_sizes[attribute]
-        width = network.model_dim
+        width, layer = network.model_dim, 16 if network.encoder_layers else 12
         weights = sum(int(np.prod(shape)) for shape in weight_shapes(settings, attribute).values())
         embedded = (tokens + PROMPT + EVENTS) * width
         for name, wanted in (("equal weights", weights - embedded),
-                             ("equal work", network.decoder_layers * 16 * width ** 2)):
+                             ("equal work", network.decoder_layers * layer * width ** 2)):
             jobs[name].append({"tokens": tokens, "width": width, "heads": network.num_heads,
                                "layers": max(1, round(wanted / (12 * width ** 2)))})
     return jobs

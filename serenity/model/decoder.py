@@ -19,45 +19,83 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from serenity.model.positions import frequencies, sinusoids
 from serenity.model.quartet import NORM_EPSILON, QuartetSettings, past_attributes, present_attributes
-from serenity.tokens.vocabulary import ATTRIBUTES
+from serenity.tokens.features import features, onset_seconds
+from serenity.tokens.vocabulary import ATTRIBUTES, Vocabulary
+
+# A decoder with an encoder reads the prompt's last events itself before it goes on. Right after an encoded prompt it
+# would have no past of its own, and the first events, which must join the intro, would be guessed worst
+# (docs/experiments.md).
+WARM_UP = 16  # events
 
 
 class Decoder:
     """An attribute's transformer with its cache, for one prompt and what comes after it."""
 
-    def __init__(self, settings: QuartetSettings, attribute: str, weights: dict[str, np.ndarray]):
+    def __init__(self, settings: QuartetSettings, attribute: str, weights: dict[str, np.ndarray],
+                 vocabulary: Vocabulary):
         """`weights` as in quartet.weight_shapes, float32."""
         self.network, self.window = settings.networks[attribute], settings.window
-        self.attribute = attribute
-        context = self.network.context
-        self.own = centred(weights[f"embedding/{attribute}"] * np.float32(self.network.model_dim ** 0.5))
-        self.past = Context(weights, "embedding", past_attributes(attribute, context))
-        self.present = Context(weights, "present", present_attributes(attribute, context))
+        self.column, self.reach = ATTRIBUTES.index(attribute), settings.reach(attribute)
+        past, decided = (reads(settings, attribute) for reads in (past_attributes, present_attributes))
+        tables = {name: features(vocabulary[name]) for name in ATTRIBUTES} if self.network.composed else {}
+        vectors = token_vectors(weights, "embedding", attribute, tables)
+        self.own = centred(vectors * np.float32(self.network.model_dim ** 0.5))
+        self.past, self.present = Context(weights, "past", past, tables), Context(weights, "present", decided, tables)
         layers = _Layers(weights, self.network.num_heads)
         self.encoder = [(layers.attention(f"encoder_{layer}"), layers.feed_forward(f"encoder_{layer}"))
                         for layer in range(self.network.encoder_layers)]
-        self.decoder = [(layers.attention(f"decoder_{layer}"), layers.cross_attention(f"decoder_{layer}"),
+        self.decoder = [(layers.attention(f"decoder_{layer}"),
+                         layers.cross_attention(f"decoder_{layer}") if self.encoder else None,
                          layers.feed_forward(f"decoder_{layer}")) for layer in range(self.network.decoder_layers)]
-        self.logits = Dense.after_norm(weights, "decoder_norm", weights[f"embedding/{attribute}"].T,
-                                       weights["logits/bias"])
+        scored = vectors if self.network.tied else token_vectors(weights, "logits", attribute, tables)
+        self.logits = Dense.after_norm(weights, "decoder_norm", scored.T, weights["bias"])
+        self.by_event, self.by_second = frequencies(self.network.positions, self.network.head_dim)
+        timed = self.network.positions == "onset"
+        self.seconds = onset_seconds(vocabulary["step"]) if timed else np.zeros(vocabulary["step"].size, np.float32)
+        self.step_decided = "step" in decided
 
     def start(self, prompt: np.ndarray, variations: int) -> None:
         """Read a prompt (length, 4), length 1 or more, and make room for so many continuations of it.
 
-        A prompt longer than the window is an error of the caller: ValueError.
+        Of a long prompt the last events that fit are read.
         """
-        if not 1 <= len(prompt) <= self.window.prompt:
-            raise ValueError(f"a prompt of {len(prompt)} events, wanted 1 to {self.window.prompt}")
-        x = self._embed(prompt)                                                 # (length, width)
+        for attention, _, _ in self.decoder:
+            attention.clear(variations, self.reach)
+        if self.encoder:
+            warm_up = min(WARM_UP, len(prompt) // 2)
+            encoded, read = np.split(prompt, [len(prompt) - warm_up])
+            self._encode(encoded[-self.window.prompt:], variations)
+            for past, present in zip(np.concatenate([encoded[-1:], read]), read):
+                self.step(*np.repeat([[past], [present]], variations, axis=1))
+        else:
+            self._read(prompt[-self.reach:], variations)
+
+    def _encode(self, prompt: np.ndarray, variations: int) -> None:
+        x = self._embed(prompt, self.window.prompt - len(prompt))               # (length, width)
+        steps = self._steps(prompt)
+        turned = self._turned(np.arange(-len(prompt), 0), np.cumsum(steps) - steps.sum())
         for attention, feed_forward in self.encoder:
-            attention.within(x)
+            attention.within(x, turned, turned)
             feed_forward.add(x)
         x = scaled(x)
-        self.position = 0
-        for attention, cross_attention, _ in self.decoder:
-            attention.clear(variations, self.window.continuation)
-            cross_attention.read(x)
+        for _, cross_attention, _ in self.decoder:
+            cross_attention.read(x, turned)
+        self.position, self.onset = 0, np.full(variations, -steps[-1], np.float64)  # the row begins with the last event
+
+    def _read(self, prompt: np.ndarray, variations: int) -> None:
+        past, present = prompt[:-1], prompt[1:]
+        x, onset = self._embed(past, 0), np.cumsum(self._steps(past))
+        if self.present:
+            x = x + self.present.embed(present)
+        place = np.arange(len(past))
+        asked = onset + self._steps(present) * self.step_decided
+        query_turned, key_turned = self._turned(place, asked), self._turned(place, onset)
+        for attention, _, feed_forward in self.decoder if len(past) else ():
+            attention.within(x, query_turned, key_turned, causal=True)
+            feed_forward.add(x)
+        self.position, self.onset = len(past), np.full(variations, onset[-1] if len(past) else 0.0)
 
     def step(self, past: np.ndarray, present: np.ndarray) -> np.ndarray:
         """Return the logits (batch, tokens) of the next event's value.
@@ -65,25 +103,48 @@ class Decoder:
         `past` (batch, 4) is the event before it; `present` (batch, 4) the event itself, of which only the attributes
         decided before this one are read.
         """
-        x = self._embed(past[:, None])                                          # (batch, 1, width)
+        # The prompt's last event counts as place `prompt` of the window, with an encoder: sinusoids go on from there.
+        x = self._embed(past[:, None], self.position + (self.window.prompt if self.encoder else 0))
         if self.present:
-            x += self.present.embed(present[:, None])
+            x = x + self.present.embed(present[:, None])                           # (batch, 1, width)
+        self.onset = self.onset + self._steps(past)
+        place = np.full(len(past), self.position)
+        asked = self.onset + self._steps(present) * self.step_decided
+        query_turned, key_turned = self._turned(place, asked), self._turned(place, self.onset)
         for attention, cross_attention, feed_forward in self.decoder:
-            attention.add(x, self.position)
-            cross_attention.add(x, self.position)
+            attention.add(x, self.position, query_turned, key_turned)
+            if cross_attention:
+                cross_attention.add(x, self.position, query_turned)
             feed_forward.add(x)
         self.position += 1
         return self.logits(scaled(x))[:, 0]
 
-    def _embed(self, events: np.ndarray) -> np.ndarray:
-        own = self.own[events[..., ATTRIBUTES.index(self.attribute)]]
-        return own + self.past.embed(events) if self.past else own
+    def _embed(self, events: np.ndarray, first: int) -> np.ndarray:
+        """Embed events (..., length, 4), the `first` one so many after the window's beginning."""
+        x = self.own[events[..., self.column]]
+        if self.past:
+            x = x + self.past.embed(events)
+        if self.network.positions == "sinusoidal":
+            x = x + centred(sinusoids(first + np.arange(events.shape[-2]), self.network.model_dim))
+        return x
+
+    def _steps(self, events: np.ndarray) -> np.ndarray:
+        return self.seconds[events[..., ATTRIBUTES.index("step")]].astype(np.float64)
+
+    def _turned(self, place: np.ndarray, onset: np.ndarray) -> "Turn | None":
+        if not self.by_event.any():
+            return None
+        return Turn.by(place[:, None] * self.by_event.astype(np.float64) + onset[:, None] * self.by_second)
 
 
 def memory_bytes(settings: QuartetSettings, variations: int) -> int:
     """Return the bytes that the caches of the four decoders hold, however long the song: float32 keys and values."""
-    rows = variations * settings.window.continuation + settings.window.prompt  # the prompt's are shared
-    return sum(2 * 4 * rows * network.model_dim * network.decoder_layers for network in settings.networks.values())
+    total = 0
+    for attribute, network in settings.networks.items():
+        shared = settings.window.prompt if network.encoder_layers else 0  # the encoded prompt is the same for all
+        rows = variations * settings.reach(attribute) + shared
+        total += 2 * 4 * rows * network.model_dim * network.decoder_layers
+    return total
 
 
 # --- the layers, as in transformer.py; x is the residual stream, (..., width), and centred ----------------------------
@@ -107,19 +168,56 @@ class Dense:
         return y
 
 
+def token_vectors(weights: dict[str, np.ndarray], name: str, attribute: str,
+                  tables: dict[str, np.ndarray]) -> np.ndarray:
+    """Return the vectors of an attribute's tokens, with what its features add: (tokens, width)."""
+    own = weights[f"{name}/{attribute}"]
+    return own + tables[attribute] @ weights[f"{name}/features"] if tables else own
+
+
 class Context:
     """Other attributes of an event: (..., 4) -> what they add to the residual stream, (..., width)."""
 
-    def __init__(self, weights: dict[str, np.ndarray], name: str, attributes: tuple[str, ...]):
-        self.tables = [(ATTRIBUTES.index(attribute), weights[f"{name}/{attribute}"]) for attribute in attributes]
-        self.merge = centred(weights[f"{name}/merge/kernel"]) if attributes else None
+    def __init__(self, weights: dict[str, np.ndarray], name: str, attributes: tuple[str, ...],
+                 tables: dict[str, np.ndarray]):
+        self.vectors = []  # a table of each attribute that is read, already projected to the residual stream
+        merge = centred(weights[f"{name}/merge/kernel"]) if attributes else None
+        for number, attribute in enumerate(attributes):
+            vectors = weights[f"{name}/{attribute}"]
+            if tables:
+                vectors = tables[attribute] @ vectors
+            width = vectors.shape[1]
+            self.vectors.append((ATTRIBUTES.index(attribute), vectors @ merge[number * width:(number + 1) * width]))
 
     def __bool__(self):
-        return bool(self.tables)
+        return bool(self.vectors)
 
     def embed(self, events: np.ndarray) -> np.ndarray:
         """Embed events (..., 4) -> (..., width)."""
-        return np.concatenate([table[events[..., column]] for column, table in self.tables], axis=-1) @ self.merge
+        return sum(table[events[..., column]] for column, table in self.vectors)
+
+
+@dataclass(frozen=True)
+class Turn:
+    """By which angles rows are turned: cosines and sines (rows, 1, head_dim / 2)."""
+
+    cos: np.ndarray
+    sin: np.ndarray
+
+    @staticmethod
+    def by(angles: np.ndarray) -> "Turn":
+        """Return what turns by angles (rows, head_dim / 2)."""
+        return Turn(np.cos(angles)[:, None].astype(np.float32), np.sin(angles)[:, None].astype(np.float32))
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        """Turn each pair (x[i], x[i + half]) of x (rows, heads, head_dim)."""
+        first, second = np.split(x, 2, axis=-1)
+        return np.concatenate([first * self.cos - second * self.sin, first * self.sin + second * self.cos], axis=-1)
+
+
+def turned(x: np.ndarray, turn: Turn | None) -> np.ndarray:
+    """Return x as it is turned, or as it is."""
+    return turn(x) if turn else x
 
 
 class FeedForward:
@@ -134,66 +232,83 @@ class FeedForward:
 
 
 class Attention:
-    """Self-attention: in the encoder within the whole prompt, in the decoder from one event to those before it."""
+    """Self-attention: within a whole prompt, or from one event to those before it."""
 
-    def __init__(self, merged: Dense, output: np.ndarray, relative: np.ndarray):
-        """`merged` makes query, key and value; `relative` (heads, distance, head_dim)."""
-        self.merged, self.output, self.relative = merged, output, relative
+    def __init__(self, merged: Dense, output: np.ndarray, relative: np.ndarray | None, heads: int):
+        """`merged` makes query, key and value; `relative` (heads, distance, head_dim) are learned distances."""
+        self.merged, self.output, self.relative, self.heads = merged, output, relative, heads
+        self.head_dim = len(output) // heads
+        self.cache = None
 
-    def within(self, x: np.ndarray) -> None:
-        """Add to a whole prompt x (length, width) what its events tell each other."""
-        length, (heads, distances, head_dim) = len(x), self.relative.shape
-        query, keys, values = self.merged(scaled(x)).reshape(length, 3, heads, head_dim).transpose(1, 2, 0, 3)
-        products = query @ self.relative.swapaxes(1, 2)                         # (heads, query, distance)
+    def within(self, x: np.ndarray, query_turn: Turn | None, key_turn: Turn | None, causal: bool = False) -> None:
+        """Add to a whole prompt x (length, width) what its events tell each other.
+
+        With `causal` none hears of those after it, and what was told is kept for the events to come.
+        """
+        length = len(x)
+        query, keys, values = np.moveaxis(self.merged(scaled(x)).reshape(length, 3, self.heads, self.head_dim), 1, 0)
+        query, keys, values = (part.swapaxes(0, 1)                              # (heads, length, head_dim)
+                               for part in (turned(query, query_turn), turned(keys, key_turn), values))
+        scores = query @ keys.swapaxes(1, 2)
         place = np.arange(length)
-        relative = products[:, place[:, None], place[:, None] - place + distances // 2]
-        mixed = mix(query @ keys.swapaxes(1, 2) + relative, values)             # (heads, query, head_dim)
-        x += mixed.swapaxes(0, 1).reshape(length, -1) @ self.output
+        if self.relative is not None:
+            products = query @ self.relative.swapaxes(1, 2)                     # (heads, query, distance)
+            distances = place[:, None] - place + (0 if causal else self.relative.shape[1] // 2)
+            scores += products[:, place[:, None], np.maximum(distances, 0)]     # below 0 it is masked
+        if causal:
+            scores[:, place[:, None] < place] = -np.inf
+            self.cache[:, :, :, :length] = np.stack([keys, values])
+        x += mix(scores, values).swapaxes(0, 1).reshape(length, -1) @ self.output
 
     def clear(self, batch: int, events: int) -> None:
         """Make room for the keys and values of the last `events` events."""
-        heads, _, head_dim = self.relative.shape
-        self.cache = np.zeros((batch, 2, heads, events, head_dim), np.float32)
-        # Read from place `events - 1 - slot` on, these are the distances from the event in `slot` to each slot.
-        self.ring = np.tile(self.relative[:, ::-1], (1, 2, 1))
+        self.cache = np.zeros((batch, 2, self.heads, events, self.head_dim), np.float32)
+        if self.relative is not None:
+            # Read from place `events - 1 - slot` on, these are the distances from the event in `slot` to each slot.
+            self.ring = np.tile(self.relative[:, ::-1], (1, 2, 1))
 
-    def add(self, x: np.ndarray, position: int) -> None:
+    def add(self, x: np.ndarray, position: int, query_turn: Turn | None, key_turn: Turn | None) -> None:
         """Add to x (batch, 1, width), the event at `position`, what it and the events before it tell."""
         batch, _, heads, events, head_dim = self.cache.shape
         slot, seen = position % events, min(position + 1, events)
         merged = self.merged(scaled(x)).reshape(batch, 3, heads, head_dim)
-        self.cache[:, :, :, slot] = merged[:, 1:]
+        self.cache[:, 0, :, slot] = turned(merged[:, 1], key_turn)
+        self.cache[:, 1, :, slot] = merged[:, 2]
         keys, values = self.cache[:, 0, :, :seen], self.cache[:, 1, :, :seen]
-        query = merged[:, 0, :, None]                                           # (batch, heads, 1, head_dim)
+        query = turned(merged[:, 0], query_turn)[:, :, None]                    # (batch, heads, 1, head_dim)
         scores = query @ keys.swapaxes(2, 3)                                    # (batch, heads, 1, key)
-        scores += query @ self.ring[:, events - 1 - slot:][:, :seen].swapaxes(1, 2)
+        if self.relative is not None:
+            scores += query @ self.ring[:, events - 1 - slot:][:, :seen].swapaxes(1, 2)
         x += mix(scores, values).reshape(batch, 1, -1) @ self.output
 
 
 class CrossAttention:
     """Attention from one event of the continuation to the encoded prompt."""
 
-    def __init__(self, query: Dense, memory: Dense, output: np.ndarray, relative: np.ndarray):
+    def __init__(self, query: Dense, memory: Dense, output: np.ndarray, relative: np.ndarray | None, heads: int):
         """`memory` makes key and value of the encoder's output; `relative` (heads, distance, head_dim), from 1 on."""
-        self.query, self.memory, self.output, self.relative = query, memory, output, relative
+        self.query, self.memory, self.output, self.relative, self.heads = query, memory, output, relative, heads
+        self.head_dim = len(output) // heads
 
-    def read(self, encoded: np.ndarray) -> None:
+    def read(self, encoded: np.ndarray, turn: Turn | None) -> None:
         """Keep the keys and values of an encoded prompt (length, width); all variations share them."""
-        heads, distances, head_dim = self.relative.shape
-        self.length = len(encoded)
-        cache = self.memory(encoded).reshape(self.length, 2, heads, head_dim).transpose(1, 2, 0, 3)
-        self.keys, self.values = np.ascontiguousarray(cache)                    # (heads, length, head_dim) each
-        # From the farthest distance down; farther ones share the vector of the farthest.
-        beyond = np.repeat(self.relative[:, -1:], self.length, axis=1)
-        self.distances = np.concatenate([beyond, self.relative[:, ::-1]], axis=1)
+        length = len(encoded)
+        keys, values = np.moveaxis(self.memory(encoded).reshape(length, 2, self.heads, self.head_dim), 1, 0)
+        self.keys, self.values = (np.ascontiguousarray(part.swapaxes(0, 1))     # (heads, length, head_dim)
+                                  for part in (turned(keys, turn), values))
+        if self.relative is not None:
+            # From the farthest distance down; farther ones share the vector of the farthest.
+            beyond = np.repeat(self.relative[:, -1:], length, axis=1)
+            self.distances = np.concatenate([beyond, self.relative[:, ::-1]], axis=1)
 
-    def add(self, x: np.ndarray, position: int) -> None:
+    def add(self, x: np.ndarray, position: int, turn: Turn | None) -> None:
         """Add to x (batch, 1, width), the event at `position`, what the prompt tells."""
-        batch, (heads, distances, head_dim) = len(x), self.relative.shape
-        query = self.query(scaled(x)).reshape(batch, heads, 1, head_dim)
+        batch = len(x)
+        query = turned(self.query(scaled(x)).reshape(batch, self.heads, self.head_dim), turn)[:, :, None]
         scores = query @ self.keys.swapaxes(1, 2)                               # (batch, heads, 1, key)
-        first = max(distances - position, 0)  # the prompt's last event lies 1 before position 0
-        scores += query @ self.distances[:, first:first + self.length].swapaxes(1, 2)
+        if self.relative is not None:
+            first = max(self.relative.shape[1] - position, 0)  # the prompt's last event lies 1 before position 0
+            scores += query @ self.distances[:, first:first + self.keys.shape[1]].swapaxes(1, 2)
         x += mix(scores, self.values).reshape(batch, 1, -1) @ self.output
 
 
@@ -225,8 +340,9 @@ class _Layers:
             kernels[0] = kernels[0] * np.float32((len(kernels[0]) // self.heads) ** -0.5)
         return Dense.after_norm(self.weights, norm, np.concatenate(kernels, axis=1))
 
-    def _rest(self, attention: str) -> tuple[np.ndarray, np.ndarray]:
-        return centred(self.weights[f"{attention}/output/kernel"]), self.weights[f"{attention}/relative"]
+    def _rest(self, attention: str) -> tuple[np.ndarray, np.ndarray | None, int]:
+        output, relative = self.weights[f"{attention}/output/kernel"], self.weights.get(f"{attention}/relative")
+        return centred(output), relative, self.heads
 
 
 def centred(x: np.ndarray) -> np.ndarray:

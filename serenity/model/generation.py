@@ -12,11 +12,7 @@ from serenity.errors import InputError
 from serenity.model.checkpoint import Checkpoint
 from serenity.model.decoder import Decoder
 from serenity.model.sampling import FORBIDDEN, Guard, Sampling, sample
-from serenity.tokens.vocabulary import ATTRIBUTES, DECISION_ORDER, END, SPECIALS
-
-# The decoder reads the prompt's last events itself before it goes on. Right after an encoded prompt it would have no
-# past of its own, and the first events, which must join the intro, would be guessed worst (docs/experiments.md).
-WARM_UP = 16  # events
+from serenity.tokens.vocabulary import ATTRIBUTES, END, SPECIALS
 
 TOGETHER = 32  # variations at most that are made side by side; more are made in turn, so that memory stays bounded
 
@@ -38,8 +34,8 @@ class Continuation:
 def complete(model: Checkpoint, prompt: np.ndarray, events: int, sampling: Sampling | Mapping[str, Sampling], seed: int,
              variations: int = 1, *, seconds: float | None = None, guard: Guard | None = None,
              allowed: Mapping[str, np.ndarray] | None = None, may_end: bool = False, refuse: Refuse | None = None,
-             progress: Callable[[int], object] = lambda done: None,
-             compiled: bool | None = None) -> list[Continuation]:
+             progress: Callable[[int], object] = lambda done: None, compiled: bool | None = None,
+             given: Mapping[str, np.ndarray] | None = None) -> list[Continuation]:
     """Return continuations of a prompt, `events` long.
 
     `prompt` (length, 4) is the end of a stream (see serenity.tokens.windows): it begins with START where it holds the
@@ -47,26 +43,32 @@ def complete(model: Checkpoint, prompt: np.ndarray, events: int, sampling: Sampl
     alone, bit for bit, not on how many are made together.
 
     `sampling` is one for all attributes or one for each. With `seconds` a continuation ends before the first event
-    whose onset, counted from the prompt's last one, would reach them; with `may_end` also where the network that
-    decides first draws END: the end is one decision. `guard` holds back what repeats itself. `allowed` masks (tokens,)
+    whose onset, counted from the prompt's last one, would reach them; with `may_end` also where the network of
+    the step draws END: the end is one decision. `guard` holds back what repeats itself. `allowed` masks (tokens,)
     tell by attribute which tokens may be drawn. A pitch that `refuse` refuses is drawn again without it; where all are
     refused the likeliest is taken. `progress` is told the number of events done. `compiled` True takes the compiled
-    Keras decoder, False the NumPy one, None the compiled one where there is a GPU.
+    Keras decoder, False the NumPy one, None the compiled one where there is a GPU. An attribute that is `given`, as
+    tokens (events,), is taken as it is, for 0 bits; the model needs no weights for it.
 
     Raises InputError where sampling or a mask leaves an attribute without a choice.
     """
     rules = _Rules(model, sampling, seconds, guard, allowed or {}, may_end, refuse)
     make = decoder_type(compiled)
-    decoders = {attribute: make(model.settings, attribute, model.weights[attribute]) for attribute in ATTRIBUTES}
-    songs = [_Song(prompt, events, seed, variation) for variation in range(variations)]
+    given = given or {}
+    decoders = {attribute: make(model.settings, attribute, model.weights[attribute], model.vocabulary)
+                for attribute in ATTRIBUTES if attribute not in given}
+    songs = [_Song(prompt, events, seed, variation, model.settings.order[-1]) for variation in range(variations)]
     turns = [songs[first:first + TOGETHER] for first in range(0, variations, TOGETHER)]
     told = 0
     for turn, together in enumerate(turns):
-        past = _start(decoders, prompt, len(together), model.settings.window.prompt)
+        past = _start(decoders, prompt, len(together))
         for position in range(events):
             present = np.zeros_like(past)  # each attribute sees what was decided before it
-            for attribute in DECISION_ORDER:
-                logits = decoders[attribute].step(past, present)
+            for attribute in model.settings.order:
+                if attribute in given:
+                    logits = _certain(given[attribute][position], model.settings.vocabulary_sizes[attribute], len(past))
+                else:
+                    logits = decoders[attribute].step(past, present)
                 for row, song in enumerate(together):
                     if not song.ended:
                         present[row, ATTRIBUTES.index(attribute)] = rules.decide(song, attribute, logits[row])
@@ -78,19 +80,11 @@ def complete(model: Checkpoint, prompt: np.ndarray, events: int, sampling: Sampl
     return [song.continuation() for song in songs]
 
 
-def _start(decoders: Mapping, prompt: np.ndarray, variations: int, window: int) -> np.ndarray:
+def _start(decoders: Mapping, prompt: np.ndarray, variations: int) -> np.ndarray:
     """Let the decoders read the prompt. Return its last event for each variation, (variations, 4)."""
-    warm_up = min(WARM_UP, len(prompt) // 2)
-    encoded, read = np.split(prompt, [len(prompt) - warm_up])
     for decoder in decoders.values():
-        decoder.start(encoded[-window:], variations)
-    past = np.repeat(encoded[-1:], variations, axis=0)
-    for event in read:
-        present = np.repeat(event[None], variations, axis=0)
-        for decoder in decoders.values():
-            decoder.step(past, present)
-        past = present
-    return past
+        decoder.start(prompt, variations)
+    return np.repeat(prompt[-1:], variations, axis=0)
 
 
 # --- deciding ---------------------------------------------------------------------------------------------------------
@@ -98,18 +92,19 @@ def _start(decoders: Mapping, prompt: np.ndarray, variations: int, window: int) 
 class _Song:
     """One variation while it grows: the prompt, and from `begin` to `length` what was decided."""
 
-    def __init__(self, prompt: np.ndarray, events: int, seed: int, variation: int):
+    def __init__(self, prompt: np.ndarray, events: int, seed: int, variation: int, last: str):
         self.variation, self.rng = variation, np.random.default_rng([seed, variation])
         self.begin = self.length = len(prompt)
         self.tokens = np.concatenate([prompt, np.zeros((events, len(ATTRIBUTES)), np.int32)])
         self.bits = np.zeros((events, len(ATTRIBUTES)), np.float32)
+        self.last = last   # the attribute with which an event is complete
         self.onset = 0.0  # seconds since the prompt's last onset
         self.ended, self.forced = False, 0
 
     def add(self, attribute: str, token: int, bits: float) -> None:
         column = ATTRIBUTES.index(attribute)
         self.tokens[self.length, column], self.bits[self.length - self.begin, column] = token, bits
-        self.length += attribute == DECISION_ORDER[-1]
+        self.length += attribute == self.last
 
     def continuation(self) -> Continuation:
         return Continuation(self.tokens[self.begin:self.length], self.bits[:self.length - self.begin], self.forced)
@@ -127,7 +122,7 @@ class _Rules:
         self.closed = {attribute: _closed(attribute, size, allowed.get(attribute))
                        for attribute, size in model.settings.vocabulary_sizes.items()}
         if may_end:
-            self.closed[DECISION_ORDER[0]][END] = False
+            self.closed["step"][END] = False
         self.seconds, self.guard, self.refuse = seconds, guard, refuse
         self.steps = None if seconds is None else model.vocabulary["step"].values
 
@@ -173,6 +168,13 @@ def _closed(attribute: str, size: int, allowed: np.ndarray | None) -> np.ndarray
     if closed.all():
         raise InputError(f"no {attribute} of the model's is allowed; wanted one value or more")
     return closed
+
+
+def _certain(token: int, tokens: int, variations: int) -> np.ndarray:
+    """Return logits (variations, tokens) by which only one token can come."""
+    logits = np.full((variations, tokens), FORBIDDEN, np.float32)
+    logits[:, token] = 0
+    return logits
 
 
 def surprise(logits: np.ndarray, token: int) -> float:

@@ -1,180 +1,165 @@
-"""Training: one attribute's transformer at a time, on windows drawn anew each epoch, with Keras's `fit`."""
+"""Training: one attribute's transformer at a time, on windows drawn anew each epoch, with Keras's `fit`.
 
-import math
+In the model's folder each network leaves its best weights, and under training/ what follows:
+
+    pitch.state.npz         the state after the last epoch, to go on from (see state.py)
+    pitch.csv, pitch/       the figures of each epoch: as a table, and for TensorBoard
+    samples/                after each epoch that improved: a song (see sample_song.py) and its picture
+"""
+
 import sys
-import time
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import keras
-import numpy as np
 from keras import ops
 
-from serenity.errors import InputError
-from serenity.model import checkpoint
+from serenity.model import checkpoint, sample_song, state
+from serenity.model.callbacks import Judge, Keep, Patience, Reseed, Sample, loggers
+from serenity.model.checkpoint import Checkpoint
+from serenity.model.dataset import WindowDataset
+from serenity.model.devices import Devices, explained, precision
+from serenity.model.evaluation import evaluate, unigram_bits
 from serenity.model.quartet import QuartetSettings
+from serenity.model.state import Progress
+from serenity.model.training_settings import TrainingSettings
 from serenity.model.transformer import build_network, get_weights, set_weights
 from serenity.tokens.corpus import Corpus
-from serenity.tokens.vocabulary import ATTRIBUTES, END, PAD, SPECIALS
-from serenity.tokens.windows import WindowSettings, batches, draw_places, tile_places
+from serenity.tokens.vocabulary import ATTRIBUTES
 
+FLOOR = 0.05      # share of the highest learning rate at the end
+CLIP_NORM = 1.0   # longest gradient, all weights together
+BETA_2 = 0.98     # forgets sooner than Adam's 0.999 (arXiv 1706.03762, section 5.3)
+TABLES = rf"(embedding|logits|past|present)/({'|'.join(ATTRIBUTES)}|features)$"  # a row a token: Adam suits these
+UNDECAYED = ("bias", "beta", "gamma")  # weight decay leaves them alone
 
-@dataclass(frozen=True)
-class TrainingSettings:
-    """How the networks are trained."""
-
-    epochs: int = 10
-    batch: int = 8                 # windows a step
-    learning_rate: float = 1e-3    # at its peak
-    warmup: float = 0.05           # share of all steps over which the learning rate climbs
-    weight_decay: float = 0.01
-    seed: int = 0
-
-    def __post_init__(self):
-        for name, lowest in (("epochs", 1), ("batch", 1)):
-            if getattr(self, name) < lowest:
-                raise InputError(f"{name} {getattr(self, name)}, wanted {lowest} or more")
-        if not 0 < self.learning_rate < 1:
-            raise InputError(f"learning rate {self.learning_rate}, wanted above 0 and below 1")
-        if not 0 <= self.warmup < 1:
-            raise InputError(f"warm-up {self.warmup}, wanted a share from 0 to below 1")
-
-
-class WindowDataset(keras.utils.PyDataset):
-    """The windows of each epoch, in batches, for `fit`: inputs, target tokens of one attribute, and their weights.
-
-    What an epoch shows follows from `seed` and the epoch's number alone, so that a resumed run goes on as a whole one.
-    """
-
-    def __init__(self, songs: list[np.ndarray], attribute: str, window: WindowSettings, batch: int, seed: int,
-                 epoch: int = 0):
-        super().__init__()
-        self.songs, self.window, self.batch = songs, window, batch
-        self.column = ATTRIBUTES.index(attribute)
-        self.seed, self.epoch = seed, epoch
-        self.lengths = [len(song) for song in songs]
-        self.steps = math.ceil(sum(self.lengths) / (window.continuation * batch))
-        self._draw()
-
-    def _draw(self):
-        places = draw_places(self.lengths, self.window, np.random.default_rng([self.seed, self.epoch]))
-        self.places = np.resize(places, (self.steps * self.batch, places.shape[1]))  # the same number in every epoch
-
-    def __len__(self):
-        return self.steps
-
-    def __getitem__(self, index):
-        batch = next(batches(self.songs, self.places[index * self.batch:(index + 1) * self.batch], self.window,
-                             self.batch))
-        return inputs_and_targets(batch, self.column)
-
-    def on_epoch_end(self):
-        """Draw the next epoch's windows."""
-        self.epoch += 1
-        self._draw()
-
-
-def inputs_and_targets(batch, column: int) -> tuple[dict, np.ndarray, np.ndarray]:
-    """Return a batch as a network's inputs, its target tokens (batch, continuation), and their weights 1 or 0.
-
-    The song's end is one decision, taken with the step: for the other attributes END counts as nothing.
-    """
-    target = batch.target[..., column]
-    counts = target != PAD if column == ATTRIBUTES.index("step") else target >= SPECIALS
-    return {"prompt": batch.prompt, "past": batch.past, "target": batch.target}, target, counts.astype(np.float32)
+Draw = Callable[..., object]  # draw(path, notes, split=seconds where the continuation begins, title=text)
 
 
 def train_network(corpus: Corpus, settings: QuartetSettings, attribute: str, training: TrainingSettings, folder: Path,
-                  resume: bool = False) -> dict:
+                  resume: bool = False, start: Checkpoint | None = None, draw: Draw | None = None,
+                  devices: Sequence[str] | None = None) -> dict:
     """Train one attribute's transformer, keep its best weights in the model's folder, and return its figures.
 
-    After each epoch the whole state stands in `folder`/training, from which `resume` goes on. Returns parameters,
-    epochs, minutes, bits (per validation event), unigram_bits and accuracy.
+    The best are those with the fewest bits per validation event (training event, where there is no validation song).
+    After each epoch the whole state stands in `folder`/training, from which `resume` goes on: on a processor the
+    weights come out the same, bit for bit, as without the interruption. Training begins with the weights of `start`,
+    or with chance. `draw` makes pictures of the samples. `devices` are named as in devices.Devices.
+
+    Returns parameters, epochs, minutes, bits (per event), unigram_bits and accuracy, and base_bits, those of `start`.
+    Raises InputError for what a user can mend: memory, disk, a learning rate that was too high.
     """
+    path = state.state_path(folder, attribute)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    progress, arrays = state.read(path) if resume and path.is_file() else (Progress(), None)
+    judged = corpus.of_split("validation") or corpus.of_split("train")
+    keras.utils.clear_session()  # what the network before has left
+    with explained(attribute), precision(training.precision):
+        on = Devices(training, devices)
+        network, dataset = prepare(corpus, settings, attribute, training, on, progress.epochs)
+        # Keras predicts a batch once on each device; so one network of its own is judged on one device.
+        twin = build_network(settings, attribute, corpus.vocabulary) if on.strategy else network
+
+        def judge() -> dict[str, float]:
+            if twin is not network:
+                set_weights(twin, get_weights(network))
+            return evaluate(twin, attribute, settings, judged, training.batch)
+
+        if arrays is not None:
+            state.restore(network, arrays, progress.epochs * len(dataset))
+        elif start is not None:
+            set_weights(network, start.weights[attribute])
+            progress.base_bits = progress.best_bits = judge()["bits"]
+            checkpoint.write_weights(folder, attribute, start.weights[attribute])
+        if not progress.is_over(training):
+            def sample(epoch: int) -> None:
+                write_sample(corpus, settings, attribute, folder, start, draw, epoch)
+
+            network.fit(dataset, epochs=training.epochs, initial_epoch=progress.epochs, shuffle=False,
+                        verbose=int(sys.stdout.isatty()), callbacks=[
+                            keras.callbacks.ProgbarLogger(),  # first, so that the bar is whole before others print
+                            keras.callbacks.TerminateOnNaN(raise_error=True),
+                            Reseed(training.seed), Judge(judge), *loggers(folder, attribute, progress.epochs),
+                            *([Patience(training.patience, progress)] if training.patience else []),
+                            Keep(folder, attribute, progress, training.epochs), Sample(progress, sample)])
+        set_weights(network, checkpoint.read_weights(folder, attribute, settings))  # as they are on disk: halves
+        figures = {"parameters": network.count_params(), "epochs": progress.epochs, "minutes": progress.minutes,
+                   **judge(), "unigram_bits": unigram_bits(corpus, attribute, judged)}
+    return figures if progress.base_bits is None else figures | {"base_bits": progress.base_bits}
+
+
+def prepare(corpus: Corpus, settings: QuartetSettings, attribute: str, training: TrainingSettings, on: Devices,
+            epoch: int = 0) -> tuple[keras.Model, WindowDataset]:
+    """Return a network of chance, ready for `fit`, and what it is shown from an epoch on."""
+    songs = corpus.of_split("train")
+    dataset = WindowDataset(songs, attribute, settings, training.batch, training.seed, epoch,
+                            training.parts(len(songs)))
     keras.utils.set_random_seed(training.seed)
-    state = folder / "training" / f"{attribute}.weights.h5"
-    progress_file = state.with_name(f"{attribute}.json")
-    state.parent.mkdir(parents=True, exist_ok=True)
-
-    songs, validation = corpus.of_split("train"), corpus.of_split("validation")
-    network = build_network(settings, attribute)
-    dataset = WindowDataset(songs, attribute, settings.window, training.batch, training.seed)
-    compile_network(network, training, len(dataset))
-
-    progress = {"epochs": 0, "minutes": 0.0, "best_bits": math.inf}
-    if resume and progress_file.is_file():
-        progress = checkpoint.read_json(progress_file)
+    with on.scope():
+        network = build_network(settings, attribute, corpus.vocabulary)
+        compile_network(network, training, len(dataset), on.count)
         network.optimizer.build(network.trainable_variables)
-        network.load_weights(state)
-        dataset = WindowDataset(songs, attribute, settings.window, training.batch, training.seed, progress["epochs"])
-
-    started = time.monotonic() - 60 * progress["minutes"]
-
-    def keep(epoch: int, logs: dict) -> None:
-        if not math.isfinite(logs["loss"]):
-            raise InputError(f"the loss of {attribute} became {logs['loss']} in epoch {epoch + 1}; the last good state "
-                             "is kept: run again with --resume and a lower --learning-rate")
-        figures = evaluate(network, attribute, settings.window, validation, training.batch) if validation else logs
-        bits = figures.get("bits", logs["loss"] / math.log(2))
-        print(f"  {attribute} epoch {epoch + 1}/{training.epochs}: validation {bits:.3f} bits per event, "
-              f"accuracy {figures['accuracy']:.1%}", flush=True)
-        if bits < progress["best_bits"]:
-            progress["best_bits"] = bits
-            checkpoint.write_weights(folder, attribute, get_weights(network))
-        progress.update(epochs=epoch + 1, minutes=(time.monotonic() - started) / 60)
-        network.save_weights(state)
-        checkpoint.write_json(progress_file, progress)
-
-    if progress["epochs"] < training.epochs:
-        # The bar stands first, so that it is finished before `keep` prints.
-        network.fit(dataset, epochs=training.epochs, initial_epoch=progress["epochs"], shuffle=False,
-                    verbose=int(sys.stdout.isatty()),
-                    callbacks=[keras.callbacks.ProgbarLogger(), keras.callbacks.LambdaCallback(on_epoch_end=keep)])
-    set_weights(network, checkpoint.read_weights(folder, attribute, settings))  # as they are on disk: halves
-    judged = validation or songs
-    figures = evaluate(network, attribute, settings.window, judged, training.batch)
-    return {"parameters": network.count_params(), "epochs": progress["epochs"], "minutes": progress["minutes"],
-            **figures, "unigram_bits": unigram_bits(corpus, attribute, judged)}
+    if on.strategy:
+        network.test_on_batch(*dataset[0])  # else Keras builds its metrics from an average of tokens, which is none
+    return network, dataset
 
 
-def compile_network(network: keras.Model, training: TrainingSettings, steps: int) -> None:
-    """Give a network its loss and optimizer: AdamW, a linear warm-up, then a cosine down to a twentieth."""
-    total = training.epochs * steps
-    warmup = int(training.warmup * total)
-    schedule = keras.optimizers.schedules.CosineDecay(
-        0.0, max(1, total - warmup), alpha=0.05, warmup_target=training.learning_rate, warmup_steps=max(1, warmup))
-    optimizer = keras.optimizers.AdamW(schedule, weight_decay=training.weight_decay, beta_2=0.98, clipnorm=1.0)
-    optimizer.exclude_from_weight_decay(var_names=["bias", "beta", "gamma"])
-    network.compile(optimizer=optimizer, loss=keras.losses.SparseCategoricalCrossentropy(
-        from_logits=True, reduction="mean_with_sample_weight"),
-        weighted_metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")])
+def compile_network(network: keras.Model, training: TrainingSettings, steps: int, devices: int = 1) -> None:
+    """Give a network its loss and optimizer: Muon, a linear warm-up, then a cosine down to FLOOR.
 
+    Muon takes steps that change all directions of a matrix alike (Jordan et al., "Muon: An optimizer for hidden layers
+    in neural networks", 2024; scaled as in Liu et al., arXiv 2502.16982, section 2.2, so that it shares its learning
+    rate with AdamW), which takes care of tables and vectors.
 
-def evaluate(network: keras.Model, attribute: str, window: WindowSettings, songs: list[np.ndarray],
-             batch: int) -> dict[str, float]:
-    """Return `bits` per event and `accuracy` over songs, each event met exactly once.
-
-    The bits of the end of each song are counted with the step. An event that opens a window has the prompt alone as
-    its past.
+    `steps` are the batches of an epoch: the schedule counts these, also where several make a step of the optimizer.
+    Each of several devices clips its own share of the gradient, before these are added.
     """
-    column = ATTRIBUTES.index(attribute)
-    bits = hits = events = decisions = 0.0
-    for windows in batches(songs, tile_places([len(song) for song in songs], window), window, batch):
-        inputs, target, weight = inputs_and_targets(windows, column)
-        logits = network.predict_on_batch(inputs)
-        nats = keras.losses.sparse_categorical_crossentropy(target, logits, from_logits=True)
-        bits += float(ops.sum(nats * weight)) / math.log(2)
-        hits += float(np.sum((ops.convert_to_numpy(ops.argmax(logits, -1)) == target) * weight))
-        decisions += float(weight.sum())
-        events += float(np.sum((target != PAD) & (target != END)))
-    return {"bits": bits / events, "accuracy": hits / decisions}
+    total = training.epochs * steps
+    warmup = max(1, int(training.warmup * total))
+    schedule = keras.optimizers.schedules.CosineDecay(
+        0.0, max(1, total - warmup), alpha=FLOOR, warmup_target=training.learning_rate, warmup_steps=warmup)
+    optimizer = keras.optimizers.Muon(
+        schedule, weight_decay=training.weight_decay, adam_weight_decay=training.weight_decay, adam_beta_2=BETA_2,
+        exclude_layers=[TABLES], global_clipnorm=CLIP_NORM / devices,
+        gradient_accumulation_steps=training.accumulate if training.accumulate > 1 else None)
+    optimizer.exclude_from_weight_decay(var_names=list(UNDECAYED))
+    network.compile(optimizer=optimizer, loss=Crossentropy(training.label_smoothing),
+                    weighted_metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
+                    jit_compile=training.xla and devices == 1)
 
 
-def unigram_bits(corpus: Corpus, attribute: str, songs: list[np.ndarray]) -> float:
-    """Return the bits per event that the training songs' counts alone give on `songs` (add-one smoothed)."""
-    column = ATTRIBUTES.index(attribute)
-    counts = np.ones(corpus.vocabulary[attribute].size - SPECIALS)
-    for song in corpus.of_split("train"):
-        counts += np.bincount(song[:, column] - SPECIALS, minlength=len(counts))
-    cost = -np.log2(counts / counts.sum())
-    return float(np.mean(cost[np.concatenate(songs)[:, column] - SPECIALS]))
+class Crossentropy(keras.losses.Loss):
+    """Cross-entropy of logits (batch, length, tokens) in nats, averaged over what counts.
+
+    The target is mixed with a share of `smoothing` of an even distribution over all tokens (Szegedy et al., arXiv
+    1512.00567, section 7).
+    """
+
+    def __init__(self, smoothing: float):
+        super().__init__(name="crossentropy", reduction="mean_with_sample_weight")
+        self.smoothing = smoothing
+
+    def call(self, y_true, y_pred):
+        nats = keras.losses.sparse_categorical_crossentropy(y_true, y_pred, from_logits=True)
+        if not self.smoothing:
+            return nats
+        even = ops.logsumexp(y_pred, axis=-1) - ops.mean(y_pred, axis=-1)
+        return (1 - self.smoothing) * nats + self.smoothing * even
+
+
+def write_sample(corpus: Corpus, settings: QuartetSettings, attribute: str, folder: Path, start: Checkpoint | None,
+                 draw: Draw | None, epoch: int) -> None:
+    """Write a sample of what the networks in the folder have learned, after an epoch of one of them."""
+    weights = dict(start.weights) if start else {}
+    weights |= {name: checkpoint.read_weights(folder, name, settings) for name in ATTRIBUTES
+                if checkpoint.weights_path(folder, name).is_file()}
+    song = sample_song.compose(corpus.of_split("validation") or corpus.of_split("train"), settings, corpus.vocabulary,
+                               weights)
+    if song is None:
+        return
+    notes, begins = song
+    path = folder / "training" / "samples" / f"{attribute}-epoch-{epoch:03}.mid"
+    title = f"{attribute}, epoch {epoch}"
+    sample_song.write(path, notes, title)
+    if draw is not None:
+        draw(path.with_suffix(".png"), notes, split=begins, title=title)

@@ -1,15 +1,18 @@
 """One attribute's transformer, from leaf to root: feed-forward, encoder layer, decoder layer, embedding, network.
 
-"Attention Is All You Need" (arXiv 1706.03762) with relative attention, GELU (arXiv 1606.08415, the tanh form), and
-normalisation before each sub-layer rather than after it: such networks train without a long warm-up (Xiong et al.,
-arXiv 2002.04745). The matrix that embeds an attribute's tokens also scores them at the end (Press & Wolf,
-arXiv 1608.05859).
+"Attention Is All You Need" (arXiv 1706.03762) with GELU (arXiv 1606.08415, the tanh form), and normalisation before
+each sub-layer rather than after it: such networks train without a long warm-up (Xiong et al., arXiv 2002.04745).
+With encoder layers the prompt is encoded and the decoder attends to it; without, the decoder reads prompt and
+continuation as one row (Liu et al., "Generating Wikipedia by Summarizing Long Sequences", arXiv 1801.10198, section
+4.2.3). Where tied, the matrix that embeds an attribute's tokens also scores them (Press & Wolf, arXiv 1608.05859).
 """
 
 import keras
+import numpy as np
 from keras import ops
 
-from serenity.model.attention import RelativeAttention
+from serenity.model.attention import Attention, RelativeAttention
+from serenity.model.positions import TURNING, frequencies, sinusoids
 from serenity.model.quartet import (
     NORM_EPSILON,
     NetworkSettings,
@@ -17,8 +20,8 @@ from serenity.model.quartet import (
     past_attributes,
     present_attributes,
 )
-from serenity.tokens.vocabulary import ATTRIBUTES, PAD
-from serenity.tokens.windows import WindowSettings
+from serenity.tokens.features import features, onset_seconds
+from serenity.tokens.vocabulary import ATTRIBUTES, PAD, Vocabulary
 
 
 def _norm(name: str) -> keras.layers.Layer:
@@ -41,168 +44,258 @@ class FeedForward(keras.layers.Layer):
         return self.outer(ops.gelu(self.inner(x), approximate=True))
 
 
+def _attention(settings: NetworkSettings, lowest: int, highest: int, offset: int = 0, **kwargs) -> Attention:
+    """Return attention with the positions that the settings ask for; distances reach from `lowest` to `highest`."""
+    kwargs |= {"num_heads": settings.num_heads, "head_dim": settings.head_dim}
+    if settings.positions == "relative":
+        return RelativeAttention(lowest=lowest, highest=highest, offset=offset, **kwargs)
+    return Attention(**kwargs)
+
+
 class EncoderLayer(keras.layers.Layer):
     """Self-attention over the whole prompt, then feed-forward: (batch, prompt, model_dim) -> the same."""
 
-    def __init__(self, settings: NetworkSettings, window: WindowSettings, **kwargs):
+    def __init__(self, settings: NetworkSettings, reach: int, **kwargs):
+        """`reach` is the prompt's length."""
         super().__init__(**kwargs)
-        reach = window.prompt - 1
         self.attention_norm = _norm("attention_norm")
-        self.attention = RelativeAttention(settings.num_heads, settings.head_dim, -reach, reach,
-                                           dropout=settings.dropout, name="attention")
+        self.attention = _attention(settings, 1 - reach, reach - 1, name="attention")
         self.feed_forward_norm = _norm("feed_forward_norm")
         self.feed_forward = FeedForward(settings, name="feed_forward")
         self.dropout = keras.layers.Dropout(settings.dropout)
 
-    def build(self, x_shape, present_shape=None):
+    def build(self, x_shape):
         self.attention_norm.build(x_shape)
         self.attention.build(x_shape, x_shape)
         self.feed_forward_norm.build(x_shape)
         self.feed_forward.build(x_shape)
 
-    def call(self, x, present, training=False):
+    def call(self, x, present, angles=None, training=False):
         """`present` (batch, prompt) bool is False where the prompt is padded."""
         normed = self.attention_norm(x)
-        x = x + self.dropout(self.attention(normed, normed, key_mask=present, training=training), training=training)
-        return x + self.dropout(self.feed_forward(self.feed_forward_norm(x)), training=training)
-
-
-class DecoderLayer(keras.layers.Layer):
-    """Causal self-attention, attention to the encoded prompt, feed-forward: (batch, length, model_dim) -> the same."""
-
-    def __init__(self, settings: NetworkSettings, window: WindowSettings, **kwargs):
-        super().__init__(**kwargs)
-        self.attention_norm = _norm("attention_norm")
-        self.attention = RelativeAttention(settings.num_heads, settings.head_dim, 0, window.continuation - 1,
-                                           causal=True, dropout=settings.dropout, name="attention")
-        self.cross_attention_norm = _norm("cross_attention_norm")
-        # The prompt's last event stands right before the continuation's first: their distance is 1.
-        self.cross_attention = RelativeAttention(settings.num_heads, settings.head_dim, 1,
-                                                 window.prompt + window.continuation - 1,
-                                                 dropout=settings.dropout, name="cross_attention")
-        self.feed_forward_norm = _norm("feed_forward_norm")
-        self.feed_forward = FeedForward(settings, name="feed_forward")
-        self.dropout = keras.layers.Dropout(settings.dropout)
-
-    def build(self, x_shape, prompt_shape, present_shape=None):
-        self.attention_norm.build(x_shape)
-        self.attention.build(x_shape, x_shape)
-        self.cross_attention_norm.build(x_shape)
-        self.cross_attention.build(x_shape, prompt_shape)
-        self.feed_forward_norm.build(x_shape)
-        self.feed_forward.build(x_shape)
-
-    def call(self, x, prompt, present, training=False):
-        """`prompt` (batch, prompt, model_dim) is the encoder's output, `present` (batch, prompt) its mask."""
-        normed = self.attention_norm(x)
-        x = x + self.dropout(self.attention(normed, normed, training=training), training=training)
-        attended = self.cross_attention(self.cross_attention_norm(x), prompt, key_mask=present,
-                                        offset=prompt.shape[1], training=training)
+        attended = self.attention(normed, normed, key_mask=present, query_angles=angles, key_angles=angles)
         x = x + self.dropout(attended, training=training)
         return x + self.dropout(self.feed_forward(self.feed_forward_norm(x)), training=training)
 
 
-class ContextEmbedding(keras.layers.Layer):
-    """Other attributes of an event, each embedded narrowly, concatenated and projected to model_dim."""
+class DecoderLayer(keras.layers.Layer):
+    """Causal self-attention, attention to the encoded prompt if there is an encoder, feed-forward.
 
-    def __init__(self, attributes: tuple[str, ...], sizes: dict[str, int], settings: NetworkSettings, **kwargs):
+    (batch, length, model_dim) -> the same.
+    """
+
+    def __init__(self, settings: NetworkSettings, reach: int, prompt: int, **kwargs):
+        """`reach` is the length of its own row, `prompt` the encoder's."""
         super().__init__(**kwargs)
-        self.attributes, self.sizes, self.settings = attributes, sizes, settings
+        self.attention_norm = _norm("attention_norm")
+        self.attention = _attention(settings, 0, reach - 1, causal=True, name="attention")
+        self.cross_attention = None
+        if settings.encoder_layers:
+            self.cross_attention_norm = _norm("cross_attention_norm")
+            # The prompt's last event stands right before the continuation's first: their distance is 1.
+            self.cross_attention = _attention(settings, 1, prompt + reach - 1, offset=prompt, name="cross_attention")
+        self.feed_forward_norm = _norm("feed_forward_norm")
+        self.feed_forward = FeedForward(settings, name="feed_forward")
+        self.dropout = keras.layers.Dropout(settings.dropout)
+
+    def build(self, x_shape, prompt_shape=None):
+        self.attention_norm.build(x_shape)
+        self.attention.build(x_shape, x_shape)
+        if self.cross_attention:
+            self.cross_attention_norm.build(x_shape)
+            self.cross_attention.build(x_shape, prompt_shape)
+        self.feed_forward_norm.build(x_shape)
+        self.feed_forward.build(x_shape)
+
+    def call(self, x, query_angles=None, key_angles=None, prompt=None, present=None, prompt_angles=None,
+             training=False):
+        """`prompt` (batch, prompt, model_dim) is the encoder's output, `present` (batch, prompt) its mask."""
+        normed = self.attention_norm(x)
+        attended = self.attention(normed, normed, query_angles=query_angles, key_angles=key_angles)
+        x = x + self.dropout(attended, training=training)
+        if self.cross_attention:
+            attended = self.cross_attention(self.cross_attention_norm(x), prompt, key_mask=present,
+                                            query_angles=query_angles, key_angles=prompt_angles)
+            x = x + self.dropout(attended, training=training)
+        return x + self.dropout(self.feed_forward(self.feed_forward_norm(x)), training=training)
+
+
+class Tokens(keras.layers.Layer):
+    """The vectors of one attribute's tokens: their own, and where `features` are given a sum of those of its features.
+
+    Called, it returns all vectors: (tokens, width).
+    """
+
+    def __init__(self, attribute: str, size: int, width: int, table=None, **kwargs):
+        super().__init__(**kwargs)
+        self.attribute, self.size, self.width, self.table = attribute, size, width, table
+
+    def build(self, shape=None):
+        start = keras.initializers.RandomNormal(self.width ** -0.5)
+        self.own = self.add_weight(name=self.attribute, shape=(self.size, self.width), initializer=start)
+        if self.table is not None:
+            self.shared = self.add_weight(name="features", shape=(self.table.shape[1], self.width), initializer=start)
+
+    def call(self, _=None):
+        if self.table is None:
+            return ops.convert_to_tensor(self.own)
+        return self.own + ops.matmul(ops.cast(self.table, self.shared.dtype), self.shared)
+
+
+class Context(keras.layers.Layer):
+    """Other attributes of an event, each embedded narrowly, concatenated and projected to model_dim.
+
+    Where features are given, an attribute is read by them alone.
+    """
+
+    def __init__(self, sizes: dict[str, int], settings: NetworkSettings, tables: dict, **kwargs):
+        """`sizes` are the tokens of each attribute that is read; `tables` their features, or empty."""
+        super().__init__(**kwargs)
+        self.sizes, self.width, self.tables = sizes, settings.context_dim, tables
         self.merge = keras.layers.Dense(settings.model_dim, use_bias=False, name="merge")
 
     def build(self, shape):
-        width = self.settings.context_dim
-        self.tables = [self.add_weight(name=attribute, shape=(self.sizes[attribute], width),
-                                       initializer=keras.initializers.RandomNormal(1.0))
-                       for attribute in self.attributes]
-        self.merge.build((None, width * len(self.attributes)))
+        rows = {attribute: self.tables[attribute].shape[1] if self.tables else size
+                for attribute, size in self.sizes.items()}
+        self.vectors = [self.add_weight(name=attribute, shape=(rows[attribute], self.width),
+                                        initializer=keras.initializers.RandomNormal(1.0)) for attribute in self.sizes]
+        self.merge.build((None, self.width * len(self.sizes)))
 
     def call(self, events):
         """Embed events (batch, length, 4) -> (batch, length, model_dim)."""
-        return self.merge(ops.concatenate([ops.take(table, events[..., ATTRIBUTES.index(attribute)], axis=0)
-                                           for attribute, table in zip(self.attributes, self.tables)], axis=-1))
+        read = []
+        for attribute, vectors in zip(self.sizes, self.vectors):
+            if self.tables:
+                vectors = ops.matmul(ops.cast(self.tables[attribute], vectors.dtype), vectors)
+            read.append(ops.take(vectors, events[..., ATTRIBUTES.index(attribute)], axis=0))
+        return self.merge(ops.concatenate(read, axis=-1))
 
 
-class EventEmbedding(ContextEmbedding):
-    """An event as its own attribute's vector, plus, with context "all", what the other attributes add to it."""
+class Transformer(keras.Model):
+    """One attribute's transformer.
 
-    def __init__(self, attribute: str, sizes: dict[str, int], settings: NetworkSettings, **kwargs):
-        super().__init__(past_attributes(attribute, settings.context), sizes, settings, **kwargs)
-        self.attribute = attribute
-
-    def build(self, shape):
-        width = self.settings.model_dim
-        self.own = self.add_weight(name=self.attribute, shape=(self.sizes[self.attribute], width),
-                                   initializer=keras.initializers.RandomNormal(width ** -0.5))
-        if self.attributes:
-            super().build(shape)
-
-    def call(self, events):
-        """Embed events (batch, length, 4) -> (batch, length, model_dim)."""
-        own = ops.take(self.own, events[..., ATTRIBUTES.index(self.attribute)], axis=0)
-        own = own * self.settings.model_dim ** 0.5  # arXiv 1706.03762, section 3.4
-        return own + super().call(events) if self.attributes else own
-
-    def score(self, x):
-        """Return each token's product with x: (batch, length, model_dim) -> (batch, length, tokens)."""
-        return ops.matmul(x, ops.transpose(ops.cast(self.own, x.dtype)))
-
-
-class Logits(keras.layers.Layer):
-    """Scores of all tokens, by the matrix that embeds them, in float32: (batch, length, tokens)."""
-
-    def __init__(self, embedding: EventEmbedding, **kwargs):
-        super().__init__(dtype="float32", **kwargs)
-        self.scorer = [embedding]  # in a list, so that Keras does not count its weights here too
-
-    def build(self, shape):
-        embedding = self.scorer[0]
-        self.bias = self.add_weight(name="bias", shape=(embedding.sizes[embedding.attribute],), initializer="zeros")
-
-    def call(self, x):
-        return self.scorer[0].score(x) + self.bias
-
-
-def build_network(settings: QuartetSettings, attribute: str) -> keras.Model:
-    """Return one attribute's transformer.
-
-    Inputs, as in serenity.tokens.windows.Batch: `prompt` (batch, prompt, 4), `past` and `target` (batch,
-    continuation, 4). Of the target it reads only those attributes of the present event that are decided before its
-    own. Output: logits (batch, continuation, tokens) in float32. Weights are named as in quartet.weight_shapes.
+    Inputs, as in serenity.tokens.windows.Batch: `prompt` (batch, prompt, 4), `past` and `target` (batch, length, 4). Of
+    the target it reads only those attributes of the present event that are decided before its own. Output: logits
+    (batch, length, tokens) in float32. Weights are named as in quartet.weight_shapes.
     """
-    network, window, sizes = settings.networks[attribute], settings.window, settings.vocabulary_sizes
-    width = len(ATTRIBUTES)
-    prompt = keras.Input((window.prompt, width), dtype="int32", name="prompt")
-    past = keras.Input((window.continuation, width), dtype="int32", name="past")
-    target = keras.Input((window.continuation, width), dtype="int32", name="target")
-    embed = EventEmbedding(attribute, sizes, network, name="embedding")
-    dropout = keras.layers.Dropout(network.dropout)
 
-    there = ops.not_equal(prompt[..., 0], PAD)                                   # (batch, prompt)
-    encoded = dropout(embed(prompt))
-    for layer in range(network.encoder_layers):
-        encoded = EncoderLayer(network, window, name=f"encoder_{layer}")(encoded, there)
-    encoded = _norm("encoder_norm")(encoded)
+    def __init__(self, settings: QuartetSettings, attribute: str, vocabulary: Vocabulary):
+        super().__init__(name=attribute)
+        network, sizes = settings.networks[attribute], settings.vocabulary_sizes
+        self.settings, self.attribute = network, attribute
+        self.prompt_length = settings.window.prompt if network.encoder_layers else 0
+        self.length = settings.reach(attribute)
+        tables = {name: features(vocabulary[name]) for name in ATTRIBUTES} if network.composed else {}
+        self.tokens = Tokens(attribute, sizes[attribute], network.model_dim, tables.get(attribute), name="embedding")
+        self.scored = None if network.tied else Tokens(attribute, sizes[attribute], network.model_dim,
+                                                       tables.get(attribute), name="logits")
+        past, decided = (reads(settings, attribute) for reads in (past_attributes, present_attributes))
+        self.past = Context({name: sizes[name] for name in past}, network, tables, name="past") if past else None
+        self.present = (Context({name: sizes[name] for name in decided}, network, tables, name="present")
+                        if decided else None)
+        self.encoder = [EncoderLayer(network, self.prompt_length, name=f"encoder_{layer}")
+                        for layer in range(network.encoder_layers)]
+        self.encoder_norm = _norm("encoder_norm") if self.encoder else None
+        self.decoder = [DecoderLayer(network, self.length, self.prompt_length, name=f"decoder_{layer}")
+                        for layer in range(network.decoder_layers)]
+        self.decoder_norm = _norm("decoder_norm")
+        self.dropout = keras.layers.Dropout(network.dropout)
+        self.by_event, self.by_second = frequencies(network.positions, network.head_dim)
+        self.seconds = onset_seconds(vocabulary["step"]) if network.positions == "onset" else None
+        self.step_decided = "step" in decided
+        self._build()
 
-    x = embed(past)
-    if decided := present_attributes(attribute, network.context):
-        x = x + ContextEmbedding(decided, sizes, network, name="present")(target)
-    x = dropout(x)
-    for layer in range(network.decoder_layers):
-        x = DecoderLayer(network, window, name=f"decoder_{layer}")(x, encoded, there)
-    logits = Logits(embed, name="logits")(_norm("decoder_norm")(x))
-    return keras.Model({"prompt": prompt, "past": past, "target": target}, logits, name=attribute)
+    def _build(self):
+        width = self.settings.model_dim
+        prompt, row, events = (None, self.prompt_length, width), (None, self.length, width), (None, None, 4)
+        self.tokens.build()
+        if self.scored:
+            self.scored.build()
+        for context in filter(None, (self.past, self.present)):
+            context.build(events)
+        for layer in self.encoder:
+            layer.build(prompt)
+        if self.encoder:
+            self.encoder_norm.build(prompt)
+        for layer in self.decoder:
+            layer.build(row, prompt)
+        self.decoder_norm.build(row)
+        self.bias = self.add_weight(name="bias", shape=(self.tokens.size,), initializer="zeros")
+        self.built = True
+
+    def call(self, inputs, training=False):
+        prompt, past, target = inputs["prompt"], inputs["past"], inputs["target"]
+        vectors = self.tokens()
+        angles = self.angles(prompt, past, target)
+        read = {}
+        if self.encoder:
+            there = ops.not_equal(prompt[..., 0], PAD)                           # (batch, prompt)
+            x = self.dropout(self.embed(vectors, prompt, 0), training=training)
+            for layer in self.encoder:
+                x = layer(x, there, angles["prompt"], training=training)
+            read = {"prompt": self.encoder_norm(x), "present": there, "prompt_angles": angles["prompt"]}
+
+        x = self.embed(vectors, past, self.prompt_length)
+        if self.present:
+            x = x + self.present(target)
+        x = self.dropout(x, training=training)
+        for layer in self.decoder:
+            x = layer(x, angles["query"], angles["key"], **read, training=training)
+        x = self.decoder_norm(x)
+        return self.score(x, self.scored() if self.scored else vectors)
+
+    def embed(self, vectors, events, first: int | None):
+        """Embed events (batch, length, 4), the `first` one so many after the window's beginning; None: nobody knows."""
+        own = ops.take(vectors, events[..., ATTRIBUTES.index(self.attribute)], axis=0)
+        x = ops.cast(own, self.compute_dtype) * self.settings.model_dim ** 0.5   # arXiv 1706.03762, section 3.4
+        if self.past:
+            x = x + self.past(events)
+        if self.settings.positions == "sinusoidal" and first is not None:
+            x = x + ops.cast(sinusoids(first + np.arange(events.shape[1]), self.settings.model_dim), x.dtype)
+        return x
+
+    def angles(self, prompt, past, target):
+        """Return by how much keys and queries are turned, (batch or 1, length, head_dim / 2) each; None: not at all."""
+        if self.settings.positions not in TURNING:
+            return {"prompt": None, "query": None, "key": None}
+        rows = {"prompt": np.arange(self.prompt_length) - self.prompt_length, "key": np.arange(self.length)}
+        angles = {name: (row[:, None] * self.by_event).astype(np.float32)[None] for name, row in rows.items()}
+        angles["query"] = angles["key"]
+        if self.seconds is not None:
+            column = ATTRIBUTES.index("step")
+            steps = [ops.take(self.seconds, events[..., column], axis=0) for events in (prompt, past, target)]
+            before, onset = ops.cumsum(steps[0], axis=1), ops.cumsum(steps[1], axis=1)
+            if self.encoder:  # the row begins with the prompt's last event
+                before, onset = before - before[:, -1:], onset - onset[:, :1]
+            asked = onset + steps[2] if self.step_decided else onset  # a query knows when its event will sound
+            for name, seconds in (("prompt", before), ("key", onset), ("query", asked)):
+                angles[name] = angles[name] + seconds[..., None] * self.by_second
+        return angles
+
+    def score(self, x, vectors):
+        """Return each token's score (batch, length, tokens) in float32."""
+        scores = ops.matmul(x, ops.transpose(ops.cast(vectors, x.dtype)))
+        return ops.cast(scores, "float32") + ops.cast(self.bias, "float32")
+
+
+def build_network(settings: QuartetSettings, attribute: str, vocabulary: Vocabulary) -> Transformer:
+    """Return one attribute's transformer, its weights drawn by chance."""
+    return Transformer(settings, attribute, vocabulary)
 
 
 def get_weights(network: keras.Model) -> dict:
     """Return the weights of a network as NumPy arrays by name (see quartet.weight_shapes)."""
-    return {variable.path: keras.ops.convert_to_numpy(variable.value) for variable in network.trainable_variables}
+    return {name: keras.ops.convert_to_numpy(variable.value) for name, variable in _by_name(network).items()}
 
 
 def set_weights(network: keras.Model, weights: dict) -> None:
     """Give a network weights by name. The inverse of get_weights. What does not fit raises ValueError."""
-    variables = {variable.path: variable for variable in network.trainable_variables}
+    variables = _by_name(network)
     if set(variables) != set(weights):
         raise ValueError(f"weights that do not fit: {', '.join(sorted(set(variables) ^ set(weights)))}")
     for name, variable in variables.items():
         variable.assign(weights[name])
+
+
+def _by_name(network: keras.Model) -> dict:
+    return {variable.path.removeprefix(f"{network.name}/"): variable for variable in network.trainable_variables}

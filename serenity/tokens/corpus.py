@@ -12,7 +12,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -23,7 +23,7 @@ from serenity.errors import InputError
 from serenity.music.abc_file import AbcSong
 from serenity.music.codec import CodecSettings
 from serenity.tokens import vocabulary as vocabularies
-from serenity.tokens.vocabulary import ATTRIBUTES, TOP_K, Vocabulary
+from serenity.tokens.vocabulary import ATTRIBUTES, SPECIALS, TOP_K, Vocabulary
 
 FILES = ("tokens.npy", "songs.jsonl", "vocabulary.json", "corpus.json")
 SPLITS = ("train", "validation", "test")
@@ -58,8 +58,8 @@ def split_groups(groups: Iterable[str], shares: dict[str, float] = SHARES) -> di
     """Return the split of each group.
 
     A group's place follows from the hash of its name alone, so a song stays on its side when others come or go. Where
-    chance leaves a split empty, the nearest group of the largest split moves there, as long as one stays; training is
-    filled in any case.
+    chance leaves a split empty that has a share, the nearest group of the largest split moves there, as long as one
+    stays; training is filled in any case.
     """
     places = {group: int.from_bytes(hashlib.sha256(group.encode()).digest()[:8], "big") / 2 ** 64
               for group in sorted(set(groups))}
@@ -67,6 +67,8 @@ def split_groups(groups: Iterable[str], shares: dict[str, float] = SHARES) -> di
               else "test" if place < shares["validation"] + shares["test"] else "train"
               for group, place in places.items()}
     for split, nearest in (("train", max), ("validation", min), ("test", min)):
+        if not shares.get(split, 1):
+            continue
         largest = max(SPLITS, key=list(splits.values()).count)
         spare = [group for group in places if splits[group] == largest]
         if split not in splits.values() and len(spare) > (split != "train"):
@@ -194,6 +196,35 @@ def load(folder: Path) -> Corpus:
                          f"{total} events; run preprocess.py again")
     return Corpus(tokens, songs, vocabulary, settings, head)
 
+
+# --- with dictionaries that stand already -----------------------------------------------------------------------------
+
+def in_memory(songs: Sequence[tuple[Entry, np.ndarray]], vocabulary: Vocabulary, settings: CodecSettings,
+              shares: dict[str, float] = SHARES) -> Corpus:
+    """Return a corpus of songs, each as its event table, in the tokens of a vocabulary. Nothing is written."""
+    splits = split_groups((entry.group for entry, _ in songs), shares)
+    tokens, known = vocabulary.encode(np.concatenate([events for _, events in songs]))
+    starts = np.cumsum([0, *(len(events) for _, events in songs)])
+    rows = tuple({**asdict(entry), "split": splits[entry.group], "start": int(start), "events": len(events)}
+                 for (entry, events), start in zip(songs, starts))
+    totals = {"format": FORMAT, "songs": len(rows), "synthetic": sum(entry.synthetic for entry, _ in songs),
+              "events": len(tokens), **{split: [row["split"] for row in rows].count(split) for split in SPLITS},
+              "exact": dict(zip(ATTRIBUTES, known.sum(axis=0).tolist())), "licences": {}, "made_of": "",
+              "settings": asdict(settings)}
+    return Corpus(tokens, rows, vocabulary, settings, totals)
+
+
+def translate(corpus: Corpus, vocabulary: Vocabulary) -> Corpus:
+    """Return a corpus in the tokens of another vocabulary, in memory. What that lacks becomes its nearest value."""
+    tokens, exact = np.empty(corpus.tokens.shape, np.uint16), {}
+    for column, attribute in enumerate(ATTRIBUTES):
+        table, known = vocabulary[attribute].encode(corpus.vocabulary[attribute].values)
+        values = corpus.tokens[:, column] - SPECIALS
+        tokens[:, column], exact[attribute] = table[values], int(known[values].sum())
+    return replace(corpus, tokens=tokens, vocabulary=vocabulary, totals=corpus.totals | {"exact": exact})
+
+
+# --- what a store is --------------------------------------------------------------------------------------------------
 
 def made_of(folder: Path) -> str | None:
     """Return what `build` was told that a store is made of; None where there is no whole store."""

@@ -28,14 +28,23 @@ class WindowSettings:
             raise InputError(f"window of {self.prompt} + {self.continuation} events; wanted a prompt of "
                              f"{SHORTEST_PROMPT} or more and a continuation of 1 or more")
 
+    @property
+    def length(self) -> int:
+        """Events of prompt and continuation as one row, each with the event after it: the last has none."""
+        return self.prompt + self.continuation - 1
+
 
 @dataclass(frozen=True)
 class Batch:
-    """Windows side by side; columns as in ATTRIBUTES."""
+    """Windows side by side; columns as in ATTRIBUTES.
 
-    prompt: np.ndarray  # (batch, prompt, 4) int32: what is given
-    past: np.ndarray    # (batch, continuation, 4) int32: the event before each event of the continuation
-    target: np.ndarray  # (batch, continuation, 4) int32: the continuation; END in every column after the last event
+    For a network without encoder the prompt has no column of its own (length 0): it stands before the continuation.
+    """
+
+    prompt: np.ndarray   # (batch, prompt, 4) int32: what is given
+    past: np.ndarray     # (batch, length, 4) int32: the event before each event of the target
+    target: np.ndarray   # (batch, length, 4) int32: what comes; END in every column after the last event
+    counted: np.ndarray  # (batch, length) bool: which of the target's events are the continuation
 
 
 def stream(song: np.ndarray, start: int, stop: int) -> np.ndarray:
@@ -55,21 +64,26 @@ def fit_prompt(events: np.ndarray, length: int) -> np.ndarray:
     return np.pad(events, ((length - len(events), 0), (0, 0)), constant_values=PAD)
 
 
-def draw_places(lengths: list[int], settings: WindowSettings, rng: np.random.Generator) -> np.ndarray:
+def draw_places(lengths: list[int], settings: WindowSettings, rng: np.random.Generator,
+                encoder: bool = True) -> np.ndarray:
     """Return the windows of one epoch as rows (song, place, prompt length), shuffled.
 
-    Each song is laid out in windows side by side from a random offset, so that an epoch shows every event about once
-    and no two epochs cut alike. One more window begins with the song, since that is what seeds do. `lengths` are
-    events a song.
+    A song of n windows' length, rounded up or down by chance, is shown by n windows, one anywhere in each nth of it,
+    so that no two epochs cut alike and every event is shown about once. Windows that would reach beyond an end begin or
+    end with the song: beginnings are shown often, since that is what seeds are, and little is filled up. An encoder
+    gets prompts of any length; without one a window is learned from as a whole. `lengths` are events a song.
     """
+    shown = settings.continuation if encoder else settings.length
     rows = []
     for song, events in enumerate(lengths):
-        offset = int(rng.integers(1, settings.continuation + 1))
-        places = list(range(offset, events + 2, settings.continuation))
-        if offset > 1:
-            places.append(1)
-        prompts = rng.integers(SHORTEST_PROMPT, settings.prompt + 1, len(places))
-        rows += zip([song] * len(places), places, prompts.tolist())
+        number = max(1, int(events / shown + rng.random()))
+        last = max(0, events + 1 - shown)  # beginning there, a window ends with END
+        starts = -shown / 2 + (np.arange(number) + rng.random(number)) / number * (last + shown)
+        starts = np.clip(starts, 0, last).astype(np.int64)
+        if encoder:
+            rows += zip([song] * number, starts + 1, rng.integers(SHORTEST_PROMPT, settings.prompt + 1, number))
+        else:
+            rows += zip([song] * number, starts + settings.prompt, [settings.prompt] * number)
     return rng.permutation(np.array(rows, np.int64).reshape(-1, 3))
 
 
@@ -79,20 +93,35 @@ def tile_places(lengths: list[int], settings: WindowSettings) -> np.ndarray:
                      for place in range(1, events + 2, settings.continuation)], np.int64).reshape(-1, 3)
 
 
-def cut(songs: list[np.ndarray], places: np.ndarray, settings: WindowSettings) -> Batch:
-    """Return the windows at `places` (song, place, prompt length) as one batch."""
-    prompts, pasts, targets = [], [], []
-    for song, place, prompt_length in places.tolist():
-        events = stream(songs[song], place - prompt_length, place + settings.continuation)
-        here = min(place, prompt_length)  # where the continuation begins in the slice
-        missing = ((0, settings.continuation - len(events) + here), (0, 0))
-        prompts.append(fit_prompt(events[:here], settings.prompt))
-        targets.append(np.pad(events[here:], missing, constant_values=PAD))
-        pasts.append(np.pad(events[here - 1:-1], missing, constant_values=PAD))
-    return Batch(np.stack(prompts), np.stack(pasts), np.stack(targets))
+def cut(songs: list[np.ndarray], places: np.ndarray, settings: WindowSettings, encoder: bool = True) -> Batch:
+    """Return the windows at `places` (song, place, prompt length) as one batch, with prompts apart for an encoder."""
+    make = _with_prompt_apart if encoder else _as_one
+    rows = [make(songs[song], place, prompt, settings) for song, place, prompt in places.tolist()]
+    return Batch(*map(np.stack, zip(*rows)))
 
 
-def batches(songs: list[np.ndarray], places: np.ndarray, settings: WindowSettings, size: int) -> Iterator[Batch]:
+def _with_prompt_apart(song: np.ndarray, place: int, prompt: int, settings: WindowSettings) -> tuple:
+    events = stream(song, place - prompt, place + settings.continuation)
+    here = min(place, prompt)  # where the continuation begins in the slice
+    target = _fill(events[here:], settings.continuation)
+    return (fit_prompt(events[:here], settings.prompt), _fill(events[here - 1:-1], settings.continuation), target,
+            target[:, 0] != PAD)
+
+
+def _as_one(song: np.ndarray, place: int, prompt: int, settings: WindowSettings) -> tuple:
+    start = max(0, place - prompt)
+    events = stream(song, start, place + settings.continuation)
+    target = _fill(events[1:], settings.length)
+    given = np.arange(settings.length) < place - 1 - start
+    return target[:0], _fill(events[:-1], settings.length), target, (target[:, 0] != PAD) & ~given
+
+
+def _fill(events: np.ndarray, length: int) -> np.ndarray:
+    return np.pad(events, ((0, length - len(events)), (0, 0)), constant_values=PAD)
+
+
+def batches(songs: list[np.ndarray], places: np.ndarray, settings: WindowSettings, size: int,
+            encoder: bool = True) -> Iterator[Batch]:
     """Yield the windows at `places` in batches of `size`; the last may be smaller."""
     for start in range(0, len(places), size):
-        yield cut(songs, places[start:start + size], settings)
+        yield cut(songs, places[start:start + size], settings, encoder)

@@ -7,13 +7,13 @@ HEADS, HEAD_DIM = 3, 5
 WIDTH = HEADS * HEAD_DIM
 
 
-def layer_and_weights(lowest, highest, causal, queries, memory):
+def layer_and_weights(lowest, highest, causal, offset, queries, memory):
     import keras
 
     from serenity.model.attention import RelativeAttention
 
     keras.utils.set_random_seed(1)
-    layer = RelativeAttention(HEADS, HEAD_DIM, lowest, highest, causal=causal)
+    layer = RelativeAttention(HEADS, HEAD_DIM, lowest, highest, offset, causal=causal)
     layer(queries, memory)
     layer.relative.assign(np.random.default_rng(1).normal(size=layer.relative.shape))
     return layer, {variable.path.split("/", 1)[1]: np.asarray(variable.value) for variable in layer.variables}
@@ -53,32 +53,46 @@ def test_skewed_attention_equals_the_naive_one(queries, keys, lowest, highest, c
     mask = np.ones((2, keys), bool)
     if not causal:
         mask[1, :keys // 2] = False
-    layer, weights = layer_and_weights(lowest, highest, causal, x, memory)
-    got = np.asarray(layer(x, memory, key_mask=mask, offset=offset))
+    layer, weights = layer_and_weights(lowest, highest, causal, offset, x, memory)
+    got = np.asarray(layer(x, memory, key_mask=mask))
     np.testing.assert_allclose(got, naive(weights, x, memory, lowest, highest, causal, offset, mask), atol=1e-5)
 
 
 def test_changing_the_distance_changes_the_result():
     rng = np.random.default_rng(0)
     x, memory = rng.normal(size=(1, 1, WIDTH)), rng.normal(size=(1, 6, WIDTH))
-    layer, _ = layer_and_weights(1, 50, False, x, memory)
-    near, far = (np.asarray(layer(x, memory, offset=offset)) for offset in (6, 12))
+    near, far = (np.asarray(layer_and_weights(1, 50, False, offset, x, memory)[0](x, memory)) for offset in (6, 12))
     assert np.abs(near - far).max() > 0.01
 
 
 def test_the_order_of_the_keys_matters_through_distance_alone():
     rng = np.random.default_rng(0)
     x, memory = rng.normal(size=(1, 1, WIDTH)), rng.normal(size=(1, 6, WIDTH))
-    layer, _ = layer_and_weights(1, 50, False, x, memory)
-    assert np.abs(np.asarray(layer(x, memory, offset=6) - layer(x, memory[:, ::-1], offset=6))).max() > 0.01
+    layer, _ = layer_and_weights(1, 50, False, 6, x, memory)
+    assert np.abs(np.asarray(layer(x, memory) - layer(x, memory[:, ::-1]))).max() > 0.01
     layer.relative.assign(np.zeros(layer.relative.shape))
-    np.testing.assert_allclose(layer(x, memory, offset=6), layer(x, memory[:, ::-1], offset=6), atol=1e-5)
+    np.testing.assert_allclose(layer(x, memory), layer(x, memory[:, ::-1]), atol=1e-5)
+
+
+def test_turned_heads_meet_by_their_distance_alone():
+    """RoFormer, equation 16: the product of a query and a key hangs on how far apart they stand, not on where."""
+    from serenity.model.attention import turn
+
+    rng = np.random.default_rng(0)
+    query, key = rng.normal(size=(2, 8)).astype(np.float32)
+    by = np.array([1.0, 0.3, 0.1, 0.01], np.float32)
+
+    def product(place, other):
+        return float(np.sum(np.asarray(turn(query, place * by)) * np.asarray(turn(key, other * by))))
+    assert product(9, 4) == pytest.approx(product(105, 100), abs=1e-4)
+    assert abs(product(9, 4) - product(9, 5)) > 1e-2
+    assert product(3, 3) == pytest.approx(float(query @ key), abs=1e-5)
 
 
 def test_no_query_sees_a_key_after_it():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(1, 6, WIDTH)).astype(np.float32)
-    layer, _ = layer_and_weights(0, 5, True, x, x)
+    layer, _ = layer_and_weights(0, 5, True, 0, x, x)
     changed = x.copy()
     changed[:, 4:] += 1
     np.testing.assert_allclose(layer(x, x)[:, :4], layer(changed, changed)[:, :4], atol=1e-6)

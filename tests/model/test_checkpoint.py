@@ -63,7 +63,7 @@ def pickled_weights(folder):
 
 def object_array(folder):
     bias = np.array([Bomb()], object)
-    replace_weights(folder, **{"logits/bias": bias})
+    replace_weights(folder, **{"bias": bias})
 
 
 def cut_in_half(name):
@@ -80,7 +80,7 @@ def promise_a_giant_array(folder):
         members = {name: archive.read(name) for name in archive.namelist()}
     head = b"{'descr': '<f2', 'fortran_order': False, 'shape': (1000000000000,), }"
     head += b" " * (-(10 + len(head) + 1) % 64) + b"\n"
-    members["logits/bias.npy"] = b"\x93NUMPY\x01\x00" + len(head).to_bytes(2, "little") + head
+    members["bias.npy"] = b"\x93NUMPY\x01\x00" + len(head).to_bytes(2, "little") + head
     with zipfile.ZipFile(path, "w") as archive:
         for name, data in members.items():
             archive.writestr(name, data)
@@ -110,13 +110,13 @@ BROKEN = {
                               "step.npz is no whole weights file"),
     "weights of another network": (lambda folder: shutil.copy(folder / "velocity.npz", folder / "step.npz"),
                                    "do not fit config.json"),
-    "weights of another shape": (lambda folder: replace_weights(folder, **{"logits/bias": np.zeros(7, np.float16)}),
-                                 r"logits/bias is float16 \(7,\), config.json wants float16"),
+    "weights of another shape": (lambda folder: replace_weights(folder, **{"bias": np.zeros(7, np.float16)}),
+                                 r"bias is float16 \(7,\), config.json wants float16"),
     "weights of another type": (lambda folder: replace_weights(folder, **{"encoder_norm/beta": np.zeros(16, int)}),
                                 "encoder_norm/beta is int64"),
     "weights of objects": (object_array, "step.npz"),
     "weights with a pickle": (pickled_weights, "weights bomb do not fit"),
-    "weights with a giant array": (promise_a_giant_array, r"logits/bias is float16 \(1000000000000,\)"),
+    "weights with a giant array": (promise_a_giant_array, r"bias is float16 \(1000000000000,\)"),
     "weights that are no numbers": (
         lambda folder: replace_weights(folder, **{"encoder_norm/beta": np.full(16, np.nan, np.float16)}),
         "encoder_norm/beta holds values that are no numbers"),

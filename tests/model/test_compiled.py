@@ -6,54 +6,66 @@ import numpy as np
 import pytest
 
 from serenity.model import checkpoint, generation
-from serenity.model.decoder import Decoder
+from serenity.model.decoder import WARM_UP, Decoder
 from serenity.model.generation import complete
-from serenity.model.quartet import CONTEXTS, PRESETS, preset, weight_shapes
+from serenity.model.quartet import PRESETS, preset
 from serenity.model.sampling import Sampling
-from serenity.tokens.vocabulary import ATTRIBUTES, START
+from serenity.tokens.vocabulary import START
 from serenity.tokens.windows import WindowSettings, fit_prompt
-from tests.model.test_decoder import TINY, quartet, random_events, run
+from tests.model.test_decoder import KINDS, TINY, VOCABULARY, quartet, random_events, random_weights, run
 
 
-def agree(network, context, attribute, *prompts):
+def agree(network, attribute, *prompts, **changes):
     """Hold the three ways' logits together, within 1e-4 of their size, and past the window the two decoders'.
 
-    `prompts` are lengths of prompts, in events, of which the window takes 16.
+    `prompts` are lengths of prompts, in events, of which an encoder's window takes 16.
     """
     from serenity.model.compiled import CompiledDecoder
 
-    settings = quartet(network, context, WindowSettings(16, 5))
-    rng, window = np.random.default_rng(7), settings.window.continuation
-    weights = {name: rng.normal(0, 0.2, shape).astype(np.float32)  # every weight counts, also what begins as 0 or 1
-               for name, shape in weight_shapes(settings, attribute).items()}
-    decoder, compiled = Decoder(settings, attribute, weights), CompiledDecoder(settings, attribute, weights, rows=2)
-    whole = compiled.network.whole  # the network as it is trained, with these weights
+    settings = quartet(network, WindowSettings(16, 5), **changes)
+    rng, weights = np.random.default_rng(7), random_weights(settings, attribute, 0.2)
+    decoder = Decoder(settings, attribute, weights, VOCABULARY)
+    compiled = CompiledDecoder(settings, attribute, weights, VOCABULARY, rows=2)
     for length in prompts:
         prompt = random_events(rng, length)
         prompt[0] = START
-        events = random_events(rng, window + 3)
-        past = np.concatenate([prompt[-1:], events[:window - 1]])
-        full = whole({"prompt": fit_prompt(prompt, settings.window.prompt)[None], "past": past[None],
-                      "target": events[None, :window]}, training=False)[0]
-        size = np.abs(full).max()  # weights this large give logits of tens
-        assert size > 0.5
+        events = random_events(rng, decoder.reach + 3)
         cached, keras_cached = (run(way, prompt, events[None])[0] for way in (decoder, compiled))
-        assert np.abs(cached[:window] - full).max() < 1e-4 * max(1, size)
-        assert np.abs(keras_cached[:window] - full).max() < 1e-4 * max(1, size)
-        assert np.abs(keras_cached - cached).max() < 1e-4 * max(1, size)
+        full = whole(compiled.network.whole, settings.window, prompt, events)
+        size = max(1, np.abs(full).max())  # weights this large give logits of tens
+        assert np.abs(full).max() > 0.5
+        assert np.abs(cached[:len(full)] - full).max() < 1e-4 * size
+        assert np.abs(keras_cached[:len(full)] - full).max() < 1e-4 * size
+        assert np.abs(keras_cached - cached).max() < 1e-4 * size
 
 
-@pytest.mark.parametrize(("attribute", "context"), [*((attribute, "all") for attribute in ATTRIBUTES), ("step", "own")])
-def test_the_three_give_the_same_logits(attribute, context, eagerly):
-    agree(TINY, context, attribute, 1, 16)
+def whole(network, window, prompt, events):
+    """Return the logits of the network as it is trained, for as many of the events as its window has room for."""
+    row, given = np.concatenate([prompt, events]), len(prompt)
+    if network.encoder:  # which leaves the prompt's last events to the decoder
+        given = max(1, given - min(WARM_UP, len(prompt) // 2))
+        inputs = fit_prompt(row[:given], window.prompt)
+    else:
+        given, inputs = 1, row[:0]
+    past, target = row[given - 1:-1][:network.length], row[given:][:network.length]
+    logits = network({"prompt": inputs[None], "past": past[None], "target": target[None]}, training=False)[0]
+    return np.asarray(logits)[len(prompt) - given:]
 
 
-@pytest.mark.parametrize(("context", "attribute"), [*zip(CONTEXTS, ("pitch", "velocity"))])  # a preset has two sizes
+@pytest.mark.parametrize(("attribute", "kind"), [
+    *(("velocity", kind) for kind in KINDS), ("step", KINDS[0]), ("pitch", KINDS[3]), ("duration", KINDS[7]),
+    ("step", KINDS[3]), ("step", {"context": "own"}), ("pitch", {"tied": False}),
+    ("pitch", {"tied": False, "composed": True})])
+def test_the_three_give_the_same_logits(attribute, kind, eagerly):
+    agree(TINY, attribute, 1, 7, **kind)
+
+
+@pytest.mark.parametrize("attribute", ["pitch", "velocity"])  # a preset has two sizes
 @pytest.mark.parametrize("name", PRESETS)
-def test_the_three_give_the_same_logits_for_every_preset(name, context, attribute, eagerly):
+def test_the_three_give_the_same_logits_for_every_preset(name, attribute, eagerly):
     """At an eighth of the width or so: layers and heads are the preset's own."""
     network = preset(name)[attribute]
-    agree(replace(network, model_dim=8 * network.num_heads, feed_forward_dim=48), context, attribute, 7)
+    agree(replace(network, model_dim=8 * network.num_heads, feed_forward_dim=48), attribute, 7)
 
 
 PROMPT = np.array([[START] * 4, [3, 4, 5, 6], [4, 3, 6, 5]], np.int32)
@@ -76,11 +88,8 @@ def test_nothing_is_compiled_again_when_lengths_change(monkeypatch):
 
     calls, call = [], CachedNetwork.call
     monkeypatch.setattr(CachedNetwork, "call", lambda self, events: calls.append(events) or call(self, events))
-    settings = quartet(replace(TINY, encoder_layers=1, decoder_layers=1), "all")
-    rng = np.random.default_rng(0)
-    weights = {name: rng.normal(0, 0.2, shape).astype(np.float32)
-               for name, shape in weight_shapes(settings, "velocity").items()}
-    decoder = CompiledDecoder(settings, "velocity", weights, rows=4)
+    settings, rng = quartet(TINY, decoder_layers=1), np.random.default_rng(0)
+    decoder = CompiledDecoder(settings, "velocity", random_weights(settings, "velocity"), VOCABULARY, rows=4)
     run(decoder, random_events(rng, 9), random_events(rng, 2)[None])
     traces = len(calls)
     for prompt, variations, events in ((20, 4, 1), (1, 2, 30)):
@@ -91,11 +100,8 @@ def test_nothing_is_compiled_again_when_lengths_change(monkeypatch):
 def test_more_than_there_is_room_for_is_refused(eagerly):
     from serenity.model.compiled import CompiledDecoder
 
-    settings = quartet(replace(TINY, encoder_layers=1, decoder_layers=1), "own")
-    weights = {name: np.ones(shape, np.float32) for name, shape in weight_shapes(settings, "step").items()}
-    decoder = CompiledDecoder(settings, "step", weights, rows=2)
-    with pytest.raises(ValueError, match="21 events, wanted 1 to 20"):
-        decoder.start(np.zeros((21, 4), np.int32), 1)
+    settings = quartet(TINY, decoder_layers=1, context="own")
+    decoder = CompiledDecoder(settings, "step", random_weights(settings, "step"), VOCABULARY, rows=2)
     with pytest.raises(ValueError, match="3 variations, wanted 1 to 2"):
         decoder.start(PROMPT, 3)
 

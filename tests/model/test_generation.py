@@ -19,14 +19,15 @@ VALUES = 6  # of each attribute
 class Script:
     """Stands in for Decoder: the next value is one more than the past's, and every call is noted."""
 
-    calls = []
+    calls, read = [], []
     end_after = None  # events after which the network that decides first wants to end
 
-    def __init__(self, settings, attribute, weights):
+    def __init__(self, settings, attribute, weights, vocabulary):
         self.attribute, self.column = attribute, ATTRIBUTES.index(attribute)
 
     def start(self, prompt, variations):
         self.position = 0
+        Script.read.append(len(prompt))
 
     def step(self, past, present):
         Script.calls.append((self.attribute, past.copy(), present.copy()))
@@ -41,10 +42,9 @@ class Script:
 
 @pytest.fixture
 def scripted(monkeypatch):
-    Script.calls, Script.end_after = [], None
+    Script.calls, Script.read, Script.end_after = [], [], None
     monkeypatch.setattr(generation, "Decoder", Script)
-    settings = SimpleNamespace(window=SimpleNamespace(prompt=24),
-                               vocabulary_sizes=dict.fromkeys(ATTRIBUTES, SPECIALS + VALUES))
+    settings = SimpleNamespace(order=DECISION_ORDER, vocabulary_sizes=dict.fromkeys(ATTRIBUTES, SPECIALS + VALUES))
     steps = SimpleNamespace(values=np.array([0.1, 0.0, 0.2, 0.3, 0.4, 0.5]))  # tokens 3 to 8
     return SimpleNamespace(settings=settings, weights=dict.fromkeys(ATTRIBUTES), vocabulary={"step": steps})
 
@@ -74,14 +74,22 @@ def test_each_attribute_sees_what_was_decided_before_it(scripted):
     np.testing.assert_array_equal(present[0], [5, 6, 7, 0])
 
 
-def test_the_prompt_is_encoded_and_its_end_read_by_the_decoder(scripted):
-    """Of START and 40 events, 24 and 16 are left: the decoder reads the 16 one after another, then goes on."""
+def test_each_decoder_reads_the_whole_prompt_and_goes_on_from_its_last_event(scripted):
     prompt = np.concatenate([PROMPT[:1], np.arange(40 * 4).reshape(40, 4) % VALUES + SPECIALS]).astype(np.int32)
-    complete(scripted, prompt, 1, Sampling(), seed=0)
-    steps = [(past[0].tolist(), present[0].tolist()) for attribute, past, present in Script.calls
-             if attribute == "velocity"]
-    assert steps[:-1] == list(zip(prompt[24:-1].tolist(), prompt[25:].tolist()))
-    assert steps[-1][0] == prompt[-1].tolist()
+    complete(scripted, prompt, 1, Sampling(), seed=0, variations=2)
+    assert [attribute for attribute, _, _ in Script.calls] == [*DECISION_ORDER]
+    for _, past, _ in Script.calls:
+        np.testing.assert_array_equal(past, prompt[[-1, -1]])
+    assert Script.read == [41] * 4
+
+
+def test_another_order_of_decisions_is_followed(scripted):
+    scripted.settings.order = ("velocity", "pitch", "step", "duration")
+    tokens = one(scripted, 3).tokens
+    assert [attribute for attribute, _, _ in Script.calls] == [*scripted.settings.order] * 3
+    np.testing.assert_array_equal(tokens[0], [4, 5, 6, 7])
+    Script.end_after = 2
+    assert len(one(scripted, 9, may_end=True).tokens) == 2  # decided when two of the event's attributes stood already
 
 
 def test_progress_is_told_each_event_whatever_the_number_of_variations(scripted):
@@ -147,10 +155,10 @@ def test_onsets_are_counted_on_the_grid(scripted):
 
 
 def test_the_end_is_one_decision(scripted):
-    Script.end_after = 1 + 4  # a prompt of two is read in one step
+    Script.end_after = 4
     assert len(one(scripted, 9).tokens) == 9  # unless it may, no network ends
     assert len(one(scripted, 9, may_end=True).tokens) == 4
-    Script.end_after = 1
+    Script.end_after = 0
     assert len(one(scripted, 9, may_end=True).tokens) == 0
 
 
@@ -206,6 +214,16 @@ def test_where_all_is_refused_the_likeliest_is_taken_and_counted(scripted):
     assert song.forced == 2
     before = song.tokens[[0, 2], PITCH]
     np.testing.assert_array_equal(song.tokens[[1, 3], PITCH], SPECIALS + (before + 1 - SPECIALS) % VALUES)
+
+
+def test_what_is_given_is_taken_as_it_is_and_needs_no_network(scripted):
+    pitches = np.array([7, 7, 3, 8], np.uint16)
+    del scripted.weights["pitch"]
+    song = one(scripted, 4, CHANCE, given={"pitch": pitches})
+    np.testing.assert_array_equal(song.tokens[:, PITCH], pitches)
+    assert (song.bits[:, PITCH] == 0).all() and (np.delete(song.bits, PITCH, axis=1) > 0).all()
+    seen = {attribute: present for attribute, _, present in Script.calls[-3:]}
+    assert seen["duration"][0, PITCH] == 8  # the others are decided by it
 
 
 # --- memory -----------------------------------------------------------------------------------------------------------

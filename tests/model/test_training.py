@@ -1,28 +1,30 @@
-"""Training: what an epoch shows, what is counted, and going on after an interruption."""
+"""Training: what is learned from, what stands in the logs, what is kept, and going on after an interruption."""
 
-import json
-import math
+import csv
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from serenity.errors import InputError
-from serenity.model import checkpoint
+from serenity.model import checkpoint, state
 from serenity.model.quartet import NetworkSettings, QuartetSettings
+from serenity.model.training_settings import TrainingSettings
 from serenity.tokens import corpus as corpora
-from serenity.tokens.vocabulary import ATTRIBUTES, END, PAD, SPECIALS
-from serenity.tokens.windows import WindowSettings, cut, tile_places
+from serenity.tokens.vocabulary import ATTRIBUTES
+from serenity.tokens.windows import WindowSettings, draw_places
 from tests.songs import abc_songs
 
 WINDOW = WindowSettings(16, 24)
-TINY = NetworkSettings(16, 1, 1, 2, 24, dropout=0.1, context_dim=8)
+# Step by step Keras takes its time for each weight: so there are few, and an epoch is two batches.
+TINY = NetworkSettings(8, 0, 1, 2, 16, dropout=0.2, context_dim=4, positions="sinusoidal")
+QUICK = TrainingSettings(epochs=1, batch=2, learning_rate=1e-2)
 
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tokens") / "tokens"
-    songs = dict(abc_songs(8, bars=10))
+    songs = dict(abc_songs(6, bars=4))
     corpora.build(folder, [corpora.Entry(name, name) for name in songs], songs.__getitem__)
     return corpora.load(folder)
 
@@ -31,64 +33,69 @@ def quartet(corpus, network=TINY):
     return QuartetSettings(dict.fromkeys(ATTRIBUTES, network), corpus.vocabulary.sizes, WINDOW, corpus.settings)
 
 
-def dataset(corpus, seed=0, epoch=0):
-    from serenity.model.training import WindowDataset
+@pytest.fixture
+def train(corpus, tmp_path, eagerly, monkeypatch):
+    """Return a function that trains the step's network in a folder, without samples, and returns its figures."""
+    from serenity.model import training
 
-    return WindowDataset(corpus.of_split("train"), "pitch", WINDOW, 4, seed, epoch)
+    monkeypatch.setattr(training, "write_sample", lambda *_: None)
 
-
-def shown(data):
-    return [data[index][0]["target"] for index in range(len(data))]
-
-
-def test_an_epoch_follows_from_its_seed_and_number(corpus):
-    first, second = dataset(corpus, seed=3), dataset(corpus, seed=3)
-    np.testing.assert_array_equal(shown(first), shown(second))
-    first.on_epoch_end()
-    np.testing.assert_array_equal(shown(first), shown(dataset(corpus, seed=3, epoch=1)))
-    assert any((one != other).any() for one, other in zip(shown(first), shown(second)))
-    assert any((one != other).any() for one, other in zip(shown(dataset(corpus, seed=4)), shown(second)))
+    def train(settings=QUICK, folder="model", **more):
+        return training.train_network(corpus, quartet(corpus), "step", settings, tmp_path / folder, **more)
+    return train
 
 
-def test_padding_counts_nothing_and_the_end_counts_with_the_step(corpus):
-    from serenity.model.training import inputs_and_targets
-
-    songs = corpus.of_split("train")[:1]
-    batch = cut(songs, tile_places([len(songs[0])], WINDOW), WINDOW)
-    for column, attribute in enumerate(ATTRIBUTES):
-        _, target, weight = inputs_and_targets(batch, column)
-        assert (weight[target == PAD] == 0).all()
-        assert weight[target == END].tolist() == [attribute == "step"]
-        assert weight.sum() == len(songs[0]) + (attribute == "step")
+def weights(folder):
+    with np.load(folder / "training" / "step.state.npz") as file:
+        return {name: file[name] for name in file.files if name != "progress"}
 
 
-def test_a_network_that_knows_nothing_costs_the_logarithm_of_its_choices(corpus):
-    from serenity.model.training import evaluate
-    from serenity.model.transformer import build_network, get_weights, set_weights
-
-    network = build_network(quartet(corpus), "pitch")
-    set_weights(network, {name: np.zeros_like(values) for name, values in get_weights(network).items()})
-    figures = evaluate(network, "pitch", WINDOW, corpus.of_split("validation"), 4)
-    assert figures["bits"] == pytest.approx(math.log2(corpus.vocabulary["pitch"].size), abs=1e-4)
+def best(folder):
+    with np.load(folder / "step.npz") as file:
+        return dict(file)
 
 
-def test_unigram_bits_are_the_cross_entropy_of_the_counts(corpus):
-    from serenity.model.training import unigram_bits
+def table(folder):
+    with open(folder / "training" / "step.csv", newline="") as file:
+        return list(csv.DictReader(file))
 
-    column = ATTRIBUTES.index("step")
-    tokens = np.concatenate(corpus.of_split("train"))[:, column].tolist()
-    values = corpus.vocabulary["step"].size - SPECIALS
-    wanted = -np.mean([math.log2((tokens.count(token) + 1) / (len(tokens) + values)) for token in tokens])
-    assert unigram_bits(corpus, "step", corpus.of_split("train")) == pytest.approx(wanted)
+
+@pytest.fixture
+def interrupted(train, monkeypatch):
+    """Return a function that begins a training and interrupts it after so many batches."""
+    from serenity.model.callbacks import Reseed
+
+    def interrupted(settings, batches, **more):
+        def stop(self, batch, logs=None):
+            if int(self.model.optimizer.variables[0]) == batches:
+                raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(Reseed, "on_train_batch_begin", stop)
+            train(settings, **more)
+    return interrupted
+
+
+# --- what is learned from ---------------------------------------------------------------------------------------------
+
+def small_network(corpus, settings, dropout=0.0):
+    from serenity.model.training import compile_network
+    from serenity.model.transformer import build_network
+
+    network = build_network(quartet(corpus, replace(TINY, dropout=dropout)), "step", corpus.vocabulary)
+    compile_network(network, settings, steps=10)
+    network.optimizer.build(network.trainable_variables)
+    return network
+
+
+def batch_of(corpus):
+    from serenity.model.dataset import WindowDataset
+
+    return WindowDataset(corpus.of_split("train"), "step", quartet(corpus), 2, seed=0)[0]
 
 
 def test_the_learning_rate_climbs_then_falls(corpus):
-    from serenity.model.training import TrainingSettings, compile_network
-    from serenity.model.transformer import build_network
-
-    network = build_network(quartet(corpus), "step")
-    compile_network(network, TrainingSettings(epochs=10, learning_rate=1e-2, warmup=0.1), steps=10)
-    network.optimizer.build(network.trainable_variables)
+    network = small_network(corpus, TrainingSettings(epochs=10, learning_rate=1e-2, warmup=0.1))
     rates = []
     for step in (0, 5, 10, 50, 100):
         network.optimizer.iterations.assign(step)
@@ -97,42 +104,279 @@ def test_the_learning_rate_climbs_then_falls(corpus):
     assert rates[2] > rates[3] > rates[4] == pytest.approx(5e-4)
 
 
-def test_an_interrupted_run_goes_on_where_it_stopped(corpus, tmp_path, eagerly):
-    """One epoch, then a second after a restart, against two at once. Without dropout, whose state is not kept."""
-    from serenity.model.training import TrainingSettings, train_network
+def test_batches_that_are_gathered_make_one_step_at_the_same_place_of_the_schedule(corpus, eagerly):
+    """The same batch twice, gathered, is one gradient: the optimizer's moments are those of the batch alone."""
+    from serenity.model.transformer import get_weights, set_weights
 
-    settings = quartet(corpus, replace(TINY, dropout=0.0))
-    training = TrainingSettings(epochs=2, batch=4, learning_rate=1e-2)
-    for name in ("whole", "parts"):
-        checkpoint.write_settings(tmp_path / name, settings, corpus.vocabulary)
-    figures = train_network(corpus, settings, "step", training, tmp_path / "whole")
-
-    real_keep = checkpoint.write_json
-
-    def stop_after_an_epoch(path, data):
-        real_keep(path, data)
-        raise KeyboardInterrupt
-
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(checkpoint, "write_json", stop_after_an_epoch)
-        train_network(corpus, settings, "step", training, tmp_path / "parts")
-    assert json.loads((tmp_path / "parts" / "training" / "step.json").read_text())["epochs"] == 1
-    again = train_network(corpus, settings, "step", training, tmp_path / "parts", resume=True)
-    assert again["bits"] == pytest.approx(figures["bits"], abs=1e-3)
-    whole, parts = (checkpoint.read_weights(tmp_path / name, "step", settings) for name in ("whole", "parts"))
-    for name, values in whole.items():
-        np.testing.assert_allclose(parts[name], values, atol=1e-3, err_msg=name)
+    gathering, plain = (small_network(corpus, replace(QUICK, accumulate=count)) for count in (2, 1))
+    before = get_weights(plain)
+    set_weights(gathering, before)
+    gathering.train_on_batch(*batch_of(corpus))
+    assert all((values == before[name]).all() for name, values in get_weights(gathering).items())
+    gathering.train_on_batch(*batch_of(corpus))
+    assert any((values != before[name]).any() for name, values in get_weights(gathering).items())
+    plain.train_on_batch(*batch_of(corpus))
+    gathered = {variable.name: np.array(variable) for variable in gathering.optimizer.variables}
+    for variable in plain.optimizer.variables[1:]:
+        np.testing.assert_allclose(gathered[variable.name], variable, rtol=1e-3, atol=1e-6, err_msg=variable.name)
+    for network in (gathering, plain):
+        network.optimizer.variables[0].assign(10)  # batches: all of them
+        assert float(network.optimizer.learning_rate) == pytest.approx(0.05 * QUICK.learning_rate)
 
 
-def test_a_loss_that_is_no_number_ends_with_a_line_and_keeps_the_last_good_state(corpus, tmp_path, eagerly):
+def test_the_settings_reach_the_optimizer_and_the_loss(corpus):
+    network = small_network(corpus, replace(QUICK, weight_decay=0.03, label_smoothing=0.1))
+    assert network.optimizer.global_clipnorm == 1.0  # of the whole gradient, not of each part
+    assert (network.optimizer.weight_decay, network.loss.smoothing) == (0.03, 0.1)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.3])
+def test_label_smoothing_mixes_the_target_with_an_even_distribution(smoothing):
     import keras
 
-    from serenity.model.training import TrainingSettings, train_network
+    from serenity.model.training import Crossentropy
 
+    rng = np.random.default_rng(0)
+    logits = rng.normal(size=(2, 5, 7)).astype(np.float32)
+    target, weight = rng.integers(7, size=(2, 5)), np.array([[1, 1, 0, 1, 0]] * 2, np.float32)
+    wanted = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=smoothing,
+                                                  reduction="mean_with_sample_weight")
+    assert float(Crossentropy(smoothing)(target, logits, weight)) == pytest.approx(
+        float(wanted(np.eye(7)[target], logits, weight)), rel=1e-6)
+
+
+# --- what stands in the logs, what is kept ----------------------------------------------------------------------------
+
+def test_each_epoch_stands_in_the_table_and_the_best_of_them_is_kept(train, tmp_path, capsys):
+    figures = train(replace(QUICK, epochs=3, label_smoothing=0.5))  # which has no part in what songs cost
+    rows = table(tmp_path / "model")
+    assert [row["epoch"] for row in rows] == ["0", "1", "2"]
+    best = min(float(row["val_bits"]) for row in rows)
+    assert figures["bits"] == pytest.approx(best, rel=1e-2)  # in half precision
+    assert {*rows[0]} == {"epoch", "loss", "accuracy", "val_bits", "val_accuracy", "learning_rate"}
+    assert figures["epochs"] == 3 and "base_bits" not in figures
+    assert capsys.readouterr().out.count("step epoch 3/3: validation") == 1
+    assert not list(tmp_path.rglob("*.part"))
+
+
+def test_tensorboard_is_told_the_same_where_it_is_installed(train, tmp_path):
+    pytest.importorskip("tensorboard")
+    train(replace(QUICK, epochs=2))
+    written = {path.parent.name: path.read_bytes() for path in (tmp_path / "model/training/step").rglob("*tfevents*")}
+    assert b"epoch_bits" in written["validation"]
+    assert b"epoch_loss" in written["train"] and b"epoch_learning_rate" in written["train"]
+
+
+def test_without_tensorboard_there_is_the_table_alone(train, tmp_path, monkeypatch):
+    from serenity.model import callbacks
+
+    monkeypatch.setattr(callbacks.importlib.util, "find_spec", lambda name: None)
+    train()
+    assert sorted(path.name for path in (tmp_path / "model/training").iterdir()) == ["step.csv", "step.state.npz"]
+
+
+def test_what_is_kept_is_the_epoch_with_the_fewest_bits_and_patience_ends_the_rest(train, tmp_path, monkeypatch):
+    from serenity.model import training
+
+    bits = iter([3.0, 2.0, 2.5, 2.4, 2.3, 1.0])
+    monkeypatch.setattr(training, "evaluate", lambda *_: {"bits": next(bits), "accuracy": 0.5})
+    samples = []
+    monkeypatch.setattr(training, "write_sample", lambda *given: samples.append(given[-1]))
+    kept = []
+    real = checkpoint.write_weights
+    monkeypatch.setattr(checkpoint, "write_weights", lambda *given: (kept.append(given[1]), real(*given)))
+    figures = train(replace(QUICK, epochs=9, patience=3))
+    assert figures["epochs"] == 5 and len(kept) == 2 and samples == [1, 2]
+    progress, _ = state.read(tmp_path / "model/training/step.state.npz")
+    assert (progress.best_epoch, progress.best_bits, progress.waited) == (2, 2.0, 3)
+    bits = iter([0.5, 0.5, 0.5])
+    assert train(replace(QUICK, epochs=9, patience=3), resume=True)["epochs"] == 5  # its patience stays lost
+    assert train(replace(QUICK, epochs=6, patience=9), resume=True)["epochs"] == 6
+
+
+def test_an_epoch_may_show_fewer_songs_than_there_are(corpus):
+    from serenity.model.dataset import WindowDataset
+
+    songs = corpus.of_split("train")
     settings = quartet(corpus)
-    checkpoint.write_settings(tmp_path, settings, corpus.vocabulary)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(keras.initializers, "RandomNormal", lambda *_: keras.initializers.Constant(float("nan")))
-        with pytest.raises(InputError, match="the loss of step became nan in epoch 1"):
-            train_network(corpus, settings, "step", TrainingSettings(epochs=1, batch=4), tmp_path)
-    assert not (tmp_path / "step.npz").exists()
+    parts = [WindowDataset(songs, "step", settings, 1, 0, epoch, parts=2) for epoch in range(3)]
+    drawn = draw_places([len(song) for song in songs], WINDOW, np.random.default_rng([0, 0]), encoder=False).tolist()
+    first, second = (part.places.tolist() for part in parts[:2])
+    assert [place for place in drawn if place in first or place in second] == drawn
+    assert len(parts[0]) == len(parts[1]) == pytest.approx(len(drawn) / 2, abs=1)
+    assert parts[2].places.tolist() != first  # the songs begin anew, cut otherwise
+    parts[0].on_epoch_end()
+    assert parts[0].places.tolist() == second
+    assert [TrainingSettings(epoch_songs=count).parts(10) for count in (None, 1, 3, 10, 99)] == [1, 10, 3, 1, 1]
+
+
+# --- going on ---------------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("settings", [
+    replace(QUICK, epochs=3), replace(QUICK, epochs=3, batch=1, accumulate=3, epoch_songs=2, patience=3)],
+    ids=["plain", "gathered"])
+def test_an_interrupted_run_ends_as_a_whole_one_bit_for_bit(train, interrupted, tmp_path, settings):
+    """With dropout; interrupted within the first epoch, at its end, and within the second. The tables too are equal."""
+    whole = train(settings, folder="whole")
+    for batches in (1, 2, 3):
+        folder = f"interrupted-{batches}"
+        interrupted(settings, batches, folder=folder)
+        again = train(settings, folder=folder, resume=True)
+        assert again | {"minutes": 0} == whole | {"minutes": 0}
+        for read in (weights, best):
+            found, wanted = read(tmp_path / folder), read(tmp_path / "whole")
+            assert {*found} == {*wanted}
+            for name, values in wanted.items():
+                np.testing.assert_array_equal(found[name], values, err_msg=name)
+        assert (tmp_path / folder / "training/step.csv").read_text() == \
+            (tmp_path / "whole/training/step.csv").read_text()
+
+
+def test_dropout_differs_from_epoch_to_epoch_and_from_seed_to_seed(corpus):
+    from serenity.model.callbacks import Reseed
+
+    network, drawn = small_network(corpus, QUICK, dropout=0.2), []
+    for seed, epoch in ((0, 0), (0, 1), (1, 0), (0, 0)):
+        callback = Reseed(seed)
+        callback.set_model(network)
+        callback.on_epoch_begin(epoch)
+        drawn.append([tuple(np.array(variable).tolist()) for variable in network.non_trainable_variables])
+    assert drawn[0] == drawn[3] and len({*drawn[0], *drawn[1], *drawn[2]}) == 3 * len(drawn[0]) > 0
+
+
+def test_a_state_that_is_cut_off_or_another_network_s_is_refused(train, tmp_path, corpus):
+    train()
+    path = tmp_path / "model/training/step.state.npz"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:len(whole) // 2])
+    with pytest.raises(InputError, match="step.state.npz is no whole state of a training run"):
+        train(resume=True)
+    path.write_bytes(whole)
+    progress, arrays = state.read(path)
+    del arrays["network/bias"]
+    with pytest.raises(InputError, match="the state of the training run is another network's"):
+        state.restore(small_network(corpus, QUICK), arrays, 0)
+
+
+def test_a_run_goes_on_with_smaller_batches_that_are_gathered(train, tmp_path):
+    train(QUICK)
+    figures = train(replace(QUICK, batch=1, accumulate=2, epochs=2), resume=True)
+    assert figures["epochs"] == 2 and len(table(tmp_path / "model")) == 2
+
+
+# --- fine-tuning ------------------------------------------------------------------------------------------------------
+
+def test_training_may_begin_with_a_network_and_never_ends_with_a_worse_one(train, corpus, tmp_path):
+    train(replace(QUICK, epochs=4))
+    base = checkpoint.Checkpoint(quartet(corpus), corpus.vocabulary,
+                                 {"step": checkpoint.read_weights(tmp_path / "model", "step", quartet(corpus))})
+    better = train(replace(QUICK, epochs=2), folder="better", start=base)
+    assert better["bits"] < better["base_bits"]
+    spoilt = train(replace(QUICK, learning_rate=0.9, warmup=0.0), folder="spoilt", start=base)
+    assert spoilt["bits"] == pytest.approx(spoilt["base_bits"], rel=1e-2)
+    kept, wanted = best(tmp_path / "spoilt"), best(tmp_path / "model")
+    assert all((kept[name] == values).all() for name, values in wanted.items())
+
+
+# --- precision and speed ----------------------------------------------------------------------------------------------
+
+def test_bfloat16_is_for_products_weights_and_scores_stay_float32(corpus, eagerly):
+    import keras
+
+    from serenity.model.devices import precision
+    from serenity.model.transformer import build_network
+
+    with precision("bfloat16"):
+        network = build_network(quartet(corpus), "step", corpus.vocabulary)
+    assert keras.config.dtype_policy().name == "float32"
+    assert network.decoder[0].attention.query.compute_dtype == "bfloat16"
+    assert {variable.dtype for variable in network.trainable_variables} == {"float32"}
+    assert network.predict_on_batch(batch_of(corpus)[0]).dtype == np.float32
+    with pytest.raises(InputError), precision("bfloat16"):
+        raise InputError("in between")
+    assert keras.config.dtype_policy().name == "float32"
+
+
+def test_in_bfloat16_the_step_learns_nearly_the_same(train, tmp_path):
+    exact, rough = (train(replace(QUICK, epochs=2, precision=name), folder=name) for name in ("float32", "bfloat16"))
+    assert rough["bits"] == pytest.approx(exact["bits"], rel=0.05)
+    assert weights(tmp_path / "bfloat16")["network/bias"].dtype == np.float32
+
+
+@pytest.mark.parametrize("xla", [False, True])
+def test_xla_is_asked_for_where_it_is_wanted(corpus, xla):
+    assert small_network(corpus, replace(QUICK, xla=xla)).jit_compile == xla
+
+
+# --- failures ---------------------------------------------------------------------------------------------------------
+
+@pytest.fixture
+def spoil(monkeypatch):
+    """Return a function that lets each loss from now on be what a function makes of it."""
+    from serenity.model.training import Crossentropy
+
+    real = Crossentropy.call
+
+    def spoil(change):
+        monkeypatch.setattr(Crossentropy, "call", lambda self, true, scores: change(real(self, true, scores)))
+    return spoil
+
+
+def no_memory(loss):
+    raise MemoryError("Unable to allocate 70.0 TiB")
+
+
+def no_device_memory(loss):
+    import tensorflow as tf
+
+    raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor with shape[8,256,5003]")
+
+
+@pytest.mark.parametrize("change, message", [
+    (lambda loss: loss * float("nan"), "the loss of step is no number any more; .* half the --learning-rate"),
+    (lambda loss: loss * float("inf"), "the loss of step is no number any more"),
+    (no_memory, "out of memory while training step; .* half the --batch and twice the --accumulate"),
+    (no_device_memory, "out of memory while training step"),
+])
+def test_a_failure_ends_at_once_with_a_line_and_keeps_the_last_good_state(train, tmp_path, spoil, change, message):
+    train()
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.*") if path.is_file()}
+    spoil(change)
+    with pytest.raises(InputError, match=message):
+        train(replace(QUICK, epochs=2), resume=True)
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_what_is_no_failure_of_the_user_s_is_not_hidden(train, spoil):
+    spoil(lambda loss: loss.no_such_thing)
+    with pytest.raises(AttributeError, match="no_such_thing"):
+        train()
+
+
+@pytest.mark.parametrize("file", ["training/step.state.npz", "step.npz"])
+def test_a_full_disk_ends_with_a_line_and_keeps_the_last_good_state(train, tmp_path, file):
+    train()
+    before = (tmp_path / "model" / file).read_bytes()
+    part = tmp_path / "model" / f"{file}.part"
+    part.symlink_to("/dev/full")  # where every byte is one too many
+    with pytest.raises(InputError, match="the disk is full; the last whole epoch is kept: run again with --resume"):
+        train(replace(QUICK, epochs=4), resume=True)
+    assert (tmp_path / "model" / file).read_bytes() == before
+    part.unlink(missing_ok=True)
+    assert train(replace(QUICK, epochs=4), resume=True)["epochs"] == 4
+
+
+@pytest.mark.parametrize("changes, message", [
+    ({"epochs": 0}, "epochs 0, wanted 1 or more"),
+    ({"accumulate": 0}, "accumulate 0, wanted 1 or more"),
+    ({"patience": 0}, "patience 0, wanted 1 or more"),
+    ({"epoch_songs": -1}, "epoch songs -1, wanted 1 or more"),
+    ({"learning_rate": 1.0}, "learning rate 1.0, wanted above 0 and below 1"),
+    ({"weight_decay": -0.1}, "weight decay -0.1, wanted 0 or more"),
+    ({"label_smoothing": 1.0}, "label smoothing 1.0, wanted a share"),
+    ({"precision": "float16"}, "precision 'float16', wanted one of float32, bfloat16"),
+    ({"seed": -1}, "seed -1, wanted 0 to"),
+])
+def test_settings_that_cannot_work_are_refused(changes, message):
+    with pytest.raises(InputError, match=message):
+        TrainingSettings(**changes)

@@ -10,7 +10,7 @@ from serenity.errors import InputError
 from serenity.music.codec import CodecSettings
 from serenity.music.event import EVENT
 from serenity.tokens import corpus as corpora
-from serenity.tokens.corpus import FILES, SPLITS, load, made_of, split_groups
+from serenity.tokens.corpus import FILES, SPLITS, in_memory, load, made_of, split_groups, translate
 from serenity.tokens.vocabulary import END, SPECIALS, column_values, count_values
 from tests.songs import abc_songs
 
@@ -62,6 +62,38 @@ def test_a_twentieth_each_is_kept_apart():
     splits = list(split_groups(map(str, range(10_000))).values())
     assert 400 < splits.count("validation") < 600
     assert 400 < splits.count("test") < 600
+
+
+def test_a_split_without_a_share_stays_empty():
+    splits = split_groups(map(str, range(9)), {"validation": 0.1, "test": 0.0})
+    assert {*splits.values()} == {"train", "validation"}
+    assert split_groups("ab", {"validation": 0.0, "test": 0.0}) == {"a": "train", "b": "train"}
+
+
+# --- with dictionaries that stand already ---
+
+OTHERS = [(name, song) for name, song in abc_songs(40, bars=6) if name not in dict(SONGS)]
+
+
+def test_songs_in_memory_are_the_same_as_in_a_store_but_for_the_dictionaries(store, tmp_path):
+    build(tmp_path / "tokens", OTHERS)
+    stored = load(tmp_path / "tokens")
+    corpus = in_memory([(corpora.Entry(name, song.group), song.events) for name, song in OTHERS], stored.vocabulary,
+                       CodecSettings())
+    assert np.array_equal(corpus.tokens, stored.tokens) and corpus.songs == stored.songs
+    assert corpus.totals == stored.totals
+
+
+def test_a_store_is_translated_into_other_dictionaries_value_by_value(store, tmp_path):
+    build(tmp_path / "tokens", OTHERS)
+    wanted, stored = load(store[0]).vocabulary, load(tmp_path / "tokens")
+    corpus = translate(stored, wanted)
+    tokens, known = wanted.encode(stored.vocabulary.decode(stored.tokens, EVENT))
+    assert np.array_equal(corpus.tokens, tokens)
+    assert list(corpus.totals["exact"].values()) == known.sum(axis=0).tolist()
+    assert known.any(axis=0).all() and not known.all()
+    assert corpus.vocabulary is wanted and corpus.songs == stored.songs
+    assert translate(corpus, wanted).tokens.tolist() == corpus.tokens.tolist()
 
 
 # --- building and opening ---

@@ -1,0 +1,209 @@
+"""What each choice in the networks is worth: one change at a time, the same processor time for each.
+
+    experiments.py --tokens data/tokens --settings base own relative ...   a line of JSON a network -> experiments.jsonl
+    experiments.py --table                                                  the lines as a table
+
+Every network gets the same seconds of one processor thread, whatever its shape: a shape that is slow sees fewer
+events. The learning rate rises and falls with the time that has gone by, not with steps. So what is compared is what
+one gets for one's time, and noise from other work on the machine does little harm, since processor time is counted.
+Bits are those of the validation songs, by serenity.model.evaluation.
+"""
+
+import json
+import math
+import os
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import tyro
+
+RESULTS = Path(__file__).with_suffix(".jsonl")
+WARMUP, FLOOR = 0.05, 0.05  # share of the time in which the learning rate climbs; to which share it falls
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """Train networks that differ from the base in one thing."""
+
+    tokens: Path = Path("data/tokens")       # a token store
+    settings: tuple[str, ...] = ("base",)    # names from SETTINGS
+    attributes: tuple[str, ...] = ("pitch", "step", "duration", "velocity")
+    seconds: float = 120.0                   # of processor time for each network, its building and judging apart
+    batch: int = 2                           # windows a step
+    learning_rate: float = 2e-3              # at its peak
+    seed: int = 0
+    preset: str = "small"                    # sizes: small (here) or one of quartet.PRESETS
+    label: str = ""                          # joins the setting's name in the results, where the songs differ
+    results: Path = RESULTS
+    keep: Path | None = None                 # folder for the weights: KEEP/SETTING/ATTRIBUTE.npz
+    table: bool = False                      # show the results, train nothing
+
+
+def settings_of(name: str, networks: dict) -> tuple[dict, dict]:
+    """Return the networks of a named setting, and what else it changes."""
+    changes, others = SETTINGS[name]
+    return {attribute: replace(network, **changes) for attribute, network in networks.items()}, others
+
+
+DECODER_ONLY = {"encoder_layers": 0}
+# The best that was found, and what changes against it. The networks' own fields, and others: order, smoothing.
+SETTINGS = {
+    "base": ({}, {}),
+    "seed": ({"encoder_layers": 2, "decoder_layers": 2, "positions": "sinusoidal", "context": "own",
+              "composed": False}, {}),
+    "own": ({"context": "own", "positions": "rotary"}, {}),
+    "encoder": ({"encoder_layers": 2, "decoder_layers": 2}, {}),
+    "rotary": ({"positions": "rotary"}, {}),
+    "relative": ({"positions": "relative"}, {}),
+    "sinusoidal": ({"positions": "sinusoidal"}, {}),
+    "untied": ({"tied": False}, {}),
+    "plain": ({"composed": False}, {}),
+    "smoothing": ({}, {"smoothing": 0.1}),
+    "dropout-0": ({"dropout": 0.0}, {}),
+    "dropout-0.2": ({"dropout": 0.2}, {}),
+    "pitch-first": ({}, {"order": ("pitch", "step", "duration", "velocity")}),
+    "velocity-first": ({}, {"order": ("step", "velocity", "pitch", "duration")}),
+    "duration-first": ({}, {"order": ("step", "duration", "pitch", "velocity")}),
+    "narrow": ({"model_dim": 96, "feed_forward_dim": 384, "num_heads": 2}, {}),
+    "wide": ({"model_dim": 192, "feed_forward_dim": 768, "num_heads": 3}, {}),
+    "shallow": ({"decoder_layers": 2}, {}),
+    "deep": ({"decoder_layers": 6}, {}),
+    # the way from the seed's to the base, a step at a time
+    "way-all": ({"encoder_layers": 2, "decoder_layers": 2, "positions": "sinusoidal", "composed": False}, {}),
+    "way-relative": ({"encoder_layers": 2, "decoder_layers": 2, "positions": "relative", "composed": False}, {}),
+    "way-decoder": ({"positions": "relative", "composed": False}, {}),
+    "way-rotary": ({"positions": "rotary", "composed": False}, {}),
+    "way-onset": ({"composed": False}, {}),
+}
+
+
+def main(parameters: Parameters) -> None:
+    if parameters.table:
+        print(table(parameters.results))
+        return
+    os.environ |= {"TF_CPP_MIN_LOG_LEVEL": "3", "OMP_NUM_THREADS": "1", "TF_ENABLE_ONEDNN_OPTS": "1"}
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    from serenity.tokens import corpus as corpora
+
+    corpus = corpora.load(parameters.tokens)
+    for name in parameters.settings:
+        for attribute in parameters.attributes:
+            line = train(corpus, name, attribute, parameters)
+            with open(parameters.results, "a", encoding="utf-8") as file:
+                file.write(json.dumps(line) + "\n")
+            print(json.dumps(line), flush=True)
+
+
+def small() -> dict:
+    """Return networks small enough to learn something in minutes."""
+    from serenity.model.quartet import NetworkSettings
+    from serenity.tokens.vocabulary import ATTRIBUTES
+
+    return dict.fromkeys(ATTRIBUTES, NetworkSettings(128, 0, 4, 2, 512, positions="onset", composed=True))
+
+
+def train(corpus, name: str, attribute: str, parameters: Parameters) -> dict:
+    """Train one attribute's network of a setting and return its line of the results."""
+    import keras
+
+    from serenity.model import checkpoint
+    from serenity.model.dataset import WindowDataset
+    from serenity.model.evaluation import evaluate
+    from serenity.model.quartet import QuartetSettings, preset
+    from serenity.model.transformer import build_network, get_weights
+    from serenity.tokens.vocabulary import ATTRIBUTES
+    from serenity.tokens.windows import WindowSettings
+
+    networks, others = settings_of(name, small() if parameters.preset == "small" else preset(parameters.preset))
+    order = {"order": others["order"]} if "order" in others else {}
+    settings = QuartetSettings(networks, corpus.vocabulary.sizes, WindowSettings(), corpus.settings, **order)
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(parameters.seed)
+    network = build_network(settings, attribute, corpus.vocabulary)
+    optimizer = keras.optimizers.Muon(
+        0.0, adam_beta_2=0.98, adam_weight_decay=0.01, weight_decay=0.01, global_clipnorm=1.0,
+        exclude_layers=[rf"(embedding|logits|past|present)/({'|'.join(ATTRIBUTES)}|features)$"])
+    optimizer.exclude_from_weight_decay(var_names=["bias", "beta", "gamma"])
+    network.compile(optimizer=optimizer, loss=loss(others.get("smoothing", 0.0), settings.vocabulary_sizes[attribute]),
+                    jit_compile=False)
+    songs, validation = corpus.of_split("train"), corpus.of_split("validation")
+    dataset = WindowDataset(songs, attribute, settings, parameters.batch, parameters.seed)
+    network.train_on_batch(*dataset[0])  # compiles; the learning rate is 0
+    began, steps, shown, index = time.process_time(), 0, 0, 0
+    while (gone := (time.process_time() - began) / parameters.seconds) < 1:
+        optimizer.learning_rate.assign(parameters.learning_rate * rate(gone))
+        inputs, target, weight = dataset[index]
+        network.train_on_batch(inputs, target, weight)
+        steps, shown, index = steps + 1, shown + int(weight.sum()), index + 1
+        if index == len(dataset):
+            dataset.on_epoch_end()
+            index = 0
+    figures = evaluate(network, attribute, settings, validation, 8)
+    label = f"{name}{parameters.label and ' ' + parameters.label}"
+    if parameters.keep:
+        (parameters.keep / label).mkdir(parents=True, exist_ok=True)
+        checkpoint.write_settings(parameters.keep / label, settings, corpus.vocabulary)
+        checkpoint.write_weights(parameters.keep / label, attribute, get_weights(network))
+    return {"setting": label, "preset": parameters.preset, "attribute": attribute, "seed": parameters.seed,
+            "parameters": network.count_params(), "seconds": parameters.seconds, "steps": steps, "shown": shown,
+            "epochs": shown / sum(map(len, songs)), **figures, "notes_per_event": notes_per_event(corpus, validation)}
+
+
+def rate(gone: float) -> float:
+    """Return the learning rate's share of its peak when so much of the time has gone: a climb, then a cosine."""
+    if gone < WARMUP:
+        return gone / WARMUP
+    return FLOOR + (1 - FLOOR) * (1 + math.cos(math.pi * (gone - WARMUP) / (1 - WARMUP))) / 2
+
+
+def loss(smoothing: float, tokens: int):
+    """Return the loss: cross-entropy, its target mixed with so much of an even distribution over all tokens."""
+    import keras
+    from keras import ops
+
+    def smoothed(target, logits):
+        nats = keras.losses.sparse_categorical_crossentropy(target, logits, from_logits=True)
+        even = ops.logsumexp(logits, axis=-1) - ops.mean(logits, axis=-1)
+        return (1 - smoothing) * nats + smoothing * even
+
+    if not smoothing:
+        return keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="mean_with_sample_weight")
+    wrapped = keras.losses.LossFunctionWrapper if hasattr(keras.losses, "LossFunctionWrapper") else None
+    return wrapped(smoothed, reduction="mean_with_sample_weight") if wrapped else smoothed
+
+
+def notes_per_event(corpus, songs: list) -> float:
+    """Return how many notes an event of the songs strikes on average."""
+    from serenity.music.pitch import chord_matrix
+    from serenity.tokens.vocabulary import SPECIALS
+
+    chords = np.concatenate(songs)[:, 0].astype(int) - SPECIALS
+    return float(chord_matrix(corpus.vocabulary.pitch.values).sum(axis=1)[chords].mean())
+
+
+def table(results: Path) -> str:
+    """Return the results as Markdown: a line a setting, bits per event by attribute, together, and per note."""
+    attributes = ("pitch", "step", "duration", "velocity")
+    rows = {}
+    for line in map(json.loads, results.read_text(encoding="utf-8").splitlines()):
+        rows.setdefault((line["preset"], line["seconds"], line["setting"], line["seed"]), {})[line["attribute"]] = line
+    lines = ["| sizes | seconds each | setting | seed | parameters | events shown | " + " | ".join(attributes)
+             + " | together | per note |", "| --- | --: | --- | --: | --: | --: " + "| --: " * 6 + "|"]
+    for (preset, seconds, setting, seed), row in rows.items():
+        bits = [row[name]["bits"] if name in row else None for name in attributes]
+        together = sum(bits) if None not in bits else None
+        per_note = together / row["pitch"]["notes_per_event"] if together else None
+        cells = [f"{value:.3f}" if value else "" for value in (*bits, together, per_note)]
+        parameters, shown = (sum(line[name] for line in row.values()) for name in ("parameters", "shown"))
+        lines.append(f"| {preset} | {seconds:.0f} | {setting} | {seed} | {parameters:,} | {shown:,} | "
+                     + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Parameters))

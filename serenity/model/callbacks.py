@@ -1,0 +1,114 @@
+"""What happens around an epoch, beside what Keras's own callbacks do."""
+
+import csv
+import importlib.util
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from serenity.errors import InputError
+from serenity.model import checkpoint, state
+from serenity.model.state import Progress
+from serenity.model.transformer import get_weights
+
+
+class Reseed(keras.callbacks.Callback):
+    """Lets dropout follow from the run's seed and the epoch's number alone, so that a resumed run goes on as a whole.
+
+    Each of Keras's seed generators begins every epoch anew.
+    """
+
+    def __init__(self, seed: int):
+        super().__init__()
+        self.seed = seed
+
+    def on_epoch_begin(self, epoch, logs=None):
+        states = [variable for variable in self.model.non_trainable_variables
+                  if variable.name == "seed_generator_state"]
+        seeds = np.random.SeedSequence([self.seed, epoch]).generate_state(len(states)) >> 1  # whatever type they have
+        for variable, seed in zip(states, seeds.tolist()):
+            variable.assign(np.array([seed, 0]))
+
+
+class Judge(keras.callbacks.Callback):
+    """Adds to the logs of an epoch what its network is worth: val_bits (per event) and val_accuracy."""
+
+    def __init__(self, judge: Callable[[], dict[str, float]]):
+        super().__init__()
+        self.judge = judge
+
+    def on_epoch_end(self, epoch, logs):
+        logs |= {f"val_{name}": value for name, value in self.judge().items()}
+        logs["learning_rate"] = float(self.model.optimizer.learning_rate)
+
+
+class Patience(keras.callbacks.EarlyStopping):
+    """Early stopping whose count goes on where an interrupted run stood."""
+
+    def __init__(self, patience: int, progress: Progress):
+        super().__init__("val_bits", patience=patience, mode="min")
+        self.progress = progress
+
+    def on_train_begin(self, logs=None):
+        super().on_train_begin(logs)
+        self.best, self.wait = self.progress.best_bits, self.progress.waited
+
+
+class Keep(keras.callbacks.Callback):
+    """Keeps the weights with the fewest bits, for use, and the state, to go on from, and says how the epoch was."""
+
+    def __init__(self, folder: Path, attribute: str, progress: Progress, epochs: int):
+        super().__init__()
+        self.folder, self.attribute, self.progress, self.epochs = folder, attribute, progress, epochs
+        self.started = time.monotonic() - 60 * progress.minutes
+
+    def on_epoch_end(self, epoch, logs):
+        progress, bits = self.progress, logs["val_bits"]
+        if not np.isfinite(bits):
+            raise InputError(f"{self.attribute} costs {bits} bits per event after epoch {epoch + 1}; the epoch before "
+                             "is kept: run again with --resume and half the --learning-rate")
+        is_better = bits < progress.best_bits
+        if is_better:
+            checkpoint.write_weights(self.folder, self.attribute, get_weights(self.model))
+            progress.best_bits, progress.best_epoch = bits, epoch + 1
+        progress.epochs, progress.minutes = epoch + 1, (time.monotonic() - self.started) / 60
+        state.write(state.state_path(self.folder, self.attribute), self.model, progress)
+        print(f"  {self.attribute} epoch {epoch + 1}/{self.epochs}: validation {bits:.3f} bits per event, accuracy "
+              f"{logs['val_accuracy']:.1%}{'' if is_better else f'; epoch {progress.best_epoch} was better'}",
+              flush=True)
+
+
+class Sample(keras.callbacks.Callback):
+    """Lets a sample be heard after each epoch that improved."""
+
+    def __init__(self, progress: Progress, make: Callable[[int], None]):
+        """`make` is told the epoch, counted from 1."""
+        super().__init__()
+        self.progress, self.make = progress, make
+
+    def on_epoch_end(self, epoch, logs=None):
+        if self.progress.best_epoch == epoch + 1:
+            self.make(epoch + 1)
+
+
+def loggers(folder: Path, attribute: str, epochs: int) -> list[keras.callbacks.Callback]:
+    """Return what writes the logs of a run that begins after so many epochs: folder/training/ATTRIBUTE.csv, and
+    TensorBoard's files in a folder beside it, where that package is installed."""
+    table = folder / "training" / f"{attribute}.csv"
+    _cut(table, epochs)
+    callbacks = [keras.callbacks.CSVLogger(table, append=epochs > 0)]
+    if importlib.util.find_spec("tensorboard"):
+        callbacks.append(keras.callbacks.TensorBoard(table.with_suffix(""), write_graph=False))
+    return callbacks
+
+
+def _cut(table: Path, epochs: int) -> None:
+    """Leave out of a table what an interrupted run wrote beyond its last whole epoch."""
+    if table.exists():
+        with open(table, newline="", encoding="utf-8") as file:
+            rows = list(csv.reader(file))[:1 + epochs]
+        with open(table, "w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows(rows)

@@ -1,0 +1,69 @@
+"""What a training will take: memory, steps and time, by a few real steps of a network. Nothing is written."""
+
+import resource
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import keras
+
+from serenity.model.devices import Devices, explained, precision
+from serenity.model.quartet import QuartetSettings
+from serenity.model.training import prepare
+from serenity.model.training_settings import TrainingSettings
+from serenity.tokens.corpus import Corpus
+from serenity.tokens.windows import tile_places
+
+STEPS = 4  # that are timed; the one before them compiles
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What the training of one network will take."""
+
+    parameters: int
+    state_bytes: int      # weights, gradients and the optimizer's moments, in float32
+    steps: int            # batches of all epochs
+    step_seconds: float
+    epochs: int
+    judge_seconds: float  # after each epoch, on the validation songs
+
+    @property
+    def seconds(self) -> float:
+        """Expected time of the whole training."""
+        return self.steps * self.step_seconds + self.epochs * self.judge_seconds
+
+
+def estimate(corpus: Corpus, settings: QuartetSettings, attribute: str, training: TrainingSettings) -> Estimate:
+    """Return what training one attribute's network will take, on the devices that training would use."""
+    keras.utils.clear_session()
+    with explained(attribute), precision(training.precision):
+        network, dataset = prepare(corpus, settings, attribute, training, Devices(training))
+        batches = [dataset[number % len(dataset)] for number in range(STEPS)]
+        step = _seconds([lambda batch=batch: network.train_on_batch(*batch) for batch in batches])
+        judge = _seconds([lambda batch=batch: network.predict_on_batch(batch[0]) for batch in batches])
+    judged = corpus.of_split("validation") or corpus.of_split("train")
+    windows = len(tile_places([len(song) for song in judged], settings.window))
+    copies = 4 + (training.accumulate > 1)  # weights, gradients, two moments, gathered gradients
+    return Estimate(network.count_params(), 4 * copies * network.count_params(), training.epochs * len(dataset), step,
+                    training.epochs, windows / training.batch * judge)
+
+
+def peak_bytes() -> int:
+    """Return the most memory that was in use so far: of the first GPU, where there is one, else of this process."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        if tf.config.list_logical_devices("GPU"):
+            return tf.config.experimental.get_memory_info("GPU:0")["peak"]
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def _seconds(calls: list[Callable]) -> float:
+    """Return what a call takes; the first, which compiles, is made once more before."""
+    calls[0]()
+    started = time.perf_counter()
+    for call in calls:
+        call()
+    return (time.perf_counter() - started) / len(calls)

@@ -1,0 +1,63 @@
+"""What a model's folder says of its training, beside weights: training.json and the card; and who may train in it."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from serenity.errors import InputError
+from serenity.model import checkpoint
+from serenity.model.quartet import QuartetSettings
+from serenity.tokens import novelty
+from serenity.tokens import vocabulary as vocabularies
+from serenity.tokens.corpus import Corpus
+from serenity.tokens.vocabulary import ATTRIBUTES, Vocabulary
+
+
+def agree(folder: Path, settings: QuartetSettings, vocabulary: Vocabulary, attributes: tuple[str, ...],
+          resume: bool) -> QuartetSettings:
+    """Return the settings to train `attributes` with: those given, with what the folder's other networks have.
+
+    Raises InputError where training would spoil what the folder holds.
+    """
+    trained = [name for name in ATTRIBUTES if checkpoint.weights_path(folder, name).is_file()]
+    if not trained:
+        return settings
+    if again := [name for name in attributes if name in trained and not resume]:
+        raise InputError(f"{folder} already holds {', '.join(again)}; go on with --resume, or name another --model")
+    kept, kept_vocabulary = checkpoint.read_settings(folder)
+    others = {name: kept.networks[name] for name in trained if name not in attributes}
+    settings = replace(settings, networks=settings.networks | others)
+    known = vocabularies.to_json(kept_vocabulary) == vocabularies.to_json(vocabulary)
+    if not known or replace(kept, networks=settings.networks) != settings:
+        raise InputError(f"{folder} was trained with other dictionaries, windows or codec than these; "
+                         "name another --model")
+    if changed := [name for name in trained if kept.networks[name] != settings.networks[name]]:
+        raise InputError(f"{folder} holds {', '.join(changed)} of another size or context; name another --model")
+    return settings
+
+
+def begin(folder: Path, settings: QuartetSettings, corpus: Corpus, data: dict) -> None:
+    """Write all that a model's folder holds beside weights and figures; figures that are there stay.
+
+    `data` says what the songs are: `source` and `licence`, joined by the corpus's numbers.
+    """
+    checkpoint.write_settings(folder, settings, corpus.vocabulary)
+    chords = (corpus.vocabulary.pitch.decode(song[:, ATTRIBUTES.index("pitch")]) for song in corpus.of_split("train"))
+    numbers = {name: corpus.totals[name] for name in ("train", "validation", "test", "events")}
+    training = {"data": data | numbers, "networks": _networks(folder),
+                "novelty": checkpoint.write_novelty(folder, novelty.build(chords))}
+    checkpoint.write_json(folder / "training.json", training)
+
+
+def add(folder: Path, settings: QuartetSettings, attribute: str, figures: dict) -> dict[str, dict]:
+    """Add the figures of a network that was trained to training.json and the card; return those of all networks."""
+    networks = _networks(folder) | {attribute: figures}
+    training = checkpoint.read_json(folder / "training.json")
+    training["networks"] = {name: networks[name] for name in ATTRIBUTES if name in networks}
+    checkpoint.write_json(folder / "training.json", training)
+    checkpoint.write_card(folder, settings, training)
+    return training["networks"]
+
+
+def _networks(folder: Path) -> dict:
+    path = folder / "training.json"
+    return checkpoint.read_json(path)["networks"] if path.is_file() else {}

@@ -1,0 +1,48 @@
+"""A sample of what the networks have learned so far: the continuation of a song that they did not learn from.
+
+Networks that are not trained yet play no part: their attribute is the song's own, event by event. So the one network
+that there is can be heard from its first epoch on.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from serenity.model.checkpoint import Checkpoint
+from serenity.model.generation import complete
+from serenity.model.quartet import QuartetSettings
+from serenity.model.sampling import Sampling
+from serenity.music import codec, midi_file
+from serenity.music.event import EVENT
+from serenity.tokens.vocabulary import ATTRIBUTES, Vocabulary
+from serenity.tokens.windows import stream
+
+PROMPT, EVENTS = 64, 256  # at most; a short song is halved
+PIANO = 0  # program
+
+
+def compose(songs: list[np.ndarray], settings: QuartetSettings, vocabulary: Vocabulary,
+            weights: Mapping[str, Mapping[str, np.ndarray]]) -> tuple[np.ndarray, float] | None:
+    """Return the longest of the songs (events, 4), continued from its beginning, as notes, and where that begins.
+
+    `weights` are those of the networks that are trained, by attribute. The continuation is drawn as the networks have
+    it, without any limit, and always by the same chance. None where no song has two events.
+    """
+    song = max(songs, key=len)
+    prompt = min(PROMPT, len(song) // 2)
+    if not prompt:
+        return None
+    rest = song[prompt:prompt + EVENTS]
+    given = {attribute: rest[:, column] for column, attribute in enumerate(ATTRIBUTES) if attribute not in weights}
+    made, = complete(Checkpoint(settings, vocabulary, weights), stream(song, 0, prompt + 1), len(rest),
+                     Sampling(top_k=0), seed=0, given=given, compiled=False)
+    events = vocabulary.decode(np.concatenate([song[:prompt], made.tokens]), EVENT)
+    start = float(events["step"][:prompt + 1].sum())
+    return codec.decode(events, transposition=0), start
+
+
+def write(path: Path, notes: np.ndarray, title: str) -> None:
+    """Write notes as a MIDI file for piano."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    midi_file.write(path, [midi_file.Track("Piano", PIANO, False, notes)], texts=[title])

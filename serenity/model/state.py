@@ -1,0 +1,99 @@
+"""The state of a training run after an epoch, from which another process goes on exactly: one file, NumPy alone.
+
+    training/pitch.state.npz   weights and the optimizer's moments in full precision, and how far the run is, as JSON
+
+What follows from seed and epoch is no part of it: windows and dropout (see dataset.py, callbacks.py). Loading executes
+nothing.
+"""
+
+import json
+import math
+import zipfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from serenity.errors import InputError
+from serenity.model.training_settings import TrainingSettings
+from serenity.model.transformer import get_weights, set_weights
+
+ITERATION = "iteration"  # the optimizer's count of batches: it follows from the epoch
+
+
+@dataclass
+class Progress:
+    """How far a run is."""
+
+    epochs: int = 0                  # whole ones
+    minutes: float = 0.0
+    best_bits: float = math.inf      # per validation event
+    best_epoch: int = 0              # that has them; 0: what the run began with
+    base_bits: float | None = None   # what the run began with, where that was a trained network
+
+    @property
+    def waited(self) -> int:
+        """Epochs since the last improvement."""
+        return self.epochs - self.best_epoch
+
+    def is_over(self, training: TrainingSettings) -> bool:
+        """Return whether the run is at its end, or has lost its patience: as keras.callbacks.EarlyStopping, which never
+        does so after one epoch."""
+        impatient = training.patience is not None and self.epochs > 1 and self.waited >= training.patience
+        return self.epochs >= training.epochs or impatient
+
+
+def state_path(folder: Path, attribute: str) -> Path:
+    """Return where the state of one network's training stands in a model's folder."""
+    return folder / "training" / f"{attribute}.state.npz"
+
+
+def write(path: Path, network: keras.Model, progress: Progress) -> None:
+    """Write the state of a compiled network. The file appears only when it is whole; the one before stays till then."""
+    arrays = {f"network/{name}": values for name, values in get_weights(network).items()}
+    arrays |= {f"optimizer/{name}": keras.ops.convert_to_numpy(variable.value)
+               for name, variable in _moments(network).items()}
+    part = path.with_name(path.name + ".part")
+    try:
+        with open(part, "wb") as file:  # given a name, np.savez would add its own ending
+            np.savez(file, progress=np.array(json.dumps(asdict(progress))), **arrays)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)  # on a full disk every byte counts
+
+
+def read(path: Path) -> tuple[Progress, dict[str, np.ndarray]]:
+    """Return progress and arrays of what `write` wrote. Raises InputError where it is no whole state."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            progress = Progress(**json.loads(str(file["progress"])))
+            return progress, {name: file[name] for name in file.files if name != "progress"}
+    except (zipfile.BadZipFile, ValueError, TypeError, KeyError, EOFError, OSError) as error:
+        raise InputError(f"{path} is no whole state of a training run ({error}); remove it to begin anew") from None
+
+
+def restore(network: keras.Model, arrays: dict[str, np.ndarray], batches: int) -> None:
+    """Give a compiled and built network the state that `read` returned, after so many batches.
+
+    Gradients that were gathered, but not yet applied, are taken over where both runs gather. Raises InputError where
+    the state is another network's.
+    """
+    try:
+        set_weights(network, {name.removeprefix("network/"): values for name, values in arrays.items()
+                              if name.startswith("network/")})
+        for name, variable in _moments(network).items():
+            if f"optimizer/{name}" in arrays or not name.endswith("_gradient_accumulator"):
+                variable.assign(arrays[f"optimizer/{name}"])
+    except (KeyError, ValueError) as error:
+        raise InputError(f"the state of the training run is another network's ({error}); wanted the same settings "
+                         "as before, or another --model") from None
+    _variables(network)[ITERATION].assign(batches)
+
+
+def _moments(network: keras.Model) -> dict:
+    return {name: variable for name, variable in _variables(network).items() if name != ITERATION}
+
+
+def _variables(network: keras.Model) -> dict:
+    return {variable.name: variable for variable in network.optimizer.variables}

@@ -1,0 +1,76 @@
+"""What tokens have in common: a few numbers that describe each value, so that rare ones learn from common ones.
+
+Most of 5000 chords are rare, but share notes, top, bass and pitch classes with common ones; a duration of 1.02 s is
+nearly one of 1.04 s. A network that adds to each token's own vector a projection of these features need not learn that
+anew for every token.
+"""
+
+import numpy as np
+
+from serenity.music.pitch import OCTAVE, chord_matrix
+from serenity.tokens.vocabulary import SPECIALS, AttributeVocabulary
+
+LOWEST, HIGHEST = 21, 108  # the piano's keys: what lies beyond counts as the outermost one
+KEYS = HIGHEST - LOWEST + 1
+MOST_NOTES = 12            # chords of more notes count as having so many
+KNOTS = {"step": (12, 96), "duration": (12, 96), "velocity": (6, 16)}  # of a coarse and a fine scale
+SHORTEST = 0.02            # seconds, added before the logarithm: below it differences count for little
+
+NUMBER = {"pitch": SPECIALS + 3 * KEYS + OCTAVE + MOST_NOTES} | {
+    attribute: SPECIALS + sum(knots) for attribute, knots in KNOTS.items()}  # features of a token, by attribute
+
+
+def features(vocabulary: AttributeVocabulary) -> np.ndarray:
+    """Return the features of each token: (tokens, NUMBER[attribute]) float32, rows of length 1.
+
+    PAD, START and END have a feature of their own each, and no other.
+    """
+    describe = _chord_features if vocabulary.attribute == "pitch" else _number_features
+    described = describe(vocabulary)
+    described /= np.linalg.norm(described, axis=1, keepdims=True)
+    table = np.zeros((vocabulary.size, NUMBER[vocabulary.attribute]), np.float32)
+    table[:SPECIALS, :SPECIALS] = np.eye(SPECIALS)
+    table[SPECIALS:, SPECIALS:] = described
+    return table
+
+
+def _chord_features(vocabulary: AttributeVocabulary) -> np.ndarray:
+    """Return which keys a chord strikes, its highest and lowest, its pitch classes, and how many notes it has.
+
+    Each of the five weighs the same, however many notes there are.
+    """
+    matrix = chord_matrix(vocabulary.values).astype(bool)                       # (chords, pitches)
+    chord, pitch = matrix.nonzero()
+    keys = np.zeros((len(matrix), KEYS), np.float32)
+    keys[chord, np.clip(pitch, LOWEST, HIGHEST) - LOWEST] = 1
+    classes = np.zeros((len(matrix), OCTAVE), np.float32)
+    classes[chord, pitch % OCTAVE] = 1
+    row = np.arange(len(matrix))
+    top, bass = np.zeros_like(keys), np.zeros_like(keys)
+    top[row, KEYS - 1 - keys[:, ::-1].argmax(axis=1)] = 1
+    bass[row, keys.argmax(axis=1)] = 1
+    notes = np.zeros((len(matrix), MOST_NOTES), np.float32)
+    notes[row, np.clip(matrix.sum(axis=1), 1, MOST_NOTES) - 1] = 1
+    return np.concatenate([part / np.linalg.norm(part, axis=1, keepdims=True)
+                           for part in (keys, top, bass, classes, notes)], axis=1)
+
+
+def _number_features(vocabulary: AttributeVocabulary) -> np.ndarray:
+    """Return where a number lies between the knots of a coarse and of a fine scale, by linear interpolation.
+
+    Times are compared by their logarithm, as they are heard.
+    """
+    values = vocabulary.values
+    if vocabulary.attribute != "velocity":
+        values = np.log(values + SHORTEST)
+    lowest, span = values.min(), max(np.ptp(values), 1e-9)
+    scales = []
+    for knots in KNOTS[vocabulary.attribute]:
+        place = (values - lowest) / span * (knots - 1)                          # 0 .. knots - 1
+        scales.append(np.maximum(0, 1 - np.abs(place[:, None] - np.arange(knots))))  # a hat over each knot
+    return np.concatenate([scale / np.linalg.norm(scale, axis=1, keepdims=True) for scale in scales], axis=1)
+
+
+def onset_seconds(vocabulary: AttributeVocabulary) -> np.ndarray:
+    """Return the seconds of each token of `step`, 0 for PAD, START and END: (tokens,) float32."""
+    return np.concatenate([np.zeros(SPECIALS), vocabulary.values]).astype(np.float32)

@@ -1,0 +1,69 @@
+"""One's own songs: a folder of MIDI files as a corpus in memory, in the tokens of a model that is there already.
+
+Nothing is left out but what cannot be read: whoever names a folder has chosen. Songs that are alike, whatever their key
+and tempo, stay on one side of the split.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from serenity.errors import InputError
+from serenity.music import codec, instruments, midi_file
+from serenity.music.codec import CodecSettings
+from serenity.music.fingerprint import FIGURE, fingerprint, similar_pairs, top_line
+from serenity.tokens.corpus import Corpus, Entry, in_memory
+from serenity.tokens.vocabulary import Vocabulary
+
+ENDINGS = (".mid", ".midi", ".kar")
+SHARES = {"validation": 0.1, "test": 0.0}  # few songs: none is laid by for a test
+
+
+def read_folder(folder: Path, vocabulary: Vocabulary, settings: CodecSettings,
+                each: Callable = map) -> tuple[Corpus, list[str]]:
+    """Return the songs of all MIDI files below a folder, and a line on each file that cannot be read.
+
+    `each(work, jobs)` yields work(job) of each job in order. Raises InputError where there is no song.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder} is no folder; wanted one with {', '.join(ENDINGS)} files")
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in ENDINGS and path.is_file())
+    songs, refused = {}, []
+    for path, song in zip(paths, each(partial(read_song, settings=settings), paths)):
+        if isinstance(song, str):
+            refused.append(song)
+        else:
+            songs[path.relative_to(folder).as_posix()] = song
+    if not songs:
+        raise InputError(f"{folder} holds {len(paths)} MIDI files, of which none can be read{_first(refused)}; "
+                         "wanted one song or more")
+    groups = group({name: marks for name, (_, marks) in songs.items()})
+    return in_memory([(Entry(name, groups[name]), events) for name, (events, _) in songs.items()], vocabulary, settings,
+                     SHARES), refused
+
+
+def read_song(path: Path, settings: CodecSettings) -> tuple[np.ndarray, np.ndarray | None] | str:
+    """Return a file's events and its fingerprint (None: too short for one), or why it cannot be read."""
+    try:
+        notes = instruments.choose(midi_file.read(path), settings.category).notes
+    except InputError as error:
+        return str(error) if str(error).startswith(str(path)) else f"{path}: {error}"
+    has_figures = len(top_line(notes)) > FIGURE
+    return codec.encode(notes, settings).events, fingerprint(notes) if has_figures else None
+
+
+def group(prints: dict[str, np.ndarray | None]) -> dict[str, str]:
+    """Return the group of each song by name: the lowest of the names that it is like, directly or through others."""
+    groups = {name: name for name in prints}
+    names = [name for name, marks in prints.items() if marks is not None]
+    if names:
+        for one, other in similar_pairs(np.stack([prints[name] for name in names])):
+            kept, merged = sorted((groups[names[one]], groups[names[other]]))
+            groups = {name: kept if place == merged else place for name, place in groups.items()}
+    return groups
+
+
+def _first(refused: list[str]) -> str:
+    return f" ({refused[0]})" if refused else ""

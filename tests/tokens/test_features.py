@@ -1,0 +1,70 @@
+"""Features: what tokens have in common, and what stays apart."""
+
+import numpy as np
+import pytest
+
+from serenity.music.pitch import chord_bits, parse_chord
+from serenity.tokens.features import HIGHEST, LOWEST, NUMBER, features, onset_seconds
+from serenity.tokens.vocabulary import ATTRIBUTES, SPECIALS, AttributeVocabulary, count_values
+from tests.songs import abc_songs
+
+
+def chords(*names):
+    values = np.stack([chord_bits(parse_chord(name)) for name in names])
+    return features(AttributeVocabulary("pitch", values, np.ones(len(names), int)))[SPECIALS:]
+
+
+def numbers(attribute, *values):
+    return features(AttributeVocabulary(attribute, np.array(values, float), np.ones(len(values), int)))[SPECIALS:]
+
+
+@pytest.mark.parametrize("attribute", ATTRIBUTES)
+def test_every_token_has_features_of_its_own_of_length_one(attribute):
+    vocabulary = count_values(song.events for _, song in abc_songs(3))[attribute]
+    table = features(vocabulary)
+    assert table.shape == (vocabulary.size, NUMBER[attribute]) and table.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(table, axis=1), 1, atol=1e-6)
+    if attribute == "pitch":
+        assert len(np.unique(table.round(5), axis=0)) == len(table)
+    assert np.array_equal(table[:SPECIALS, :SPECIALS], np.eye(SPECIALS)) and not table[:SPECIALS, SPECIALS:].any()
+    assert not table[SPECIALS:, :SPECIALS].any()
+
+
+def test_chords_are_the_more_alike_the_more_they_share():
+    chord, inner, bass, other = chords("g5e5c4", "g5d5c4", "g5e5a3", "f#6a#4d#2")
+    same_top_and_bass, same_top, nothing = chord @ inner, chord @ bass, chord @ other
+    assert 1 > same_top_and_bass > same_top > nothing > 0  # all have three notes
+
+
+def test_a_chord_an_octave_lower_shares_its_pitch_classes():
+    chord, lower, other = chords("g5e5c5", "g4e4c4", "f#4d#4c#4")
+    assert chord @ lower > chord @ other
+
+
+def test_pitches_beyond_the_piano_count_as_its_outermost_keys():
+    names = [AttributeVocabulary("pitch", np.stack([bits(pitch) for pitch in pitches]), np.ones(2, int))
+             for pitches in ((LOWEST - 5, HIGHEST), (LOWEST, HIGHEST + 9))]
+    for vocabulary in names:
+        assert np.isfinite(features(vocabulary)).all()
+
+
+def bits(pitch):
+    words = np.zeros(2, np.uint64)
+    words[pitch // 64] = np.uint64(1) << np.uint64(pitch % 64)
+    return words
+
+
+@pytest.mark.parametrize("attribute", ["step", "duration"])
+def test_times_are_the_more_alike_the_nearer_they_are_by_ratio(attribute):
+    short, longer, long, longest = numbers(attribute, 0.1, 0.12, 2.0, 2.02)
+    assert long @ longest > short @ longer > short @ long
+    assert long @ longest < 1
+
+
+def test_a_dictionary_of_one_value_has_features_too():
+    assert np.isfinite(numbers("velocity", 64)).all()
+
+
+def test_special_tokens_take_no_time():
+    vocabulary = AttributeVocabulary("step", np.array([0.5, 0.0, 0.02]), np.ones(3, int))
+    np.testing.assert_allclose(onset_seconds(vocabulary), [0, 0, 0, 0.5, 0, 0.02])
