@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 import tyro
 
 import config
-from serenity.command_line import run
+from serenity.command_line import remarks_unseen, run
 from serenity.errors import InputError
 
 
@@ -40,7 +40,7 @@ class Parameters:
     patience: int | None = None                  # epochs without improvement that end training; None: all, --from 3
     batch: int = 8                               # windows that are shown at a time: what fits into memory
     accumulate: int = 1                          # batches that make one step: for larger steps than fit into memory
-    learning_rate: float | None = None           # at its peak, after the warm-up; None: 1e-3, with --from 2e-4
+    learning_rate: float | None = None           # at its peak, after the warm-up; None: 5e-3, with --from 2e-4
     warmup: float = 0.05                         # share of all steps over which the learning rate climbs
     weight_decay: float = 0.01                   # share of the weights, times the learning rate, taken off at each step
     dropout: float = 0.1                         # share of values left out while training
@@ -54,7 +54,7 @@ class Parameters:
     licence: str | None = None                   # for the model's card: the songs' licence; None: as fetch.py noted
 
 
-FROM_NOTHING = {"epochs": 10, "patience": None, "learning_rate": 1e-3}
+FROM_NOTHING = {"epochs": 10, "patience": None, "learning_rate": 5e-3}
 FINE_TUNING = {"epochs": 20, "patience": 3, "learning_rate": 2e-4}  # few songs are soon known by heart
 OF_THE_BASE = ("preset", "context", "positions", "encoder_layers", "prompt_events", "continuation_events")  # by --from
 
@@ -73,11 +73,12 @@ def main(parameters: Parameters) -> None:
     print(f"parameters: {parameter_count(settings):,}", flush=True)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # its remarks on the processor say nothing to act on
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # products 1.6 times as fast; TensorFlow asks for Intel's own
+    with remarks_unseen():
+        from serenity.model.training import train_network  # TensorFlow: seconds, so last
     if parameters.dry_run:
         dry_run(parameters, corpus, settings, training)
         return
     from serenity.listen import piano_roll
-    from serenity.model.training import train_network  # TensorFlow: seconds, so last
 
     records.begin(parameters.model, settings, corpus, data(parameters, corpus, base))
     for attribute in parameters.attributes:

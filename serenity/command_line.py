@@ -3,8 +3,10 @@
 Imports tyro alone, so that `--help` answers at once.
 """
 
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import tyro
@@ -30,6 +32,19 @@ def run(main: Callable, parameters: type, go_on: str = "run the same command aga
         sys.exit(_complain(script, f"{error.filename or ''}: {error.strerror or error}".lstrip(": "), 2))
     except KeyboardInterrupt:
         sys.exit(_complain(script, f"interrupted; what is done is kept; to go on, {go_on}", 130))
+
+
+@contextmanager
+def remarks_unseen() -> Iterator[None]:
+    """Hide what is written to standard error within, by libraries too: TensorFlow's remarks when it is imported."""
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def _complain(script: str, message: str, code: int) -> int:

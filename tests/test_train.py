@@ -158,6 +158,15 @@ def test_ctrl_c_ends_with_a_line_and_code_130_and_the_run_goes_on(shell, before_
     assert figures_of(tmp_path / "model")["networks"]["step"]["epochs"] == 3
 
 
+def test_tensorflow_makes_no_remarks_when_it_is_imported():
+    code = ("import os, sys; os.environ['TF_ENABLE_ONEDNN_OPTS'] = '1'\n"
+            "from serenity.command_line import remarks_unseen\n"
+            "with remarks_unseen():\n    import tensorflow\n"
+            "print('said', file=sys.stderr)")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=SCRIPT.parent)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "said\n")
+
+
 def no_memory():
     raise MemoryError("Unable to allocate 70.0 TiB")
 
@@ -222,17 +231,6 @@ def test_a_model_is_fine_tuned_on_a_folder_of_songs_in_one_command(run, base, mi
     assert "Licence: unknown (3 songs), CC0-1.0 (1 songs); of what model learned from: MIT" in card
     assert sum(figures_of(folder)["data"][split] for split in ("train", "validation", "test")) == 4
     assert checkpoint.read_novelty(folder).songs == figures_of(folder)["data"]["train"]
-
-
-def test_fine_tuning_goes_on_after_an_interruption(run, base, midi, before_batch):
-    mine = OWN | {"start_from": base, "midi": midi, "epochs": 2}
-    whole = figures_of(run(**mine, model=base.parent / "whole"))["networks"]["step"]
-    before_batch(1, lambda: os.kill(os.getpid(), signal.SIGINT))
-    with pytest.raises(KeyboardInterrupt):
-        run(**mine, model=base.parent / "parts")
-    before_batch(-1, None)
-    parts = figures_of(run(**mine, model=base.parent / "parts", resume=True))["networks"]["step"]
-    assert parts | {"minutes": 0} == whole | {"minutes": 0}
 
 
 def test_tokens_of_other_dictionaries_are_translated_and_those_of_another_codec_refused(run, base, tmp_path, capsys):

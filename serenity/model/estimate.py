@@ -1,5 +1,6 @@
 """What a training will take: memory, steps and time, by a few real steps of a network. Nothing is written."""
 
+import math
 import resource
 import sys
 import time
@@ -45,9 +46,9 @@ def estimate(corpus: Corpus, settings: QuartetSettings, attribute: str, training
         judge = _seconds([lambda batch=batch: network.predict_on_batch(batch[0]) for batch in batches])
     judged = corpus.of_split("validation") or corpus.of_split("train")
     windows = len(tile_places([len(song) for song in judged], settings.window))
-    copies = 4 + (training.accumulate > 1)  # weights, gradients, two moments, gathered gradients
-    return Estimate(network.count_params(), 4 * copies * network.count_params(), training.epochs * len(dataset), step,
-                    training.epochs, windows / training.batch * judge)
+    numbers = 2 * network.count_params() + sum(math.prod(variable.shape) for variable in network.optimizer.variables)
+    return Estimate(network.count_params(), 4 * numbers, training.epochs * len(dataset), step, training.epochs,
+                    windows / training.batch * judge)
 
 
 def peak_bytes() -> int:

@@ -17,7 +17,7 @@ from tests.songs import abc_songs
 
 WINDOW = WindowSettings(16, 24)
 # Step by step Keras takes its time for each weight: so there are few, and an epoch is two batches.
-TINY = NetworkSettings(8, 0, 1, 2, 16, dropout=0.2, context_dim=4, positions="sinusoidal")
+TINY = NetworkSettings(8, 0, 1, 2, 16, dropout=0.2, context="own", positions="sinusoidal")
 QUICK = TrainingSettings(epochs=1, batch=2, learning_rate=1e-2)
 
 
@@ -213,7 +213,7 @@ def test_an_epoch_may_show_fewer_songs_than_there_are(corpus):
 # --- going on ---------------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("settings", [
-    replace(QUICK, epochs=3), replace(QUICK, epochs=3, batch=1, accumulate=3, epoch_songs=2, patience=3)],
+    replace(QUICK, epochs=2), replace(QUICK, epochs=2, batch=1, accumulate=3, epoch_songs=2, patience=3)],
     ids=["plain", "gathered"])
 def test_an_interrupted_run_ends_as_a_whole_one_bit_for_bit(train, interrupted, tmp_path, settings):
     """With dropout; interrupted within the first epoch, at its end, and within the second. The tables too are equal."""
@@ -266,12 +266,15 @@ def test_a_run_goes_on_with_smaller_batches_that_are_gathered(train, tmp_path):
 
 # --- fine-tuning ------------------------------------------------------------------------------------------------------
 
-def test_training_may_begin_with_a_network_and_never_ends_with_a_worse_one(train, corpus, tmp_path):
-    train(replace(QUICK, epochs=4))
+def test_training_may_begin_with_a_network_and_never_ends_with_a_worse_one(train, interrupted, corpus, tmp_path):
+    train(replace(QUICK, epochs=3))
     base = checkpoint.Checkpoint(quartet(corpus), corpus.vocabulary,
                                  {"step": checkpoint.read_weights(tmp_path / "model", "step", quartet(corpus))})
     better = train(replace(QUICK, epochs=2), folder="better", start=base)
     assert better["bits"] < better["base_bits"]
+    interrupted(replace(QUICK, epochs=2), 3, folder="parts", start=base)
+    assert train(replace(QUICK, epochs=2), folder="parts", resume=True, start=base) | {"minutes": 0} == \
+        better | {"minutes": 0}
     spoilt = train(replace(QUICK, learning_rate=0.9, warmup=0.0), folder="spoilt", start=base)
     assert spoilt["bits"] == pytest.approx(spoilt["base_bits"], rel=1e-2)
     kept, wanted = best(tmp_path / "spoilt"), best(tmp_path / "model")
