@@ -32,7 +32,7 @@ class Parameters:
     attributes: tuple[str, ...] = ("pitch", "step", "duration", "velocity")
     seconds: float = 120.0                   # of processor time for each network, its building and judging apart
     batch: int = 2                           # windows a step
-    learning_rate: float = 2e-3              # at its peak
+    learning_rate: float = 5e-3              # at its peak
     seed: int = 0
     preset: str = "small"                    # sizes: small (here) or one of quartet.PRESETS
     label: str = ""                          # joins the setting's name in the results, where the songs differ
