@@ -35,12 +35,12 @@ class Parameters:
     context: Literal["own", "all"] = "all"       # what each network reads: its own attribute's past, or all four
     positions: Literal["onset", "rotary", "relative", "sinusoidal"] = "onset"  # how a network knows where events stand
     encoder_layers: int = 0                      # over the prompt, apart; 0: prompt and continuation are one row
-    epochs: int | None = None                    # after each there is a report; None: 10, with --from 20
+    epochs: int | None = None                    # after each there is a report; None: 10, with --from 12
     epoch_songs: int | None = None               # songs that an epoch shows, each other ones; None: all
     patience: int | None = None                  # epochs without improvement that end training; None: all, --from 3
     batch: int = 8                               # windows that are shown at a time: what fits into memory
     accumulate: int = 1                          # batches that make one step: for larger steps than fit into memory
-    learning_rate: float | None = None           # at its peak, after the warm-up; None: 5e-3, with --from 2e-4
+    learning_rate: float | None = None           # at its peak, after the warm-up; None: 5e-3, with --from 1e-3
     warmup: float = 0.05                         # share of all steps over which the learning rate climbs
     weight_decay: float = 0.01                   # share of the weights, times the learning rate, taken off at each step
     dropout: float = 0.1                         # share of values left out while training
@@ -55,7 +55,7 @@ class Parameters:
 
 
 FROM_NOTHING = {"epochs": 10, "patience": None, "learning_rate": 5e-3}
-FINE_TUNING = {"epochs": 20, "patience": 3, "learning_rate": 2e-4}  # few songs are soon known by heart
+FINE_TUNING = {"epochs": 12, "patience": 3, "learning_rate": 1e-3}  # few songs are soon known by heart
 OF_THE_BASE = ("preset", "context", "positions", "encoder_layers", "prompt_events", "continuation_events")  # by --from
 
 
