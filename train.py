@@ -80,7 +80,7 @@ def main(parameters: Parameters) -> None:
         return
     from serenity.listen import piano_roll
 
-    records.begin(parameters.model, settings, corpus, data(parameters, corpus, base))
+    records.begin(parameters.model, settings, corpus, data(parameters, corpus, base), base.index if base else None)
     for attribute in parameters.attributes:
         figures = train_network(corpus, settings, attribute, training, parameters.model, parameters.resume,
                                 base.model if base else None, piano_roll.save)

@@ -19,6 +19,7 @@ from serenity.music import midi_file
 from serenity.music.codec import CodecSettings
 from serenity.music.midi_file import Track
 from serenity.tokens import corpus as corpora
+from serenity.tokens import novelty
 from serenity.tokens.novelty import longest_run
 from serenity.tokens.vocabulary import ATTRIBUTES
 from tests.songs import abc_songs, compose_notes
@@ -195,6 +196,7 @@ def base(model_folder):
     """A model that says what it learned from."""
     checkpoint.write_json(model_folder / "training.json", {
         "data": {"source": "POP909", "licence": "MIT", "train": 818}, "networks": {}})
+    checkpoint.write_novelty(model_folder, novelty.build([song.events["pitch"] for _, song in abc_songs(3)]))
     return model_folder
 
 
@@ -230,7 +232,7 @@ def test_a_model_is_fine_tuned_on_a_folder_of_songs_in_one_command(run, base, mi
     assert "Made from model, which learned before from: 818 songs; POP909" in card
     assert "Licence: unknown (3 songs), CC0-1.0 (1 songs); of what model learned from: MIT" in card
     assert sum(figures_of(folder)["data"][split] for split in ("train", "validation", "test")) == 4
-    assert checkpoint.read_novelty(folder).songs == figures_of(folder)["data"]["train"]
+    assert checkpoint.read_novelty(folder).songs == 3 + figures_of(folder)["data"]["train"]
 
 
 def test_tokens_of_other_dictionaries_are_translated_and_those_of_another_codec_refused(run, base, tmp_path, capsys):

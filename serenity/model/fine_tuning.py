@@ -9,6 +9,7 @@ from pathlib import Path
 from serenity.errors import InputError
 from serenity.model import checkpoint
 from serenity.model.checkpoint import Checkpoint
+from serenity.tokens import novelty
 from serenity.tokens import vocabulary as vocabularies
 from serenity.tokens.corpus import Corpus, translate
 from serenity.tokens.vocabulary import ATTRIBUTES
@@ -21,6 +22,7 @@ class Base:
     name: str
     model: Checkpoint
     data: dict  # what it learned from, as training.json has it
+    index: novelty.Index | None  # of the songs it learned from
 
 
 def read_base(folder: Path) -> Base:
@@ -28,7 +30,7 @@ def read_base(folder: Path) -> Base:
     model = checkpoint.load(folder)
     data = checkpoint.read_json(folder / "training.json").get("data", {}) \
         if (folder / "training.json").is_file() else {}
-    return Base(folder.resolve().name, model, data)
+    return Base(folder.resolve().name, model, data, checkpoint.read_novelty(folder))
 
 
 def in_words_of(base: Base, corpus: Corpus, name: str) -> Corpus:

@@ -35,16 +35,18 @@ def agree(folder: Path, settings: QuartetSettings, vocabulary: Vocabulary, attri
     return settings
 
 
-def begin(folder: Path, settings: QuartetSettings, corpus: Corpus, data: dict) -> None:
+def begin(folder: Path, settings: QuartetSettings, corpus: Corpus, data: dict,
+          known: novelty.Index | None = None) -> None:
     """Write all that a model's folder holds beside weights and figures; figures that are there stay.
 
-    `data` says what the songs are: `source` and `licence`, joined by the corpus's numbers.
+    `data` says what the songs are: `source` and `licence`, joined by the corpus's numbers. `known` is the index of the
+    songs that the networks have learned before.
     """
     checkpoint.write_settings(folder, settings, corpus.vocabulary)
     chords = (corpus.vocabulary.pitch.decode(song[:, ATTRIBUTES.index("pitch")]) for song in corpus.of_split("train"))
     numbers = {name: corpus.totals[name] for name in ("train", "validation", "test", "events")}
     training = {"data": data | numbers, "networks": _networks(folder),
-                "novelty": checkpoint.write_novelty(folder, novelty.build(chords))}
+                "novelty": checkpoint.write_novelty(folder, novelty.build(chords, base=known))}
     checkpoint.write_json(folder / "training.json", training)
 
 

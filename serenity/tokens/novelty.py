@@ -61,16 +61,23 @@ class Run(NamedTuple):
     start: int   # its first event in the continuation
 
 
-def build(songs: Iterable[np.ndarray], events: int = EVENTS) -> Index:
-    """Return the index of songs, each as its events' chords (n, 2) uint64 (see serenity.music.pitch)."""
+def build(songs: Iterable[np.ndarray], events: int = EVENTS, base: Index | None = None) -> Index:
+    """Return the index of songs, each as its events' chords (n, 2) uint64 (see serenity.music.pitch).
+
+    With `base` what that holds is in it too, in grams of as many events. The base's size is kept: the more is added to
+    it, the more is wrongly known.
+    """
+    events = base.events if base else events
     hashes, count = [np.zeros(0, np.uint64)], 0
     for chords in songs:
         rows = _rows(chords)
         hashes.append(np.array([_hash(rows[end - events:end]) for end in range(events, len(rows) + 1)], np.uint64))
         count += 1
     grams = np.unique(np.concatenate(hashes))
-    size = FALSE * max(1, len(grams))
-    return Index(events, count, size, np.unique(grams % np.uint64(size)).astype(np.int64))
+    if base is None:
+        base = Index(events, 0, FALSE * max(1, len(grams)), np.zeros(0, np.int64))
+    places = (grams % np.uint64(base.size)).astype(np.int64)
+    return Index(events, base.songs + count, base.size, np.union1d(base.places, places))
 
 
 def longest_run(index: Index, chords: np.ndarray, prompt: int = 0) -> Run:

@@ -45,6 +45,14 @@ def test_a_worked_example():
     assert longest_run(index, chords("c4 d4")) == Run(0, 0)  # shorter than what is seen
 
 
+def test_what_is_added_to_an_index_joins_what_it_holds():
+    added = build([song["pitch"] for song in TRAINING[5:]], base=build([song["pitch"] for song in TRAINING[:5]], 6))
+    assert (added.events, added.songs) == (6, len(TRAINING))
+    assert all(longest_run(added, song["pitch"]) == Run(len(song), 0) for song in TRAINING)
+    assert all(longest_run(added, song["pitch"]).length < len(song) for song in HELD_OUT)
+    assert (np.diff(added.places) > 0).all() and added.places[-1] < added.size
+
+
 @given(songs, shifts)
 def test_a_training_song_is_found_whole_in_any_transposition(song, semitones):
     assert longest_run(INDEX, shifted(song["pitch"], semitones)) == Run(len(song), 0)
