@@ -33,6 +33,8 @@ class Parameters:
     seconds: float = 120.0                   # of processor time for each network, its building and judging apart
     batch: int = 2                           # windows a step
     learning_rate: float = 5e-3              # at its peak
+    families: int | None = None              # of training songs, each with its siblings; None: all
+    siblings: int | None = None              # that are kept of each family; None: all
     seed: int = 0
     preset: str = "small"                    # sizes: small (here) or one of quartet.PRESETS
     label: str = ""                          # joins the setting's name in the results, where the songs differ
@@ -48,7 +50,8 @@ def settings_of(name: str, networks: dict) -> tuple[dict, dict]:
 
 
 DECODER_ONLY = {"encoder_layers": 0}
-# The best that was found, and what changes against it. The networks' own fields, and others: order, smoothing.
+# The best that was found, and what changes against it. The networks' own fields, and others: order, smoothing,
+# optimizer (adamw: with a fifth of the learning rate).
 SETTINGS = {
     "base": ({}, {}),
     "seed": ({"encoder_layers": 2, "decoder_layers": 2, "positions": "sinusoidal", "context": "own",
@@ -71,6 +74,8 @@ SETTINGS = {
     "shallow": ({"decoder_layers": 2}, {}),
     "deep": ({"decoder_layers": 6}, {}),
     # the way from the seed's to the base, a step at a time
+    "seed-adamw": ({"encoder_layers": 2, "decoder_layers": 2, "positions": "sinusoidal", "context": "own",
+                    "composed": False}, {"optimizer": "adamw"}),
     "way-all": ({"encoder_layers": 2, "decoder_layers": 2, "positions": "sinusoidal", "composed": False}, {}),
     "way-relative": ({"encoder_layers": 2, "decoder_layers": 2, "positions": "relative", "composed": False}, {}),
     "way-decoder": ({"positions": "relative", "composed": False}, {}),
@@ -115,8 +120,8 @@ def train(corpus, name: str, attribute: str, parameters: Parameters) -> dict:
     from serenity.model.dataset import WindowDataset
     from serenity.model.evaluation import evaluate
     from serenity.model.quartet import QuartetSettings, preset
+    from serenity.model.training import TABLES, Crossentropy
     from serenity.model.transformer import build_network, get_weights
-    from serenity.tokens.vocabulary import ATTRIBUTES
     from serenity.tokens.windows import WindowSettings
 
     networks, others = settings_of(name, small() if parameters.preset == "small" else preset(parameters.preset))
@@ -125,18 +130,19 @@ def train(corpus, name: str, attribute: str, parameters: Parameters) -> dict:
     keras.backend.clear_session()
     keras.utils.set_random_seed(parameters.seed)
     network = build_network(settings, attribute, corpus.vocabulary)
-    optimizer = keras.optimizers.Muon(
-        0.0, adam_beta_2=0.98, adam_weight_decay=0.01, weight_decay=0.01, global_clipnorm=1.0,
-        exclude_layers=[rf"(embedding|logits|past|present)/({'|'.join(ATTRIBUTES)}|features)$"])
+    adamw = others.get("optimizer") == "adamw"
+    peak = parameters.learning_rate / (5 if adamw else 1)
+    optimizer = keras.optimizers.AdamW(
+        0.0, weight_decay=0.01, beta_2=0.98, global_clipnorm=1.0) if adamw else keras.optimizers.Muon(
+        0.0, adam_beta_2=0.98, adam_weight_decay=0.01, weight_decay=0.01, global_clipnorm=1.0, exclude_layers=[TABLES])
     optimizer.exclude_from_weight_decay(var_names=["bias", "beta", "gamma"])
-    network.compile(optimizer=optimizer, loss=loss(others.get("smoothing", 0.0), settings.vocabulary_sizes[attribute]),
-                    jit_compile=False)
-    songs, validation = corpus.of_split("train"), corpus.of_split("validation")
+    network.compile(optimizer=optimizer, loss=Crossentropy(others.get("smoothing", 0.0)), jit_compile=False)
+    songs, validation = training_songs(corpus, parameters), corpus.of_split("validation")
     dataset = WindowDataset(songs, attribute, settings, parameters.batch, parameters.seed)
     network.train_on_batch(*dataset[0])  # compiles; the learning rate is 0
     began, steps, shown, index = time.process_time(), 0, 0, 0
     while (gone := (time.process_time() - began) / parameters.seconds) < 1:
-        optimizer.learning_rate.assign(parameters.learning_rate * rate(gone))
+        optimizer.learning_rate.assign(peak * rate(gone))
         inputs, target, weight = dataset[index]
         network.train_on_batch(inputs, target, weight)
         steps, shown, index = steps + 1, shown + int(weight.sum()), index + 1
@@ -150,6 +156,7 @@ def train(corpus, name: str, attribute: str, parameters: Parameters) -> dict:
         checkpoint.write_settings(parameters.keep / label, settings, corpus.vocabulary)
         checkpoint.write_weights(parameters.keep / label, attribute, get_weights(network))
     return {"setting": label, "preset": parameters.preset, "attribute": attribute, "seed": parameters.seed,
+            "learning_rate": peak, "batch": parameters.batch, "songs": len(songs),
             "parameters": network.count_params(), "seconds": parameters.seconds, "steps": steps, "shown": shown,
             "epochs": shown / sum(map(len, songs)), **figures, "notes_per_event": notes_per_event(corpus, validation)}
 
@@ -161,20 +168,17 @@ def rate(gone: float) -> float:
     return FLOOR + (1 - FLOOR) * (1 + math.cos(math.pi * (gone - WARMUP) / (1 - WARMUP))) / 2
 
 
-def loss(smoothing: float, tokens: int):
-    """Return the loss: cross-entropy, its target mixed with so much of an even distribution over all tokens."""
-    import keras
-    from keras import ops
-
-    def smoothed(target, logits):
-        nats = keras.losses.sparse_categorical_crossentropy(target, logits, from_logits=True)
-        even = ops.logsumexp(logits, axis=-1) - ops.mean(logits, axis=-1)
-        return (1 - smoothing) * nats + smoothing * even
-
-    if not smoothing:
-        return keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="mean_with_sample_weight")
-    wrapped = keras.losses.LossFunctionWrapper if hasattr(keras.losses, "LossFunctionWrapper") else None
-    return wrapped(smoothed, reduction="mean_with_sample_weight") if wrapped else smoothed
+def training_songs(corpus, parameters: Parameters) -> list:
+    """Return the tokens of the training songs that are asked for, (events, 4) each."""
+    families = {}
+    for song in corpus.songs:
+        if song["split"] == "train":
+            families.setdefault(song["group"], []).append(song)
+    chosen = []
+    for family in list(families.values())[:parameters.families]:
+        chosen += [song for song in family if not song["synthetic"]]
+        chosen += [song for song in family if song["synthetic"]][:parameters.siblings]
+    return [corpus.tokens[song["start"]:song["start"] + song["events"]] for song in chosen]
 
 
 def notes_per_event(corpus, songs: list) -> float:

@@ -1,7 +1,6 @@
 """What happens around an epoch, beside what Keras's own callbacks do."""
 
 import csv
-import importlib.util
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -96,13 +95,11 @@ class Sample(keras.callbacks.Callback):
 
 def loggers(folder: Path, attribute: str, epochs: int) -> list[keras.callbacks.Callback]:
     """Return what writes the logs of a run that begins after so many epochs: folder/training/ATTRIBUTE.csv, and
-    TensorBoard's files in a folder beside it, where that package is installed."""
+    TensorBoard's files in a folder beside it."""
     table = folder / "training" / f"{attribute}.csv"
     _cut(table, epochs)
-    callbacks = [keras.callbacks.CSVLogger(table, append=epochs > 0)]
-    if importlib.util.find_spec("tensorboard"):
-        callbacks.append(keras.callbacks.TensorBoard(table.with_suffix(""), write_graph=False))
-    return callbacks
+    return [keras.callbacks.CSVLogger(table, append=epochs > 0),
+            keras.callbacks.TensorBoard(table.with_suffix(""), write_graph=False)]
 
 
 def _cut(table: Path, epochs: int) -> None:

@@ -159,20 +159,11 @@ def test_each_epoch_stands_in_the_table_and_the_best_of_them_is_kept(train, tmp_
     assert not list(tmp_path.rglob("*.part"))
 
 
-def test_tensorboard_is_told_the_same_where_it_is_installed(train, tmp_path):
-    pytest.importorskip("tensorboard")
+def test_tensorboard_is_told_the_same(train, tmp_path):
     train(replace(QUICK, epochs=2))
     written = {path.parent.name: path.read_bytes() for path in (tmp_path / "model/training/step").rglob("*tfevents*")}
     assert b"epoch_bits" in written["validation"]
     assert b"epoch_loss" in written["train"] and b"epoch_learning_rate" in written["train"]
-
-
-def test_without_tensorboard_there_is_the_table_alone(train, tmp_path, monkeypatch):
-    from serenity.model import callbacks
-
-    monkeypatch.setattr(callbacks.importlib.util, "find_spec", lambda name: None)
-    train()
-    assert sorted(path.name for path in (tmp_path / "model/training").iterdir()) == ["step.csv", "step.state.npz"]
 
 
 def test_what_is_kept_is_the_epoch_with_the_fewest_bits_and_patience_ends_the_rest(train, tmp_path, monkeypatch):
