@@ -100,10 +100,10 @@ def choose_songs(parameters: Parameters) -> dict[str, str]:
     import json
     from functools import partial
 
+    from serenity.files import write_whole
     from serenity.journal import Journal
     from serenity.listen import histograms
     from serenity.music import selection
-    from serenity.music.files import write_whole
     from serenity.parallel import in_parallel
 
     files = songs_in(parameters.midi, (".mid", ".midi", ".kar"))

@@ -7,7 +7,7 @@ line that was cut off is no line. Of two lines with one name the later holds.
 import json
 from pathlib import Path
 
-from serenity.music.files import write_whole
+from serenity.files import write_whole
 
 
 class Journal:

@@ -21,8 +21,8 @@ from pathlib import Path
 import numpy as np
 
 from serenity.errors import InputError
+from serenity.files import write_whole
 from serenity.music import midi_file
-from serenity.music.files import write_whole
 from serenity.music.midi_file import TEMPO, Track
 from serenity.music.note import end_time
 

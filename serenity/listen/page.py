@@ -18,9 +18,9 @@ from pathlib import Path
 import numpy as np
 
 from serenity.errors import InputError
+from serenity.files import write_whole
 from serenity.listen.audio import Encoded
 from serenity.listen.piano_roll import CONTINUATION, SEED, strength
-from serenity.music.files import write_whole
 from serenity.music.note import end_time
 
 LARGEST = 64 * 2**20  # bytes of a page; a phone still opens it

@@ -11,13 +11,13 @@
 import json
 import math
 import zipfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from serenity.errors import InputError
+from serenity.files import whole, write_whole
 from serenity.model.quartet import QuartetSettings, parameter_count, weight_shapes
 from serenity.tokens import novelty
 from serenity.tokens import vocabulary as vocabularies
@@ -41,7 +41,8 @@ class Checkpoint:
 def write_settings(folder: Path, settings: QuartetSettings, vocabulary: Vocabulary) -> None:
     """Write config.json and vocabulary.json."""
     folder.mkdir(parents=True, exist_ok=True)
-    _replace(folder / "vocabulary.json", lambda path: vocabularies.write(path, vocabulary))
+    with whole(folder / "vocabulary.json") as path:
+        vocabularies.write(path, vocabulary)
     write_json(folder / "config.json", {"format": FORMAT, **settings.to_dict()})
 
 
@@ -68,12 +69,8 @@ def read_settings(folder: Path) -> tuple[QuartetSettings, Vocabulary]:
 def write_weights(folder: Path, attribute: str, weights: dict[str, np.ndarray]) -> None:
     """Write one network's weights in half precision. The file appears only when it is whole."""
     halves = {name: values.astype(np.float16) for name, values in weights.items()}
-
-    def save(path: Path):
-        with open(path, "wb") as file:  # given a name, np.savez would add its own ending
-            np.savez(file, **halves)
-
-    _replace(weights_path(folder, attribute), save)
+    with whole(weights_path(folder, attribute)) as path, open(path, "wb") as file:  # np.savez adds .npz to a name
+        np.savez(file, **halves)
 
 
 def read_weights(folder: Path, attribute: str, settings: QuartetSettings) -> dict[str, np.ndarray]:
@@ -129,7 +126,8 @@ def _read_array(archive: zipfile.ZipFile, name: str, shape: tuple[int, ...], pat
 
 def write_novelty(folder: Path, index: novelty.Index) -> dict:
     """Write the index of the training songs, and return what training.json says of it."""
-    _replace(novelty_path(folder), lambda path: novelty.write(path, index))
+    with whole(novelty_path(folder)) as path:
+        novelty.write(path, index)
     return {"songs": index.songs, "events": index.events, "grams": len(index.places)}
 
 
@@ -148,7 +146,7 @@ def novelty_path(folder: Path) -> Path:
 
 def write_card(folder: Path, settings: QuartetSettings, training: dict) -> None:
     """Write README.md, the card of a model."""
-    _replace(folder / "README.md", lambda path: path.write_text(card(folder.name, settings, training), "utf-8"))
+    write_whole(folder / "README.md", card(folder.name, settings, training).encode())
 
 
 def card(name: str, settings: QuartetSettings, training: dict) -> str:
@@ -183,7 +181,7 @@ def card(name: str, settings: QuartetSettings, training: dict) -> str:
 
 def write_json(path: Path, data: dict) -> None:
     """Write JSON that appears under its name only when it is whole."""
-    _replace(path, lambda half: half.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8"))
+    write_whole(path, (json.dumps(data, indent=1) + "\n").encode())
 
 
 def read_json(path: Path) -> dict:
@@ -199,9 +197,3 @@ def read_json(path: Path) -> dict:
     if not isinstance(data, dict):
         raise InputError(f"{path} holds a {type(data).__name__}; wanted an object")
     return data
-
-
-def _replace(path: Path, save: Callable[[Path], object]) -> None:
-    half = path.with_name(path.name + ".part")
-    save(half)
-    half.replace(path)

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from serenity.errors import InputError
+from serenity.files import alone
 from serenity.model import checkpoint
 from serenity.model.quartet import QuartetSettings
 from serenity.tokens import novelty
@@ -40,23 +41,27 @@ def begin(folder: Path, settings: QuartetSettings, corpus: Corpus, data: dict,
     """Write all that a model's folder holds beside weights and figures; figures that are there stay.
 
     `data` says what the songs are: `source` and `licence`, joined by the corpus's numbers. `known` is the index of the
-    songs that the networks have learned before.
+    songs that the networks have learned before. Several processes may train in one folder, an attribute each.
     """
-    checkpoint.write_settings(folder, settings, corpus.vocabulary)
     chords = (corpus.vocabulary.pitch.decode(song[:, ATTRIBUTES.index("pitch")]) for song in corpus.of_split("train"))
+    index = novelty.build(chords, base=known)
     numbers = {name: corpus.totals[name] for name in ("train", "validation", "test", "events")}
-    training = {"data": data | numbers, "networks": _networks(folder),
-                "novelty": checkpoint.write_novelty(folder, novelty.build(chords, base=known))}
-    checkpoint.write_json(folder / "training.json", training)
+    folder.mkdir(parents=True, exist_ok=True)
+    with alone(folder):
+        checkpoint.write_settings(folder, settings, corpus.vocabulary)
+        training = {"data": data | numbers, "networks": _networks(folder),
+                    "novelty": checkpoint.write_novelty(folder, index)}
+        checkpoint.write_json(folder / "training.json", training)
 
 
 def add(folder: Path, settings: QuartetSettings, attribute: str, figures: dict) -> dict[str, dict]:
     """Add the figures of a network that was trained to training.json and the card; return those of all networks."""
-    networks = _networks(folder) | {attribute: figures}
-    training = checkpoint.read_json(folder / "training.json")
-    training["networks"] = {name: networks[name] for name in ATTRIBUTES if name in networks}
-    checkpoint.write_json(folder / "training.json", training)
-    checkpoint.write_card(folder, settings, training)
+    with alone(folder):
+        networks = _networks(folder) | {attribute: figures}
+        training = checkpoint.read_json(folder / "training.json")
+        training["networks"] = {name: networks[name] for name in ATTRIBUTES if name in networks}
+        checkpoint.write_json(folder / "training.json", training)
+        checkpoint.write_card(folder, settings, training)
     return training["networks"]
 
 

@@ -16,6 +16,7 @@ import keras
 import numpy as np
 
 from serenity.errors import InputError
+from serenity.files import whole
 from serenity.model.training_settings import TrainingSettings
 from serenity.model.transformer import get_weights, set_weights
 
@@ -54,13 +55,8 @@ def write(path: Path, network: keras.Model, progress: Progress) -> None:
     arrays = {f"network/{name}": values for name, values in get_weights(network).items()}
     arrays |= {f"optimizer/{name}": keras.ops.convert_to_numpy(variable.value)
                for name, variable in _moments(network).items()}
-    part = path.with_name(path.name + ".part")
-    try:
-        with open(part, "wb") as file:  # given a name, np.savez would add its own ending
-            np.savez(file, progress=np.array(json.dumps(asdict(progress))), **arrays)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)  # on a full disk every byte counts
+    with whole(path) as part, open(part, "wb") as file:  # given a name, np.savez would add its own ending
+        np.savez(file, progress=np.array(json.dumps(asdict(progress))), **arrays)
 
 
 def read(path: Path) -> tuple[Progress, dict[str, np.ndarray]]:

@@ -29,9 +29,9 @@ from pathlib import Path
 import numpy as np
 
 from serenity.errors import InputError
+from serenity.files import write_whole
 from serenity.music.codec import CodecSettings
 from serenity.music.event import EVENT, LIMITS, number_name
-from serenity.music.files import write_whole
 from serenity.music.pitch import chord_bits, chord_pitches, parse_chord, spell
 
 MAGIC = "serenity-abc"

@@ -36,7 +36,7 @@ from pathlib import Path
 import numpy as np
 
 from serenity.errors import InputError
-from serenity.music.files import write_whole
+from serenity.files import write_whole
 from serenity.music.note import note_table, sort_notes
 
 # What no honest file reaches, so that a broken one ends with a line instead of filling the memory.

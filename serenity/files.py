@@ -1,0 +1,40 @@
+"""Files that appear whole or not at all, and one process at a time in a folder."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def whole(path: str | os.PathLike) -> Iterator[Path]:
+    """Yield the path to write a file to, which gets its name once the block ends.
+
+    Where the block fails, what stood under the name before stays, and nothing else is left: on a full disk every byte
+    counts. Several processes may write the same file; the last one wins.
+    """
+    path = Path(path)
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        yield unfinished
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def write_whole(path: str | os.PathLike, content: bytes) -> None:
+    """Write a file: it appears under its name only when it is whole, and a failure leaves what was there."""
+    with whole(path) as unfinished:
+        unfinished.write_bytes(content)
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Wait until no other process is in such a block with the same folder, and keep others out during this one."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)  # which gives the lock back
