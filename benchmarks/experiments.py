@@ -195,16 +195,18 @@ def table(results: Path) -> str:
     attributes = ("pitch", "step", "duration", "velocity")
     rows = {}
     for line in map(json.loads, results.read_text(encoding="utf-8").splitlines()):
-        rows.setdefault((line["preset"], line["seconds"], line["setting"], line["seed"]), {})[line["attribute"]] = line
-    lines = ["| sizes | seconds each | setting | seed | parameters | events shown | " + " | ".join(attributes)
-             + " | together | per note |", "| --- | --: | --- | --: | --: | --: " + "| --: " * 6 + "|"]
-    for (preset, seconds, setting, seed), row in rows.items():
+        peak = f"{line['learning_rate']:g}"
+        row = rows.setdefault((line["preset"], line["seconds"], line["setting"], peak, line["seed"]), {})
+        row[line["attribute"]] = line
+    lines = ["| sizes | seconds each | setting | peak | seed | parameters | events shown | " + " | ".join(attributes)
+             + " | together | per note |", "| --- | --: | --- | --: | --: | --: | --: " + "| --: " * 6 + "|"]
+    for (preset, seconds, setting, peak, seed), row in rows.items():
         bits = [row[name]["bits"] if name in row else None for name in attributes]
         together = sum(bits) if None not in bits else None
         per_note = together / row["pitch"]["notes_per_event"] if together else None
         cells = [f"{value:.3f}" if value else "" for value in (*bits, together, per_note)]
         parameters, shown = (sum(line[name] for line in row.values()) for name in ("parameters", "shown"))
-        lines.append(f"| {preset} | {seconds:.0f} | {setting} | {seed} | {parameters:,} | {shown:,} | "
+        lines.append(f"| {preset} | {seconds:.0f} | {setting} | {peak} | {seed} | {parameters:,} | {shown:,} | "
                      + " | ".join(cells) + " |")
     return "\n".join(lines)
 
