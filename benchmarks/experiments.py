@@ -16,7 +16,6 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import tyro
 
 RESULTS = Path(__file__).with_suffix(".jsonl")
@@ -122,6 +121,7 @@ def train(corpus, name: str, attribute: str, parameters: Parameters) -> dict:
     from serenity.model.quartet import QuartetSettings, preset
     from serenity.model.training import TABLES, Crossentropy
     from serenity.model.transformer import build_network, get_weights
+    from serenity.tokens.notes import note_counts
     from serenity.tokens.windows import WindowSettings
 
     networks, others = settings_of(name, small() if parameters.preset == "small" else preset(parameters.preset))
@@ -158,7 +158,7 @@ def train(corpus, name: str, attribute: str, parameters: Parameters) -> dict:
     return {"setting": label, "preset": parameters.preset, "attribute": attribute, "seed": parameters.seed,
             "learning_rate": peak, "batch": parameters.batch, "songs": len(songs),
             "parameters": network.count_params(), "seconds": parameters.seconds, "steps": steps, "shown": shown,
-            "epochs": shown / sum(map(len, songs)), **figures, "notes_per_event": notes_per_event(corpus, validation)}
+            "epochs": shown / sum(map(len, songs)), **figures, "notes_per_event": int(note_counts(corpus.vocabulary, validation).sum()) / sum(map(len, validation))}
 
 
 def rate(gone: float) -> float:
@@ -179,15 +179,6 @@ def training_songs(corpus, parameters: Parameters) -> list:
         chosen += [song for song in family if not song["synthetic"]]
         chosen += [song for song in family if song["synthetic"]][:parameters.siblings]
     return [corpus.tokens[song["start"]:song["start"] + song["events"]] for song in chosen]
-
-
-def notes_per_event(corpus, songs: list) -> float:
-    """Return how many notes an event of the songs strikes on average."""
-    from serenity.music.pitch import chord_matrix
-    from serenity.tokens.vocabulary import SPECIALS
-
-    chords = np.concatenate(songs)[:, 0].astype(int) - SPECIALS
-    return float(chord_matrix(corpus.vocabulary.pitch.values).sum(axis=1)[chords].mean())
 
 
 def table(results: Path) -> str:

@@ -1,6 +1,7 @@
 """What a network is worth: bits per event on songs that it was not trained on."""
 
 import math
+from dataclasses import dataclass
 
 import keras
 import numpy as np
@@ -8,37 +9,57 @@ from keras import ops
 
 from serenity.model.dataset import inputs_and_targets
 from serenity.model.quartet import QuartetSettings
-from serenity.tokens.corpus import Corpus
-from serenity.tokens.vocabulary import ATTRIBUTES, SPECIALS
+from serenity.tokens.vocabulary import SPECIALS
 from serenity.tokens.windows import batches, tile_places
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """What a network makes of songs, as sums over each song, so that figures can be had of any songs together."""
+
+    bits: np.ndarray       # (songs,)
+    events: np.ndarray     # (songs,)
+    decisions: np.ndarray  # (songs,): events, and the end of the song where the attribute decides it
+    hits: np.ndarray       # (tops, songs): decisions whose target is among so many of the likeliest
+
+
+def judge(network: keras.Model, attribute: str, settings: QuartetSettings, songs: list[np.ndarray], batch: int,
+          tops: tuple[int, ...] = (1,)) -> Judged:
+    """Return what a network makes of each of the songs (events, 4), each event met exactly once.
+
+    The bits of the end of each song are counted with the step. An event that opens a window has the prompt alone as
+    its past. `tops` are the numbers of likeliest tokens among which a hit is looked for.
+    """
+    places, encoder = tile_places([len(song) for song in songs], settings.window), settings.has_encoder(attribute)
+    found = []  # of each window: bits, events, decisions, hits ...
+    for windows in batches(songs, places, settings.window, batch, encoder):
+        inputs, target, decided = inputs_and_targets(windows, attribute)
+        is_decision = decided & windows.counted
+        logits = network.predict_on_batch(inputs)
+        nats = ops.convert_to_numpy(keras.losses.sparse_categorical_crossentropy(target, logits, from_logits=True))
+        rank = ranks(logits, target)
+        parts = [nats / math.log(2) * is_decision, (target >= SPECIALS) & windows.counted, is_decision,
+                 *((rank < top) & is_decision for top in tops)]
+        found.append(np.stack([part.sum(axis=1, dtype=np.float64) for part in parts]))
+    sums = np.zeros((len(songs), 3 + len(tops)))
+    np.add.at(sums, places[:, 0], np.concatenate(found, axis=1).T)
+    bits, events, decisions, *hits = sums.T
+    return Judged(bits, events, decisions, np.array(hits))
+
+
+def ranks(logits: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Return how many tokens are likelier than the target: (..., tokens), (...) -> (...). 0: it is the likeliest.
+
+    Of equally likely tokens the lower one counts as likelier, as where tokens are drawn (sampling.sample).
+    """
+    own = np.take_along_axis(logits, target[..., None], axis=-1)
+    ahead = (logits > own) | (logits == own) & (np.arange(logits.shape[-1]) < target[..., None])
+    return ahead.sum(axis=-1)
 
 
 def evaluate(network: keras.Model, attribute: str, settings: QuartetSettings, songs: list[np.ndarray],
              batch: int) -> dict[str, float]:
-    """Return `bits` per event and `accuracy` over songs, each event met exactly once.
-
-    The bits of the end of each song are counted with the step. An event that opens a window has the prompt alone as
-    its past.
-    """
-    bits = hits = events = decisions = 0.0
-    places, encoder = tile_places([len(song) for song in songs], settings.window), settings.has_encoder(attribute)
-    for windows in batches(songs, places, settings.window, batch, encoder):
-        inputs, target, decided = inputs_and_targets(windows, attribute)
-        weight = (decided & windows.counted).astype(np.float32)
-        logits = network.predict_on_batch(inputs)
-        nats = keras.losses.sparse_categorical_crossentropy(target, logits, from_logits=True)
-        bits += float(ops.sum(nats * weight)) / math.log(2)
-        hits += float(np.sum((ops.convert_to_numpy(ops.argmax(logits, -1)) == target) * weight))
-        decisions += float(weight.sum())
-        events += float(np.sum((target >= SPECIALS) & windows.counted))
-    return {"bits": bits / events, "accuracy": hits / decisions}
-
-
-def unigram_bits(corpus: Corpus, attribute: str, songs: list[np.ndarray]) -> float:
-    """Return the bits per event that the training songs' counts alone give on `songs` (add-one smoothed)."""
-    column = ATTRIBUTES.index(attribute)
-    counts = np.ones(corpus.vocabulary[attribute].size - SPECIALS)
-    for song in corpus.of_split("train"):
-        counts += np.bincount(song[:, column] - SPECIALS, minlength=len(counts))
-    cost = -np.log2(counts / counts.sum())
-    return float(np.mean(cost[np.concatenate(songs)[:, column] - SPECIALS]))
+    """Return `bits` per event and `accuracy` over songs, as `judge` counts them."""
+    judged = judge(network, attribute, settings, songs, batch)
+    return {"bits": float(judged.bits.sum() / judged.events.sum()),
+            "accuracy": float(judged.hits[0].sum() / judged.decisions.sum())}

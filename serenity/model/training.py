@@ -19,11 +19,12 @@ from serenity.model.callbacks import Judge, Keep, Patience, Reseed, Sample, logg
 from serenity.model.checkpoint import Checkpoint
 from serenity.model.dataset import WindowDataset
 from serenity.model.devices import Devices, explained, precision
-from serenity.model.evaluation import evaluate, unigram_bits
+from serenity.model.evaluation import evaluate
 from serenity.model.quartet import QuartetSettings
 from serenity.model.state import Progress
 from serenity.model.training_settings import TrainingSettings
 from serenity.model.transformer import build_network, get_weights, set_weights
+from serenity.tokens.baselines import unigram_bits
 from serenity.tokens.corpus import Corpus
 from serenity.tokens.vocabulary import ATTRIBUTES
 

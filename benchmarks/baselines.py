@@ -1,0 +1,58 @@
+"""What does counting alone predict? Unigram, Markov and copy, in bits per event and per note of held-out songs.
+
+    .venv/bin/python benchmarks/baselines.py --tokens data/tokens    prints a table, adds to benchmarks/baselines.json
+
+The figures stand under the store's normalising, split ratio and split. Bits of each song stand there too, so that
+intervals over songs can be drawn.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from serenity.tokens import corpus as corpora
+from serenity.tokens.baselines import all_bits
+from serenity.tokens.notes import note_counts
+from serenity.tokens.vocabulary import ATTRIBUTES
+
+RESULTS = Path(__file__).with_suffix(".json")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--tokens", type=Path, required=True, help="a token store")
+    parser.add_argument("--split", choices=("validation", "test"), default="validation")
+    arguments = parser.parse_args()
+    corpus = corpora.load(arguments.tokens)
+    songs = corpus.of_split(arguments.split)
+    figures = measure(corpus, songs)
+    known = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+    name = f"{corpus.settings.normalise}, {corpus.settings.split_ratio}, {arguments.split}"
+    RESULTS.write_text(json.dumps(known | {name: figures}, indent=1) + "\n", encoding="utf-8")
+    print(table(figures))
+
+
+def measure(corpus: corpora.Corpus, songs: list) -> dict:
+    """Return events, notes, and the bits of each song by baseline and attribute."""
+    bits = {name: {attribute: by[attribute].round(2).tolist() for attribute in ATTRIBUTES}
+            for name, by in all_bits(corpus, songs).items()}
+    return {"training_songs": len(corpus.of_split("train")), "events": [len(song) for song in songs],
+            "notes": note_counts(corpus.vocabulary, songs).tolist(), "bits": bits}
+
+
+def table(figures: dict) -> str:
+    """Return bits per event and per note as Markdown."""
+    events, notes = sum(figures["events"]), sum(figures["notes"])
+    lines = [f"| baseline | {' | '.join(ATTRIBUTES)} | together | per note |", "| --- " + "| --: " * 6 + "|"]
+    for name, by in figures["bits"].items():
+        bits = [sum(by[attribute]) for attribute in ATTRIBUTES]
+        cells = [f"{value / events:.3f}" for value in (*bits, sum(bits))]
+        lines.append(f"| {name} | {' | '.join(cells)} | {sum(bits) / notes:.3f} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()
