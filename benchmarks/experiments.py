@@ -150,6 +150,7 @@ def train(corpus, name: str, attribute: str, parameters: Parameters) -> dict:
             dataset.on_epoch_end()
             index = 0
     figures = evaluate(network, attribute, settings, validation, 8)
+    notes = int(note_counts(corpus.vocabulary, validation).sum())
     label = f"{name}{parameters.label and ' ' + parameters.label}"
     if parameters.keep:
         (parameters.keep / label).mkdir(parents=True, exist_ok=True)
@@ -158,7 +159,7 @@ def train(corpus, name: str, attribute: str, parameters: Parameters) -> dict:
     return {"setting": label, "preset": parameters.preset, "attribute": attribute, "seed": parameters.seed,
             "learning_rate": peak, "batch": parameters.batch, "songs": len(songs),
             "parameters": network.count_params(), "seconds": parameters.seconds, "steps": steps, "shown": shown,
-            "epochs": shown / sum(map(len, songs)), **figures, "notes_per_event": int(note_counts(corpus.vocabulary, validation).sum()) / sum(map(len, validation))}
+            "epochs": shown / sum(map(len, songs)), **figures, "notes_per_event": notes / sum(map(len, validation))}
 
 
 def rate(gone: float) -> float:

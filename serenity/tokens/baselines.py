@@ -12,7 +12,7 @@ from serenity.tokens.corpus import Corpus
 from serenity.tokens.vocabulary import ATTRIBUTES, END, SPECIALS, START
 from serenity.tokens.windows import WindowSettings
 
-MARKOV = {"unigram": (), "Markov 1": (("past 1",),), "Markov 2": (("past 1", "past 2"), ("past 1",))}  # contexts by name
+MARKOV = {"unigram": (), "Markov 1": (("past 1",),), "Markov 2": (("past 1", "past 2"), ("past 1",))}  # contexts
 _BITS = 13  # a token needs no more: a context of two and a value fit 64 bits
 LAG = WindowSettings().prompt  # events after which a copied prompt begins anew
 
