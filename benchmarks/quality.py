@@ -1,0 +1,489 @@
+"""How good is a model on songs that it never saw? Bits, accuracy, what its continuations are like, what it recalls.
+
+    .venv/bin/python benchmarks/quality.py --tokens data/tokens     prints tables, writes benchmarks/quality.json
+
+Songs are the real ones of the split; none of them was trained on, and the test split chose nothing.
+
+* Bits are counted as training counts them (serenity.model.evaluation.judge): each event once, the song's end with its
+  step. Joint is their sum: together the four networks are one model of an event. Per note: over the notes that the
+  events strike. Intervals hold 95 % of 2,000 draws of songs (serenity.intervals); of two models the same are drawn.
+* Rivals are read where they stand, for the same songs: baselines.json (counting: baselines.py) and remi.json (a GPT-2
+  on MidiTok's REMI: remi.py; per note alone, since it has no events). Whether the GPT-2 had as many weights and as much
+  time as the model is up to how remi.py was called: both stand under the table.
+* Each song is continued from its first PROMPT events, as long as EVENTS, drawn from all tokens at several temperatures.
+  Beside that: how the song really goes on; the same events in another order (shuffled); the prompt again and again
+  (copied); and how as many training songs go on, which tells how far two sets of real songs are apart. What is
+  measured is named in MEASURES (serenity.music.measures has the sources).
+* The token store knows seconds, no bars. A bar is four beats, and the beat is found in the prompt's own onsets
+  (measures.find_beat): right up to a factor of two, and the same for all that continues one prompt.
+* Distance of a set of continuations: for each of DISTANCES the Wasserstein distance of its values from those of the
+  real continuations, in standard deviations of the real ones; and their mean. Few songs make distances larger, those of
+  the draws too, so their intervals lean upwards. Overlap: Yang & Lerch's overlapping area, mean over DISTANCES. The
+  temperature with the least mean distance is `closest`.
+* Key kept: the continuation has the prompt's key, or its relative. Loop: the share of strikes in the longest figure, of
+  PROMPT strikes at most, that goes round at once (quality.longest_loop). Run: the longest run of events from a training
+  song (novelty.longest_run).
+* Reconstruction: from the first PROMPT events of a song the likeliest event always comes next, RECALL times. The song
+  is continued as itself where at least HALF of these events have its chord at its place.
+"""
+
+import json
+import logging
+import os
+import platform
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read when NumPy is imported: in products this small threads wait
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from serenity.command_line import remarks_unseen, run  # noqa: E402 - the project is not installed: it lies beside this folder
+from serenity.errors import InputError  # noqa: E402
+from serenity.intervals import apart, interval, ratio_interval  # noqa: E402
+from serenity.model import checkpoint  # noqa: E402
+from serenity.model.checkpoint import Checkpoint  # noqa: E402
+from serenity.model.generation import complete  # noqa: E402
+from serenity.model.quartet import parameter_count  # noqa: E402
+from serenity.model.sampling import Sampling  # noqa: E402
+from serenity.music import codec, harmony, measures, quality  # noqa: E402
+from serenity.music.event import EVENT  # noqa: E402
+from serenity.tokens import corpus as corpora  # noqa: E402
+from serenity.tokens import novelty  # noqa: E402
+from serenity.tokens.notes import note_counts  # noqa: E402
+from serenity.tokens.vocabulary import ATTRIBUTES  # noqa: E402
+from serenity.tokens.windows import stream  # noqa: E402
+
+PROMPT, EVENTS = 128, 512
+RECALL, HALF = 64, 0.5
+DRAWS = 2000  # of songs, for intervals
+TOPS = (1, 5)
+REAL, SHUFFLED, COPIED, OTHERS = "as the song goes on", "shuffled", "the prompt, copied", "training songs"
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """Judge a model on held-out songs."""
+
+    tokens: Path                                   # the token store that it was trained on
+    model: Path = ROOT / "models" / "serenity-mini"
+    split: Literal["test", "validation"] = "test"
+    songs: int | None = None                       # so many at most; None: all of the split
+    temperatures: tuple[float, ...] = (0.8, 0.9, 0.95, 1.0, 1.05, 1.1, 1.2)
+    top_k: int = 0                                 # of the drawing; 0: all tokens
+    reconstruct: int = 44                          # training songs that are to be recalled, at most
+    batch: int = 8                                 # windows that are judged at a time
+    baselines: Path = ROOT / "benchmarks" / "baselines.json"
+    remi: Path = ROOT / "benchmarks" / "remi.json"
+    results: Path = ROOT / "benchmarks" / "quality.json"
+
+
+@dataclass(frozen=True, eq=False)
+class Songs:
+    """Songs of one split, in the model's tokens."""
+
+    names: list[str]
+    tokens: list[np.ndarray]  # (events, 4) each
+    events: np.ndarray        # (songs,)
+    notes: np.ndarray         # (songs,): that the events strike, as the store has them
+
+
+def main(parameters: Parameters) -> None:
+    """Judge, print, write."""
+    if not parameters.temperatures:
+        raise InputError("no temperature; wanted one or more")
+    model = checkpoint.load(parameters.model)
+    store = corpora.load(parameters.tokens)
+    corpus = in_tokens_of(model, store)
+    held_out = songs_of(store, corpus, parameters.split, parameters.songs)
+    training = songs_of(store, corpus, "train", None)
+    index = checkpoint.read_novelty(parameters.model) or novelty.build(
+        corpus.vocabulary.pitch.decode(song[:, ATTRIBUTES.index("pitch")]) for song in training.tokens)
+
+    bits, accuracy = judge(model, held_out, parameters.batch)
+    rivals = read_rivals(store, held_out, parameters)
+    result = {
+        "model": parameters.model.name, "parameters": parameter_count(model.settings),
+        "settings": {"split": parameters.split, "songs": len(held_out.names), "prompt": PROMPT, "events": EVENTS,
+                     "recall": RECALL, "top_k": parameters.top_k},
+        "same_dictionaries": all(np.array_equal(store.vocabulary[attribute].values, model.vocabulary[attribute].values)
+                                 for attribute in ATTRIBUTES),
+        "minutes": sum(row["minutes"] for row in
+                       checkpoint.read_json(parameters.model / "training.json")["networks"].values()),
+        "versions": {"python": platform.python_version(), "numpy": np.__version__}, "machine": platform.machine(),
+        "events": int(held_out.events.sum()), "notes": int(held_out.notes.sum()),
+        "bits": bit_figures(bits, held_out), "accuracy": accuracy,
+        "rivals": {name: rival_figures(rival, bits, held_out) for name, rival in rivals.items()},
+        "generated": generated(model, held_out, training, index, parameters),
+        "reconstruction": {"training": recall(model, spread(training, parameters.reconstruct)),
+                           "held out": recall(model, held_out)},
+        "songs": [{"name": name, "events": int(held_out.events[song]), "notes": int(held_out.notes[song]),
+                   "bits": {attribute: round(float(bits[attribute][song]), 2) for attribute in ATTRIBUTES}}
+                  for song, name in enumerate(held_out.names)],
+    }
+    parameters.results.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    print(tables(result))
+
+
+# --- songs ------------------------------------------------------------------------------------------------------------
+
+def in_tokens_of(model: Checkpoint, store: corpora.Corpus) -> corpora.Corpus:
+    """Return the store in the model's tokens. Raises InputError where its songs were made into other events."""
+    if store.settings != model.settings.codec:
+        raise InputError(f"the token store was made with {store.settings}, the model with {model.settings.codec}; "
+                         "wanted the store that the model was trained on")
+    return corpora.translate(store, model.vocabulary)
+
+
+def songs_of(store: corpora.Corpus, corpus: corpora.Corpus, split: str, most: int | None) -> Songs:
+    """Return the real songs of a split, so many at most. `corpus` is the store in the model's tokens."""
+    rows = [song for song in store.songs if song["split"] == split and not song["synthetic"]][:most]
+    if not rows:
+        raise InputError(f"the token store holds no real song of the {split} split; wanted one or more")
+    own, tokens = ([of.tokens[row["start"]:row["start"] + row["events"]] for row in rows] for of in (store, corpus))
+    return Songs([row["name"] for row in rows], tokens, np.array([len(song) for song in tokens]),
+                 note_counts(store.vocabulary, own))
+
+
+def spread(songs: Songs, number: int) -> Songs:
+    """Return so many of the songs at most, evenly spread over them."""
+    return take(songs, np.linspace(0, len(songs.names) - 1, min(number, len(songs.names))).astype(int))
+
+
+def long_enough(songs: Songs, events: int) -> Songs:
+    """Return the songs of so many events or more."""
+    return take(songs, np.flatnonzero(songs.events >= events))
+
+
+def take(songs: Songs, chosen: np.ndarray) -> Songs:
+    """Return the songs of the given numbers."""
+    return Songs([songs.names[song] for song in chosen], [songs.tokens[song] for song in chosen], songs.events[chosen],
+                 songs.notes[chosen])
+
+
+# --- bits and accuracy ------------------------------------------------------------------------------------------------
+
+def judge(model: Checkpoint, songs: Songs, batch: int) -> tuple[dict[str, np.ndarray], dict[str, dict]]:
+    """Return the bits of each song by attribute, (songs,), and the accuracy of each attribute."""
+    with remarks_unseen():
+        from serenity.model import evaluation
+        from serenity.model.transformer import build_network, set_weights
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # that it traces the last, smaller batch anew is no news
+
+    bits, accuracy = {}, {}
+    for attribute in ATTRIBUTES:
+        network = build_network(model.settings, attribute, model.vocabulary)
+        set_weights(network, model.weights[attribute])
+        judged = evaluation.judge(network, attribute, model.settings, songs.tokens, batch, TOPS)
+        bits[attribute] = judged.bits
+        accuracy[attribute] = {f"top {top}": figure(hits, judged.decisions) for top, hits in zip(TOPS, judged.hits)}
+    return bits, accuracy
+
+
+def figure(parts: np.ndarray, wholes: np.ndarray) -> dict:
+    """Return sum(parts) / sum(wholes) over songs, and its interval."""
+    return {"value": float(parts.sum() / wholes.sum()), "interval": ratio_interval(parts, wholes, DRAWS)}
+
+
+def bit_figures(bits: dict[str, np.ndarray], songs: Songs) -> dict[str, dict]:
+    """Return bits per event and per note, by attribute and jointly."""
+    parts = {**bits, "joint": sum(bits.values())} if bits else {}
+    return {name: {"per event": figure(part, songs.events), "per note": figure(part, songs.notes)}
+            for name, part in parts.items()}
+
+
+# --- rivals -----------------------------------------------------------------------------------------------------------
+
+@dataclass(frozen=True, eq=False)
+class Rival:
+    """What another model makes of the same songs."""
+
+    joint: np.ndarray             # bits of each song
+    notes: np.ndarray             # of each song, as it counts them
+    bits: dict[str, np.ndarray]   # by attribute; empty where it has none
+    about: dict                   # parameters and the like
+
+
+def read_rivals(store: corpora.Corpus, songs: Songs, parameters: Parameters) -> dict[str, Rival]:
+    """Return what stands in baselines.json and remi.json for the same songs; what does not is named and left out."""
+    found = {}
+    name = f"{store.settings.normalise}, {store.settings.split_ratio}, {parameters.split}"
+    known = read_json(parameters.baselines).get(name)
+    if known and known["events"][:len(songs.names)] == songs.events.tolist():
+        for rival, rows in known["bits"].items():
+            bits = {attribute: np.array(rows[attribute][:len(songs.names)]) for attribute in ATTRIBUTES}
+            found[rival] = Rival(sum(bits.values()), songs.notes, bits, {})
+    else:
+        print(f"{parameters.baselines.name} holds no figures of these songs ('{name}'); run baselines.py",
+              file=sys.stderr)
+    runs = {name: run for name, run in read_json(parameters.remi).items() if name != "tried"}
+    for name, figures in runs.items():
+        rows = {row["name"]: row for row in figures["splits"].get(parameters.split, {}).get("songs", ())}
+        chosen = [rows[song] for song in songs.names if song in rows]
+        if len(chosen) == len(songs.names):
+            joint, notes = (np.array([row[column] for row in chosen], np.float64) for column in ("bits", "notes"))
+            about = {key: figures[key] for key in ("parameters", "seconds", "shown")}
+            found[name] = Rival(joint, notes, {}, about)
+    if not runs.keys() & found.keys():
+        print(f"{parameters.remi.name} holds no figures of these songs ({parameters.split}); run remi.py",
+              file=sys.stderr)
+    return found
+
+
+def read_json(path: Path) -> dict:
+    """Return what a file of figures holds; nothing where there is none."""
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
+def rival_figures(rival: Rival, bits: dict[str, np.ndarray], songs: Songs) -> dict:
+    """Return a rival's figures, and how many bits per note the model needs fewer, paired song by song."""
+    own = sum(bits.values())
+
+    def fewer(drawn: np.ndarray) -> float:
+        return float(rival.joint[drawn].sum() / rival.notes[drawn].sum() - own[drawn].sum() / songs.notes[drawn].sum())
+
+    joint, ours = figure(rival.joint, rival.notes), ratio_interval(own, songs.notes, DRAWS)
+    attributes = bit_figures(rival.bits, songs)
+    return {**attributes, "joint": {**attributes.get("joint", {}), "per note": joint}, **rival.about,
+            "model needs fewer": {"value": fewer(np.arange(len(own))), "interval": interval(fewer, len(own), DRAWS)},
+            "intervals apart": apart(tuple(joint["interval"]), ours)}
+
+
+# --- continuations ----------------------------------------------------------------------------------------------------
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """A continuation as it is measured."""
+
+    notes: np.ndarray   # note table; the first onset at 0
+    beat: float         # seconds, of the prompt
+    key: int            # relative major of the prompt
+    run: int            # events of its longest run from a training song
+
+    @property
+    def chords(self) -> np.ndarray:
+        """The harmony, beat by beat."""
+        return harmony.find_chords(self.notes, harmony.even_spans(self.notes, self.beat))
+
+
+MEASURES: dict[str, Callable[[Sample], float]] = {
+    "pitch-class entropy, 1 bar": lambda sample: measures.pitch_class_entropy(sample.notes, sample.beat),
+    "pitch-class entropy, 4 bars": lambda sample: measures.pitch_class_entropy(sample.notes, sample.beat, 4),
+    "scale consistency": lambda sample: measures.scale_consistency(sample.notes),
+    "groove similarity": lambda sample: measures.groove_similarity(sample.notes, sample.beat),
+    "progression irregularity": lambda sample: measures.progression_irregularity(sample.chords),
+    "polyphony": lambda sample: measures.polyphony(sample.notes),
+    "density": lambda sample: measures.density(sample.notes),
+    "key kept": lambda sample: float(harmony.find_key(sample.notes).relative_major == sample.key),
+    "longest loop": lambda sample: quality.longest_loop(quality.strikes(sample.notes), PROMPT),
+    "longest run": lambda sample: float(sample.run),
+}
+DISTANCES = tuple(MEASURES)[:7]  # whose distributions are compared
+
+
+def generated(model: Checkpoint, held_out: Songs, training: Songs, index: novelty.Index,
+              parameters: Parameters) -> dict:
+    """Return the measures of continuations, and their distances from the real ones."""
+    songs, others = (long_enough(of, PROMPT + EVENTS) for of in (held_out, training))
+    if min(len(songs.names), len(others.names)) < 2:
+        raise InputError(f"{len(songs.names)} held-out and {len(others.names)} training songs of {PROMPT + EVENTS} "
+                         "events or more; wanted two or more of each")
+    others = spread(others, len(songs.names))
+    sets = {REAL: [song[PROMPT:PROMPT + EVENTS] for song in songs.tokens],
+            SHUFFLED: [shuffled(song[PROMPT:PROMPT + EVENTS], seed) for seed, song in enumerate(songs.tokens)],
+            COPIED: [np.resize(song[:PROMPT], (EVENTS, len(ATTRIBUTES))) for song in songs.tokens]}
+    names = {f"temperature {temperature:g}": temperature for temperature in parameters.temperatures}
+    for name, temperature in names.items():
+        sampling = Sampling(temperature, parameters.top_k)
+        sets[name] = [continued(model, song, EVENTS, sampling, seed) for seed, song in enumerate(songs.tokens)]
+    values = {name: measured(model, songs.tokens, made, index) for name, made in sets.items()}
+    values[OTHERS] = measured(model, others.tokens, [song[PROMPT:PROMPT + EVENTS] for song in others.tokens], index)
+    rows = {name: set_figures(values[REAL], row) for name, row in values.items()}
+    closest = min(names, key=lambda name: rows[name]["distance"]["mean"]["value"])
+    return {"songs": len(songs.names), "closest": names[closest], "sets": rows}
+
+
+def shuffled(events: np.ndarray, seed: int) -> np.ndarray:
+    """Return the same events in another order."""
+    return np.random.default_rng(seed).permutation(events)
+
+
+def continued(model: Checkpoint, song: np.ndarray, events: int, sampling: Sampling, seed: int) -> np.ndarray:
+    """Return the model's continuation of a song's first PROMPT events."""
+    made, = complete(model, stream(song, 0, PROMPT + 1), events, sampling, seed=seed, compiled=False)
+    return made.tokens
+
+
+def to_notes(model: Checkpoint, tokens: np.ndarray) -> np.ndarray:
+    """Return the notes of tokens (events, 4), the first onset at 0."""
+    notes = codec.decode(model.vocabulary.decode(tokens, EVENT), transposition=0)
+    notes["onset"] -= notes["onset"].min()
+    return notes
+
+
+def ruler(model: Checkpoint, prompt: np.ndarray) -> tuple[float, int]:
+    """Return a prompt's beat in seconds, and its relative major: what all that continues it is measured by."""
+    notes = to_notes(model, prompt)
+    return measures.find_beat(notes), harmony.find_key(notes).relative_major
+
+
+def measured(model: Checkpoint, songs: list[np.ndarray], made: list[np.ndarray],
+             index: novelty.Index) -> dict[str, np.ndarray]:
+    """Return each measure of each song's continuation, (songs,)."""
+    samples, column = [], ATTRIBUTES.index("pitch")
+    for song, tokens in zip(songs, made):
+        beat, key = ruler(model, song[:PROMPT])
+        chords = model.vocabulary.pitch.decode(np.concatenate([song[:PROMPT, column], tokens[:, column]]))
+        run = novelty.longest_run(index, chords, PROMPT).length
+        samples.append(Sample(to_notes(model, tokens), beat, key, run))
+    return {name: np.array([measure(sample) for sample in samples]) for name, measure in MEASURES.items()}
+
+
+def set_figures(real: dict[str, np.ndarray], made: dict[str, np.ndarray]) -> dict:
+    """Return means with intervals, distances and overlap of one set of continuations."""
+    songs = len(next(iter(real.values())))
+    ones = np.ones(songs)
+    # Where all real values are the same, those of both sets are the measure.
+    spreads = {name: real[name].std() or np.concatenate([real[name], made[name]]).std() or 1 for name in DISTANCES}
+
+    def distances(drawn: np.ndarray) -> dict[str, float]:
+        return {name: measures.wasserstein(real[name][drawn], made[name][drawn]) / spreads[name] for name in DISTANCES}
+
+    def mean_distance(drawn: np.ndarray) -> float:
+        return float(np.mean(list(distances(drawn).values())))
+
+    everything = np.arange(songs)
+    mean = {"value": mean_distance(everything), "interval": interval(mean_distance, songs, DRAWS)}
+    return {"measures": {name: figure(values, ones) for name, values in made.items()},
+            "median run": float(np.median(made["longest run"])), "longest run of all": float(made["longest run"].max()),
+            "distance": {**distances(everything), "mean": mean},
+            "overlap": float(np.mean([measures.overlapping_area(real[name], made[name]) for name in DISTANCES]))}
+
+
+# --- reconstruction ---------------------------------------------------------------------------------------------------
+
+def recall(model: Checkpoint, songs: Songs) -> dict:
+    """Return how many songs the model continues as themselves, and the mean share of events that are the song's own."""
+    column, shares = ATTRIBUTES.index("pitch"), []
+    for song in long_enough(songs, PROMPT + RECALL).tokens:
+        made = continued(model, song, RECALL, Sampling(), seed=0)
+        shares.append(float((made[:, column] == song[PROMPT:PROMPT + RECALL, column]).mean()))
+    if not shares:
+        raise InputError(f"no song of {PROMPT + RECALL} events or more; wanted one")
+    known, ones = np.array(shares) >= HALF, np.ones(len(shares))
+    return {"songs": len(shares), "continued as themselves": figure(known.astype(float), ones),
+            "events as in the song": figure(np.array(shares), ones)}
+
+
+# --- tables -----------------------------------------------------------------------------------------------------------
+
+def tables(result: dict) -> str:
+    """Return all tables as Markdown."""
+    settings = result["settings"]
+    return "\n\n".join([
+        f"{result['model']}, {settings['songs']} {settings['split']} songs, {result['events']:,} events, "
+        f"{result['notes']:,} notes" + ("" if result["same_dictionaries"] else
+                                        "; the model's dictionaries are not the store's: unknown values were replaced"),
+        bit_table(result), accuracy_table(result), measure_table(result), distance_table(result),
+        recall_table(result)])
+
+
+def bit_table(result: dict) -> str:
+    """Return bits as a table: the model and its rivals."""
+    head = [*ATTRIBUTES, "joint per event", "joint per note", "95 %", "Serenity: fewer per note", "95 %"]
+    lines = [f"| bits | {' | '.join(head)} |", "| --- " + "| --: " * len(head) + "|",
+             bit_row("Serenity", result["bits"])]
+    for name, rival in result["rivals"].items():
+        lines.append(bit_row(name, rival, rival["model needs fewer"]))
+    per_note = {name: {"per event": row["per note"]} for name, row in result["bits"].items() if name != "joint"}
+    lines.append(bit_row("Serenity, per note", per_note))
+    sizes = [f"Serenity: {result['parameters']:,} parameters, {result['minutes']:.0f} minutes of training"]
+    sizes += [f"{name}: {rival['parameters']:,} parameters, {rival['seconds'] / 60:.0f} minutes"
+              for name, rival in result["rivals"].items() if "parameters" in rival]
+    return "\n".join([*lines, "", "; ".join(sizes)])
+
+
+def bit_row(name: str, bits: dict, fewer: dict | None = None) -> str:
+    """Return one model's line of the table of bits."""
+    cells = [number(bits.get(attribute, {}).get("per event")) for attribute in (*ATTRIBUTES, "joint")]
+    per_note = bits.get("joint", {}).get("per note")
+    return f"| {name} | {' | '.join([*cells, number(per_note), span(per_note), number(fewer), span(fewer)])} |"
+
+
+def accuracy_table(result: dict) -> str:
+    """Return accuracies as a table."""
+    lines = [f"| accuracy | {' | '.join(ATTRIBUTES)} |", "| --- " + "| --: " * len(ATTRIBUTES) + "|"]
+    for top in TOPS:
+        row = [result["accuracy"][attribute][f"top {top}"] for attribute in ATTRIBUTES]
+        cells = [f"{cell['value']:.1%} ({span(cell, '.1%')})" for cell in row]
+        lines.append(f"| top {top} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def measure_table(result: dict) -> str:
+    """Return what continuations are like as a table: a set a column."""
+    sets = result["generated"]["sets"]
+    lines = [f"| {result['generated']['songs']} songs, {EVENTS} events | {' | '.join(sets)} |",
+             "| --- " + "| --: " * len(sets) + "|"]
+    for name in tuple(MEASURES)[:-1]:  # of runs the mean says little
+        form = ".0%" if name in ("key kept", "longest loop") else ".2f"
+        lines.append(f"| {name} | " + " | ".join(format(row["measures"][name]["value"], form) for row in sets.values())
+                     + " |")
+    lines += [f"| {name} | " + " | ".join(f"{row[name]:.0f}" for row in sets.values()) + " |"
+              for name in ("median run", "longest run of all")]
+    return "\n".join(lines)
+
+
+def distance_table(result: dict) -> str:
+    """Return how far continuations are from the real ones as a table: a set a column."""
+    sets = {name: row for name, row in result["generated"]["sets"].items() if name != REAL}
+    lines = [f"| distance in spreads of real songs | {' | '.join(sets)} |", "| --- " + "| --: " * len(sets) + "|"]
+    for name in DISTANCES:
+        lines.append(f"| {name} | " + " | ".join(f"{row['distance'][name]:.2f}" for row in sets.values()) + " |")
+    means = [row["distance"]["mean"] for row in sets.values()]
+    lines.append("| mean | " + " | ".join(f"{mean['value']:.2f} ({span(mean)})" for mean in means) + " |")
+    lines.append("| overlap | " + " | ".join(f"{row['overlap']:.2f}" for row in sets.values()) + " |")
+    return "\n".join(lines)
+
+
+def recall_table(result: dict) -> str:
+    """Return the reconstruction as a table."""
+    head = [f"from {PROMPT} events, the likeliest {RECALL}", "songs", "continued as themselves", "95 %", "not",
+            "events as in the song"]
+    lines = [f"| {' | '.join(head)} |", "| --- " + "| --: " * (len(head) - 1) + "|"]
+    for name, row in result["reconstruction"].items():
+        known = row["continued as themselves"]
+        lines.append(f"| {name} | {row['songs']} | {known['value']:.0%} | {span(known, '.0%')} | "
+                     f"{1 - known['value']:.0%} | {row['events as in the song']['value']:.0%} |")
+    return "\n".join(lines)
+
+
+def number(cell: dict | None) -> str:
+    """Return a figure as a cell's text; empty where there is none."""
+    return f"{cell['value']:.2f}" if cell else ""
+
+
+def span(cell: dict | None, form: str = ".2f") -> str:
+    """Return a figure's interval as a cell's text; empty where there is none."""
+    return " to ".join(format(end, form) for end in cell["interval"]) if cell else ""
+
+
+def readme_figures(result: dict) -> list[str]:
+    """Return what README and the card quote of quality.json, word for word: a test holds them to it."""
+    recalled = {name: row["continued as themselves"]["value"] for name, row in result["reconstruction"].items()}
+    rows = {"Serenity": result["bits"], **result["rivals"]}
+    return [*(f"| {name} | {number(row['joint']['per note'])} | {span(row['joint']['per note'])} |"
+              for name, row in rows.items()),
+            f"--temperature {result['generated']['closest']:g}", f"{recalled['training']:.0%} of the training songs",
+            f"{1 - recalled['held out']:.0%} of the held-out songs"]
+
+
+if __name__ == "__main__":
+    run(main, Parameters)
