@@ -1,6 +1,7 @@
 """What does counting alone predict? Unigram, Markov and copy, in bits per event and per note of held-out songs.
 
     .venv/bin/python benchmarks/baselines.py --tokens data/tokens    prints a table, adds to benchmarks/baselines.json
+    .venv/bin/python benchmarks/baselines.py --tokens data/tokens --choose    how the chosen contexts were found
 
 The figures stand under the store's normalising, split ratio and split. Bits of each song stand there too, so that
 intervals over songs can be drawn.
@@ -14,25 +15,53 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from serenity.tokens import corpus as corpora
-from serenity.tokens.baselines import all_bits
+from serenity.tokens.baselines import Column, all_bits, markov_bits
 from serenity.tokens.notes import note_counts
-from serenity.tokens.vocabulary import ATTRIBUTES
+from serenity.tokens.vocabulary import ATTRIBUTES, DECISION_ORDER, SPECIALS
 
 RESULTS = Path(__file__).with_suffix(".json")
+LONGEST = 5  # columns of a context
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--tokens", type=Path, required=True, help="a token store")
     parser.add_argument("--split", choices=("validation", "test"), default="validation")
+    parser.add_argument("--choose", action="store_true", help="find contexts on the validation songs; write nothing")
     arguments = parser.parse_args()
     corpus = corpora.load(arguments.tokens)
+    if arguments.choose:
+        for attribute in ATTRIBUTES:
+            choose(corpus, attribute)
+        return
     songs = corpus.of_split(arguments.split)
     figures = measure(corpus, songs)
     known = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
     name = f"{corpus.settings.normalise}, {corpus.settings.split_ratio}, {arguments.split}"
     RESULTS.write_text(json.dumps(known | {name: figures}, indent=1) + "\n", encoding="utf-8")
     print(table(figures))
+
+
+def choose(corpus: corpora.Corpus, attribute: str) -> tuple[Column, ...]:
+    """Return a context to predict an attribute from: at each turn the column that saves the most bits joins it.
+
+    Candidates are what was decided before in the same event, and all attributes of the two events before.
+    """
+    training, songs = corpus.of_split("train", synthetic=False), corpus.of_split("validation")
+    size, events = corpus.vocabulary[attribute].size - SPECIALS, sum(map(len, songs))
+    candidates = [(other, 0) for other in DECISION_ORDER[:DECISION_ORDER.index(attribute)]]
+    candidates += [(other, back) for back in (1, 2) for other in ATTRIBUTES]
+    chosen, best = (), float("inf")
+    while candidates and len(chosen) < LONGEST:
+        bits = {column: markov_bits(training, songs, attribute, size, (*chosen, column)).sum() / events
+                for column in candidates}
+        column = min(bits, key=bits.get)
+        if bits[column] >= best:
+            break
+        chosen, best = (*chosen, column), bits[column]
+        candidates.remove(column)
+        print(f"{attribute}: {best:.3f} bits an event from {chosen}", flush=True)
+    return chosen
 
 
 def measure(corpus: corpora.Corpus, songs: list) -> dict:

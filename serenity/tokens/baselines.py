@@ -1,7 +1,8 @@
 """What counting alone predicts: the baselines that a network has to beat, in the same units.
 
 Each gives the bits of every song on its own, so that intervals over songs can be drawn. What is decided is counted as
-serenity.model.evaluation counts it: each event once, the end of a song as one more decision of its step.
+serenity.model.evaluation counts it: each event once, the end of a song as one more decision of its step. What was
+counted are the real training songs, in which values are as common as in the songs to predict.
 """
 
 from collections.abc import Sequence
@@ -12,26 +13,38 @@ from serenity.tokens.corpus import Corpus
 from serenity.tokens.vocabulary import ATTRIBUTES, END, SPECIALS, START
 from serenity.tokens.windows import WindowSettings
 
-MARKOV = {"unigram": (), "Markov 1": (("past 1",),), "Markov 2": (("past 1", "past 2"), ("past 1",))}  # contexts
-_BITS = 13  # a token needs no more: a context of two and a value fit 64 bits
+Column = tuple[str, int]  # an attribute, and how many events before the present one; 0: this one, decided before
+
+# What each attribute is predicted from, the most telling first; benchmarks/baselines.py --choose found them, one after
+# another, as those that save the most bits on the validation songs.
+CHOSEN: dict[str, tuple[Column, ...]] = {
+    "pitch": (("pitch", 1), ("pitch", 2), ("step", 0)),
+    "step": (("step", 2), ("step", 1), ("duration", 2), ("pitch", 1), ("duration", 1)),
+    "duration": (("duration", 2), ("step", 1)),
+    "velocity": (("velocity", 2), ("velocity", 1)),
+}
 LAG = WindowSettings().prompt  # events after which a copied prompt begins anew
+_BITS = 13                     # a token needs no more: a label of a context and a token fit 64 bits
+
+
+def chains(attribute: str) -> dict[str, tuple[Column, ...]]:
+    """Return what each baseline by counting predicts an attribute from."""
+    return {"unigram": (), "Markov 1": ((attribute, 1),), "Markov 2": ((attribute, 1), (attribute, 2)),
+            "Markov, chosen contexts": CHOSEN[attribute]}
 
 
 def markov_bits(training: Sequence[np.ndarray], songs: Sequence[np.ndarray], attribute: str, alphabet: int,
-                chain: Sequence[Sequence[str]]) -> np.ndarray:
-    """Return the bits of an attribute in each song, (songs,), by what followed its contexts in the training songs.
+                columns: Sequence[Column]) -> np.ndarray:
+    """Return the bits of an attribute in each song, (songs,), by what followed its context in the training songs.
 
-    Songs are tokens (events, 4); `alphabet` is the number of values; `chain` holds contexts, the longest first, as the
-    names of what they are made of: "past 1" and "past 2" are the attribute's own last and last but one value. Each is
-    mixed with the next shorter one by Witten & Bell, "The zero-frequency problem" (1991), method C: a context seen n
-    times with t different values leaves t / (n + t) to the shorter one. The shortest counts values alone, plus one.
+    Songs are tokens (events, 4); `alphabet` is the number of values. The context is the values of all `columns`; it is
+    mixed with that of all but the last of them, and so on down to none, by modified Kneser-Ney smoothing (Chen &
+    Goodman, "An empirical study of smoothing techniques for language modeling", 1999, section 3).
     """
-    past, future = _decisions(training, attribute), _decisions(songs, attribute)
-    probability = _unigram(past["target"], future["target"], alphabet + (attribute == "step"))
-    for names in reversed(chain):
-        probability = _witten_bell(_join(past, names), past["target"], _join(future, names), future["target"],
-                                   probability)
-    return _by_song(-np.log2(probability), future["song"], len(songs))
+    everything = [*training, *songs]
+    target, song = _decisions(everything, attribute)
+    probability = _probability(everything, len(training), attribute, alphabet, columns)
+    return _by_song(probability, song - len(training), song >= len(training), len(songs))
 
 
 def copy_bits(training: Sequence[np.ndarray], songs: Sequence[np.ndarray], attribute: str, alphabet: int,
@@ -41,25 +54,26 @@ def copy_bits(training: Sequence[np.ndarray], songs: Sequence[np.ndarray], attri
     The copied value has the share w, the unigram the rest; w is the likeliest on the training songs (expectation
     maximisation). The first `lag` events have nothing to copy: they cost what the unigram says.
     """
-    past, future = _decisions(training, attribute, lag), _decisions(songs, attribute, lag)
-    size = alphabet + (attribute == "step")
-    seen, ahead = (_unigram(past["target"], of["target"], size) for of in (past, future))
-    can = past["copied"] != START
-    hit, base = (past["copied"] == past["target"])[can], seen[can]
+    everything = [*training, *songs]
+    target, song = _decisions(everything, attribute)
+    unigram = _probability(everything, len(training), attribute, alphabet, ())
+    copied = _column(everything, attribute, (attribute, lag))
+    can, hit = copied != START, copied == target
+    learned = can & (song < len(training))
     share = 0.5
-    for _ in range(50):
-        share = float(np.mean(share * hit / (share * hit + (1 - share) * base))) if len(base) else 0.0
-    mixed = share * (future["copied"] == future["target"]) + (1 - share) * ahead
-    return _by_song(-np.log2(np.where(future["copied"] == START, ahead, mixed)), future["song"], len(songs))
+    for _ in range(50 if learned.any() else 0):
+        share = float(np.mean(share * hit[learned] / (share * hit[learned] + (1 - share) * unigram[learned])))
+    mixed = np.where(can, share * hit + (1 - share) * unigram, unigram)
+    return _by_song(mixed, song - len(training), song >= len(training), len(songs))
 
 
 def all_bits(corpus: Corpus, songs: Sequence[np.ndarray]) -> dict[str, dict[str, np.ndarray]]:
     """Return the bits of each song, (songs,), by baseline and attribute."""
-    training, found = corpus.of_split("train"), {}
+    training, found = corpus.of_split("train", synthetic=False), {}
     for attribute in ATTRIBUTES:
         size = corpus.vocabulary[attribute].size - SPECIALS
-        for name, chain in MARKOV.items():
-            found.setdefault(name, {})[attribute] = markov_bits(training, songs, attribute, size, chain)
+        for name, columns in chains(attribute).items():
+            found.setdefault(name, {})[attribute] = markov_bits(training, songs, attribute, size, columns)
         found.setdefault("copy of the prompt", {})[attribute] = copy_bits(training, songs, attribute, size)
     return found
 
@@ -67,54 +81,79 @@ def all_bits(corpus: Corpus, songs: Sequence[np.ndarray]) -> dict[str, dict[str,
 def unigram_bits(corpus: Corpus, attribute: str, songs: Sequence[np.ndarray]) -> float:
     """Return the bits per event of songs by how often the training songs have each value."""
     size = corpus.vocabulary[attribute].size - SPECIALS
-    bits = markov_bits(corpus.of_split("train"), songs, attribute, size, ())
+    bits = markov_bits(corpus.of_split("train", synthetic=False), songs, attribute, size, ())
     return float(bits.sum() / sum(map(len, songs)))
 
 
-def _decisions(songs: Sequence[np.ndarray], attribute: str, lag: int = 1) -> dict[str, np.ndarray]:
-    """Return all that is decided, one value a decision: the target, its song, what may be known of it before."""
-    end = [END] if attribute == "step" else []
-    column = ATTRIBUTES.index(attribute)
-    columns = {"target": [], "song": [], "past 1": [], "past 2": [], "copied": []}
-    for number, song in enumerate(songs):
-        own = song[:, column].astype(np.int64)
-        target = np.concatenate([own, np.array(end, np.int64)])
-        columns["target"].append(target)
-        columns["song"].append(np.full(len(target), number))
-        for name, back in (("past 1", 1), ("past 2", 2), ("copied", lag)):
-            columns[name].append(np.concatenate([np.full(back, START), own])[:len(target)])
-    return {name: np.concatenate(parts) for name, parts in columns.items()}
+# --- decisions --------------------------------------------------------------------------------------------------------
+
+def _decisions(songs: Sequence[np.ndarray], attribute: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return what is decided, (decisions,), song after song, and the number of the song of each decision."""
+    end = np.full(int(attribute == "step"), END)
+    values = [np.concatenate([song[:, ATTRIBUTES.index(attribute)], end]) for song in songs]
+    return np.concatenate(values).astype(np.int64), np.repeat(np.arange(len(songs)), [len(own) for own in values])
 
 
-def _join(decisions: dict[str, np.ndarray], names: Sequence[str]) -> np.ndarray:
-    """Return one number for each different combination of the named columns."""
-    keys = np.zeros(len(decisions["target"]), np.int64)
-    for name in names:
-        keys = keys << _BITS | decisions[name]
-    return keys
+def _column(songs: Sequence[np.ndarray], attribute: str, column: Column) -> np.ndarray:
+    """Return what stands in a column at each decision of an attribute, (decisions,); START before a song begins."""
+    (other, back), end = column, attribute == "step"
+    rows = [np.concatenate([np.full(back, START), song[:, ATTRIBUTES.index(other)]])[:len(song) + end]
+            for song in songs]
+    return np.concatenate(rows).astype(np.int64)
 
 
-def _unigram(seen: np.ndarray, wanted: np.ndarray, size: int) -> np.ndarray:
-    """Return the probability of each wanted value, where each of `size` values was seen once more than it was."""
-    counts = np.bincount(seen, minlength=int(max(seen.max(initial=0), wanted.max(initial=0))) + 1)
-    return (counts[wanted] + 1) / (len(seen) + size)
+def _by_song(probability: np.ndarray, song: np.ndarray, wanted: np.ndarray, songs: int) -> np.ndarray:
+    return np.bincount(song[wanted], -np.log2(probability[wanted]), minlength=songs)
 
 
-def _witten_bell(seen: np.ndarray, values: np.ndarray, wanted: np.ndarray, targets: np.ndarray,
-                 shorter: np.ndarray) -> np.ndarray:
-    """Return the probability of each target after its context: counts mixed with those of the shorter context."""
-    labels, seen = np.unique(seen, return_inverse=True)  # so that a context and a value fit one number
-    pairs, times = np.unique(seen << _BITS | values, return_counts=True)
-    total = np.bincount(seen, minlength=len(labels))
-    kinds = np.bincount(pairs >> _BITS, minlength=len(labels))
-    place = np.minimum(np.searchsorted(labels, wanted), len(labels) - 1)
-    known = labels[place] == wanted
-    pair = place << _BITS | targets
+# --- Kneser & Ney -----------------------------------------------------------------------------------------------------
+
+def _probability(songs: Sequence[np.ndarray], known: int, attribute: str, alphabet: int,
+                 columns: Sequence[Column]) -> np.ndarray:
+    """Return the probability of each decision, (decisions,), by what was counted in the first `known` songs."""
+    target, song = _decisions(songs, attribute)
+    contexts = [np.zeros_like(target)]  # of each length, as a label a decision
+    for column in columns:
+        contexts.append(_label(contexts[-1] << _BITS | _column(songs, attribute, column)))
+    rows, levels = np.flatnonzero(song < known), []
+    for context in reversed(contexts):
+        pair = context << _BITS | target
+        pairs, first, times = np.unique(pair[rows], return_index=True, return_counts=True)
+        levels.append((context, pair, pairs, times))
+        rows = rows[first]  # a shorter context counts in how many longer ones it met a value, not how often
+    probability = np.full(len(target), 1 / (alphabet + (attribute == "step")))
+    for level in reversed(levels):
+        probability = _mixed(*level, probability)
+    return probability
+
+
+def _label(keys: np.ndarray) -> np.ndarray:
+    return np.unique(keys, return_inverse=True)[1]
+
+
+def _mixed(context: np.ndarray, pair: np.ndarray, pairs: np.ndarray, times: np.ndarray,
+           shorter: np.ndarray) -> np.ndarray:
+    """Return the probability of each decision after its context: discounted counts, the rest by the shorter context.
+
+    `pairs` of a context and a token, sorted, were met so many `times`.
+    """
+    discount = discounts(times)[np.minimum(times, 3)]
+    size = int(context.max(initial=0)) + 1
+    total, left = (np.bincount(pairs >> _BITS, weights, minlength=size) for weights in (times, discount))
     spot = np.minimum(np.searchsorted(pairs, pair), len(pairs) - 1)
-    count = np.where(pairs[spot] == pair, times[spot], 0)
-    mixed = (count + kinds[place] * shorter) / (total[place] + kinds[place])
-    return np.where(known, mixed, shorter)
+    count = np.where(pairs[spot] == pair, times[spot] - discount[spot], 0)
+    met = total[context] > 0
+    return np.where(met, (count + left[context] * shorter) / np.where(met, total[context], 1), shorter)
 
 
-def _by_song(bits: np.ndarray, song: np.ndarray, songs: int) -> np.ndarray:
-    return np.bincount(song, bits, minlength=songs)
+def discounts(times: np.ndarray) -> np.ndarray:
+    """Return what is taken off counts of 0, 1, 2, and 3 or more (the same paper, section 3).
+
+    Where so few counts stand that the equation has no answer, half of the count of one, and so on.
+    """
+    one, two, three, four = (int((times == number).sum()) for number in (1, 2, 3, 4))
+    if not (one and two and three):
+        return np.array([0, 0.5, 0.75, 1.0])
+    share = one / (one + 2 * two)
+    found = [1 - 2 * share * two / one, 2 - 3 * share * three / two, 3 - 4 * share * four / three]
+    return np.array([0, *np.clip(found, 0.01, [1, 2, 3])])

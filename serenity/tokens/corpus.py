@@ -11,6 +11,7 @@ A folder of
 import hashlib
 import json
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -45,13 +46,32 @@ class Corpus:
     settings: CodecSettings
     totals: dict                   # songs, synthetic, events, train, validation, test, exact, licences
 
-    def of_split(self, split: str) -> list[np.ndarray]:
-        """Return the tokens of each song of a split, (events, 4) each, as views.
+    def of_split(self, split: str, synthetic: bool = True) -> list[np.ndarray]:
+        """Return the tokens of each song of a split, (events, 4) each, as views; without `synthetic`, of real ones.
 
         Synthetic songs are for training alone: what a model is worth is measured on real ones.
         """
         return [self.tokens[song["start"]:song["start"] + song["events"]] for song in self.songs
-                if song["split"] == split and (split == "train" or not song["synthetic"])]
+                if song["split"] == split and not (song["synthetic"] and (split != "train" or not synthetic))]
+
+    def numbers(self) -> dict[str, int | str]:
+        """Return what a model's card says of the songs: real ones of each split, synthetic ones and events of training,
+        and the SHA-256 of all tokens."""
+        real = Counter(song["split"] for song in self.songs if not song["synthetic"])
+        training = [song for song in self.songs if song["split"] == "train"]
+        return {**{split: real[split] for split in SPLITS}, "synthetic": len(training) - real["train"],
+                "events": sum(song["events"] for song in training),
+                "sha256": hashlib.sha256(np.ascontiguousarray(self.tokens)).hexdigest()}
+
+    def shares(self, siblings: float | None) -> np.ndarray:
+        """Return how much of each training song an epoch is to show, (songs,): all of a real one, of the synthetic ones
+        of a group as much as `siblings` for each real one of it. None: all of them."""
+        songs = [song for song in self.songs if song["split"] == "train"]
+        if siblings is None:
+            return np.ones(len(songs))
+        numbers = Counter((song["group"], song["synthetic"]) for song in songs)
+        return np.array([min(1.0, siblings * numbers[song["group"], False] / numbers[song["group"], True])
+                         if song["synthetic"] else 1.0 for song in songs])
 
 
 def split_groups(groups: Iterable[str], shares: dict[str, float] = SHARES) -> dict[str, str]:

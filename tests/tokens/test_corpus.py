@@ -223,6 +223,18 @@ def test_synthetic_songs_are_for_training_alone(tmp_path):
             song["name"] for song in songs if not song["synthetic"]}  # a sibling stands on its parent's side
 
 
+@pytest.mark.parametrize(("siblings", "share"), [(None, 1), (0, 0), (1, 1 / 3), (0.5, 1 / 6), (9, 1)])
+def test_of_siblings_so_much_is_shown_as_is_asked_for(siblings, share, tmp_path):
+    parents = SONGS[:4]
+    family = [(f"{name} {number}", replace(song, group=song.group, synthesis="held")) for name, song in parents
+              for number in range(3)]
+    build(tmp_path / "tokens", parents + family)
+    store = load(tmp_path / "tokens")
+    synthetic = [song["synthetic"] for song in store.songs if song["split"] == "train"]
+    assert True in synthetic and False in synthetic
+    assert store.shares(siblings).tolist() == pytest.approx([share if made else 1 for made in synthetic])
+
+
 def test_the_store_does_not_depend_on_how_many_songs_are_read_at_a_time(store, tmp_path, monkeypatch):
     monkeypatch.setattr(corpora, "CHUNK", 7)
     monkeypatch.setattr(corpora, "MERGE", 50)
