@@ -27,7 +27,7 @@ class Parameters:
     model: Path = Path("models/my-model")        # folder of the model
     start_from: Annotated[Path | None, tyro.conf.arg(name="from")] = None  # folder of a model to go on with (fine-tune)
     midi: Path | None = None                     # with --from: a folder of MIDI files to learn from; None: the tokens
-    preset: Literal["mini", "lite", "full"] = "mini"  # size: 12, 24 or 80 million parameters
+    preset: Literal["mini", "lite", "full"] = "mini"  # size: 6, 24 or 80 million parameters
     attributes: tuple[Literal["pitch", "step", "duration", "velocity"], ...] = (
         "pitch", "step", "duration", "velocity")  # which networks to train, in this order
     resume: bool = False                         # go on from the last whole epoch
@@ -37,6 +37,8 @@ class Parameters:
     encoder_layers: int = 0                      # over the prompt, apart; 0: prompt and continuation are one row
     epochs: int | None = None                    # after each there is a report; None: 10, with --from 12
     epoch_songs: int | None = None               # songs that an epoch shows, each other ones; None: all
+    siblings: float | None = 0.5                 # beside each real song an epoch shows so much of its siblings, parts
+                                                 # of all that together are so many songs; None: all of them, whole
     patience: int | None = None                  # epochs without improvement that end training; None: all, --from 3
     batch: int = 8                               # windows that are shown at a time: what fits into memory
     accumulate: int = 1                          # batches that make one step: for larger steps than fit into memory

@@ -12,11 +12,14 @@ Bits are those of the validation songs, by serenity.model.evaluation.
 import json
 import math
 import os
+import sys
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import tyro
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # not installed: it lies beside this folder
 
 RESULTS = Path(__file__).with_suffix(".jsonl")
 WARMUP, FLOOR = 0.05, 0.05  # share of the time in which the learning rate climbs; to which share it falls

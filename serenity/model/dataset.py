@@ -1,35 +1,39 @@
 """What training shows: the windows of each epoch, drawn anew, as Keras's `fit` wants them."""
 
+from collections.abc import Sequence
+
 import keras
 import numpy as np
 
 from serenity.model.quartet import QuartetSettings
 from serenity.tokens.vocabulary import ATTRIBUTES, PAD, SPECIALS
-from serenity.tokens.windows import Batch, batches, draw_places
+from serenity.tokens.windows import Batch, batches, draw_places, expected_windows
 
 
 class WindowDataset(keras.utils.PyDataset):
     """The windows of each epoch, in batches, for `fit`: inputs, target tokens of one attribute, and their weights.
 
     What an epoch shows follows from `seed` and the epoch's number alone, so that a resumed run goes on as a whole one.
-    With `parts`, all songs are shown once in so many epochs, not in each.
+    `shares` are how much of each song an epoch shows, (songs,); None: all. With `parts`, that is shown in so many
+    epochs, not in each.
     """
 
     def __init__(self, songs: list[np.ndarray], attribute: str, settings: QuartetSettings, batch: int, seed: int,
-                 epoch: int = 0, parts: int = 1):
+                 epoch: int = 0, parts: int = 1, shares: Sequence[float] | None = None):
         super().__init__()
         self.songs, self.attribute, self.batch = songs, attribute, batch
         self.window, self.encoder = settings.window, settings.has_encoder(attribute)
         self.seed, self.epoch, self.parts = seed, epoch, parts
         self.lengths = [len(song) for song in songs]
-        shown = self.window.continuation if self.encoder else self.window.length
-        self.steps = max(1, round(sum(max(1, length / shown) for length in self.lengths) / batch / parts))
+        self.shares = shares
+        windows = expected_windows(self.lengths, self.window, self.encoder, shares).sum()
+        self.steps = max(1, round(windows / batch / parts))
         self._draw()
 
     def _draw(self):
         turn, part = divmod(self.epoch, self.parts)
         rng = np.random.default_rng([self.seed, turn])
-        places = draw_places(self.lengths, self.window, rng, self.encoder)
+        places = draw_places(self.lengths, self.window, rng, self.encoder, self.shares)
         places = np.array_split(places, self.parts)[part]
         self.places = np.resize(places, (self.steps * self.batch, places.shape[1]))  # the same number in every epoch
 

@@ -112,7 +112,7 @@ def _sizes(pitch: tuple[int, int], others: tuple[int, int]) -> dict[str, Network
 
 # Pitch has five times the values of the others, and most of the music: it gets most of the weights.
 PRESETS = {
-    "mini": _sizes((256, 5), (192, 4)),
+    "mini": _sizes((192, 4), (128, 4)),
     "lite": _sizes((384, 5), (256, 5)),
     "full": _sizes((640, 7), (384, 8)),
 }

@@ -94,7 +94,7 @@ def prepare(corpus: Corpus, settings: QuartetSettings, attribute: str, training:
     """Return a network of chance, ready for `fit`, and what it is shown from an epoch on."""
     songs = corpus.of_split("train")
     dataset = WindowDataset(songs, attribute, settings, training.batch, training.seed, epoch,
-                            training.parts(len(songs)))
+                            training.parts(len(songs)), corpus.shares(training.siblings))
     keras.utils.set_random_seed(training.seed)
     with on.scope():
         network = build_network(settings, attribute, corpus.vocabulary)

@@ -5,7 +5,7 @@ prompt, those from it on the continuation. A prompt stands at the right end of i
 event is always next to the continuation; a continuation stands at the left end, PAD after it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,19 +64,30 @@ def fit_prompt(events: np.ndarray, length: int) -> np.ndarray:
     return np.pad(events, ((length - len(events), 0), (0, 0)), constant_values=PAD)
 
 
-def draw_places(lengths: list[int], settings: WindowSettings, rng: np.random.Generator,
-                encoder: bool = True) -> np.ndarray:
+def expected_windows(lengths: Sequence[int], settings: WindowSettings, encoder: bool = True,
+                     shares: Sequence[float] | None = None) -> np.ndarray:
+    """Return by how many windows an epoch shows each song, on average: (songs,). A whole song has one at least.
+
+    `lengths` are events a song, `shares` how much of it an epoch shows; None: all.
+    """
+    shown = settings.continuation if encoder else settings.length
+    windows = np.maximum(1, np.asarray(lengths) / shown)
+    return windows if shares is None else windows * shares
+
+
+def draw_places(lengths: Sequence[int], settings: WindowSettings, rng: np.random.Generator, encoder: bool = True,
+                shares: Sequence[float] | None = None) -> np.ndarray:
     """Return the windows of one epoch as rows (song, place, prompt length), shuffled.
 
-    A song of n windows' length, rounded up or down by chance, is shown by n windows, one anywhere in each nth of it,
-    so that no two epochs cut alike and every event is shown about once. Windows that would reach beyond an end begin or
-    end with the song: beginnings are shown often, since that is what seeds are, and little is filled up. An encoder
-    gets prompts of any length; without one a window is learned from as a whole. `lengths` are events a song.
+    A song is shown by as many windows as `expected_windows` says, rounded up or down by chance, one anywhere in each
+    part of it, so that no two epochs cut alike and every event of a whole song is shown about once. Windows that would
+    reach beyond an end begin or end with the song: beginnings are shown often, since that is what seeds are, and little
+    is filled up. An encoder gets prompts of any length; without one a window is learned from as a whole.
     """
     shown = settings.continuation if encoder else settings.length
     rows = []
-    for song, events in enumerate(lengths):
-        number = max(1, int(events / shown + rng.random()))
+    for song, (events, windows) in enumerate(zip(lengths, expected_windows(lengths, settings, encoder, shares))):
+        number = int(windows + rng.random())
         last = max(0, events + 1 - shown)  # beginning there, a window ends with END
         starts = -shown / 2 + (np.arange(number) + rng.random(number)) / number * (last + shown)
         starts = np.clip(starts, 0, last).astype(np.int64)

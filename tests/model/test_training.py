@@ -366,6 +366,7 @@ def test_a_full_disk_ends_with_a_line_and_keeps_the_last_good_state(train, tmp_p
     ({"accumulate": 0}, "accumulate 0, wanted 1 or more"),
     ({"patience": 0}, "patience 0, wanted 1 or more"),
     ({"epoch_songs": -1}, "epoch songs -1, wanted 1 or more"),
+    ({"siblings": -0.5}, "siblings -0.5, wanted 0 or more"),
     ({"learning_rate": 1.0}, "learning rate 1.0, wanted above 0 and below 1"),
     ({"weight_decay": -0.1}, "weight decay -0.1, wanted 0 or more"),
     ({"label_smoothing": 1.0}, "label smoothing 1.0, wanted a share"),

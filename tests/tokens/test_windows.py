@@ -11,6 +11,7 @@ from serenity.tokens.windows import (
     batches,
     cut,
     draw_places,
+    expected_windows,
     fit_prompt,
     stream,
     tile_places,
@@ -217,6 +218,17 @@ def test_songs_begin_many_windows():
 
 def test_a_song_shorter_than_the_window_is_shown_whole_once():
     assert draw_places([3], WindowSettings(16, 100), np.random.default_rng(0))[:, :2].tolist() == [[0, 1]]
+
+
+def test_of_songs_with_a_share_so_much_is_shown_and_other_parts_each_time():
+    rng, lengths, shares = np.random.default_rng(0), [1200] * 400, [1.0] * 200 + [0.05] * 200
+    settings = WindowSettings(128, 256)
+    drawn = [draw_places(lengths, settings, rng, False, shares)[:, 0] for _ in range(20)]
+    whole, parts = (sum((songs < 200).sum() if real else (songs >= 200).sum() for songs in drawn) for real in (1, 0))
+    assert parts / whole == pytest.approx(0.05, rel=0.1)
+    assert len(set(np.concatenate(drawn).tolist())) > 380  # of 400
+    assert expected_windows(lengths, settings, False, shares).sum() == pytest.approx((whole + parts) / 20, rel=0.01)
+    assert len(draw_places(lengths, settings, rng, False, [0.0] * 400)) == 0
 
 
 def test_the_same_seed_draws_the_same_windows_and_each_epoch_new_ones():
