@@ -38,13 +38,14 @@ def test_each_network_learned_far_more_than_how_often_values_occur(training, att
 
 def test_the_card_says_what_training_measured(training):
     settings, _ = checkpoint.read_settings(MODEL)
-    assert (MODEL / "README.md").read_text() == checkpoint.card(MODEL.name, settings, training)
+    notes = (MODEL / "notes.md").read_text()
+    assert (MODEL / "README.md").read_text() == checkpoint.card(MODEL.name, settings, training, notes)
 
 
 def test_the_model_knows_which_songs_it_learned_from(training):
     index = checkpoint.read_novelty(MODEL)
     assert training["novelty"] == {"songs": index.songs, "events": index.events, "grams": len(index.places)}
-    assert index.songs == training["data"]["train"]
+    assert index.songs == training["data"]["train"] + training["data"]["synthetic"]
     _, vocabulary = checkpoint.read_settings(MODEL)
     intro = choose(midi_file.read(config.EXAMPLE_SEED)).notes  # composed, not learned
     tokens, _ = vocabulary.encode(codec.encode(intro, codec.CodecSettings()).events)

@@ -1,5 +1,6 @@
 """train.py: the four networks from a token store, going on with a model, how it ends, and what it refuses."""
 
+import hashlib
 import json
 import os
 import re
@@ -80,7 +81,10 @@ def test_the_four_networks_one_after_another_make_a_model_with_a_card(run, capsy
     assert set(model.weights) == set(ATTRIBUTES)
     out = capsys.readouterr().out
     assert re.search(r"^parameters: [\d,]+$", out, re.MULTILINE) and "together" in out
+    data = figures_of(folder)["data"]
+    assert data["sha256"] == hashlib.sha256(corpora.load(folder.parent / "tokens").tokens).hexdigest()
     card = (folder / "README.md").read_text()
+    assert data["sha256"] in card
     assert "Licence: MIT" in card and "songs made in code" in card and "| together |" in card
     figures = figures_of(folder)["networks"]
     assert f"{sum(row['bits'] for row in figures.values()):.2f}" in card

@@ -145,22 +145,26 @@ def novelty_path(folder: Path) -> Path:
 # --- figures and card -------------------------------------------------------------------------------------------------
 
 def write_card(folder: Path, settings: QuartetSettings, training: dict) -> None:
-    """Write README.md, the card of a model."""
-    write_whole(folder / "README.md", card(folder.name, settings, training).encode())
+    """Write README.md, the card of a model: what training.json says, then what a person wrote into notes.md, if so."""
+    notes = folder / "notes.md"
+    text = card(folder.name, settings, training, notes.read_text(encoding="utf-8") if notes.is_file() else "")
+    write_whole(folder / "README.md", text.encode())
 
 
-def card(name: str, settings: QuartetSettings, training: dict) -> str:
-    """Return the card of a model as Markdown, from what training.json says."""
+def card(name: str, settings: QuartetSettings, training: dict, notes: str = "") -> str:
+    """Return the card of a model as Markdown, from what training.json says; `notes` close it."""
     networks = training["networks"]
     rows = [f"| {attribute} | {figures['parameters']:,} | {figures['epochs']} | {figures['minutes']:.0f} | "
             f"{figures['unigram_bits']:.2f} | {figures['bits']:.2f} | {figures['accuracy']:.1%} |"
             for attribute, figures in networks.items()]
     data = training["data"]
+    siblings = f" and {data['synthetic']:,} synthetic siblings of them" if data["synthetic"] else ""
     lines = [f"# {name}", "",
              f"Four transformers that complete {settings.codec.category} songs; made and read by Serenity.", "",
              "## What it learned from", "",
-             f"{data['train']:,} training songs ({data['validation']} more for validation, {data['test']} kept for "
-             f"tests), {data['events']:,} events. Source: {data['source']}. Licence: {data['licence']}.", "",
+             f"{data['train']:,} songs{siblings} ({data['validation']} songs more for validation, {data['test']} kept "
+             f"for tests), {data['events']:,} events. Source: {data['source']}. Licence: {data['licence']}. SHA-256 of "
+             f"all tokens: `{data['sha256']}`.", "",
              "## Figures", "",
              f"`parameters: {parameter_count(settings):,}`", "",
              "Bits per event on the validation songs; lower is better. Unigram is what the training songs' counts "
@@ -176,7 +180,7 @@ def card(name: str, settings: QuartetSettings, training: dict) -> str:
                   f"`novelty.index` holds the {index['grams']:,} different runs of {index['events']} events of "
                   f"{index['songs']:,} training songs, in any transposition, as hashes: the songs cannot be read out "
                   "of it. From it `generate.py` says how long a run of a continuation stands in a training song."]
-    return "\n".join([*lines, ""])
+    return "\n".join([*lines, *(["", notes.strip()] if notes.strip() else []), ""])
 
 
 def write_json(path: Path, data: dict) -> None:

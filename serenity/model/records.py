@@ -45,11 +45,10 @@ def begin(folder: Path, settings: QuartetSettings, corpus: Corpus, data: dict,
     """
     chords = (corpus.vocabulary.pitch.decode(song[:, ATTRIBUTES.index("pitch")]) for song in corpus.of_split("train"))
     index = novelty.build(chords, base=known)
-    numbers = {name: corpus.totals[name] for name in ("train", "validation", "test", "events")}
     folder.mkdir(parents=True, exist_ok=True)
     with alone(folder):
         checkpoint.write_settings(folder, settings, corpus.vocabulary)
-        training = {"data": data | numbers, "networks": _networks(folder),
+        training = {"data": data | corpus.numbers(), "networks": _networks(folder),
                     "novelty": checkpoint.write_novelty(folder, index)}
         checkpoint.write_json(folder / "training.json", training)
 

@@ -57,11 +57,11 @@ def compose() -> np.ndarray:
         for beat, name in zip(BASS_BEATS, bass.split()):
             half_bar = 2 if beat < 2 else BEATS  # until when it rings
             notes += [(bar, beat, half_bar - beat, pitch, BASS) for pitch in parse_chord(name)]
-        for beat, beats, pitches in _voice(chords):
+        for beat, beats, pitches in voice(chords):
             # the upper notes of a chord lie under the melody: they give way to it
             notes += [(bar, beat, beats * CHORD_LENGTH, pitch, CHORD - 2 * place)
                       for place, pitch in enumerate(reversed(pitches))]
-        for beat, beats, [pitch] in _voice(melody):
+        for beat, beats, [pitch] in voice(melody):
             notes.append((bar, beat, beats * LEGATO, pitch, MELODY + MELODY_RISE * (pitch - MELODY_MIDDLE)))
     seconds = QUARTER / 1e6
     return note_table(
@@ -72,7 +72,7 @@ def compose() -> np.ndarray:
     )
 
 
-def _voice(text: str):
+def voice(text: str):
     """Yield (beat, beats, pitches) of "-/.5 a4/.5 c#5/1"."""
     beat = 0.0
     for token in text.split():

@@ -1,0 +1,156 @@
+"""What becomes of seeds of different kinds? Twelve songs to look at and listen to, and what can be counted of them.
+
+    .venv/bin/python benchmarks/examples.py     writes docs/examples, and benchmarks/examples.json, and prints a table
+
+The seeds were composed for this: nobody's song, none was learned from. Each is continued once, by one and the same
+seed number, with the settings that the README recommends; none was chosen among several, so what is weak shows.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from serenity.music import harmony, measures, midi_file, quality  # noqa: E402 - the project is not installed: it lies beside this folder
+from serenity.music.intro import voice, write_file  # noqa: E402
+from serenity.music.midi_file import TEMPO, TIME_SIGNATURE, Track  # noqa: E402
+from serenity.music.note import end_time, note_table  # noqa: E402
+
+FOLDER = ROOT / "docs" / "examples"
+SETTINGS = ("--top-k", "0", "--temperature", "0.95", "--bars", "32", "--seed", "1")
+LEGATO = 0.95  # share of its time that a note sounds
+
+
+@dataclass(frozen=True)
+class Seed:
+    """An intro: its tempo in quarter notes a minute, quarter notes a bar, metre, and voices.
+
+    A voice is its velocity and its notes as intro.voice reads them; "|" parts bars for the eye.
+    """
+
+    about: str
+    tempo: int
+    beats: int
+    metre: tuple[int, int]
+    voices: tuple[tuple[int, str], ...]
+
+
+SEEDS = {
+    "waltz": Seed("F major, 3/4, bass and two chords", 150, 3, (3, 4), (
+        (84, "a4/2 c5/1 | d5/2 a4/1 | a#4/1 d5/1 f5/1 | e5/2 c5/1 | f5/2 c5/1 | d5/1 a#4/1 f4/1 | g4/1 a#4/1 e4/1 | "
+             "f4/3"),
+        (60, "f2/1 c4a3/1 c4a3/1 | d3/1 a3f3/1 a3f3/1 | g2/1 d4a#3/1 d4a#3/1 | c3/1 a#3g3/1 a#3g3/1 | f2/1 c4a3/1 "
+             "c4a3/1 | a#2/1 d4f3/1 d4f3/1 | c3/1 a#3e3/1 a#3e3/1 | f2/1 c4a3/1 c4a3/1"))),
+    "arpeggios": Seed("E minor, broken chords, slow melody", 72, 4, (4, 4), (
+        (80, "b4/3 a4/1 | g4/4 | b4/2 d5/2 | a4/3 f#4/1 | g4/3 a4/1 | e5/2 c5/2 | d5/3 b4/1 | a4/4"),
+        (52, " | ".join(" ".join(f"{note}/.5" for note in chord.split()) for chord in (
+            "e2 b2 e3 g3 b3 g3 e3 b2", "c2 g2 c3 e3 g3 e3 c3 g2",
+            "g2 d3 g3 b3 d4 b3 g3 d3", "d2 a2 d3 f#3 a3 f#3 d3 a2") * 2)))),
+    "block-chords": Seed("G major, chords on the beat in both hands", 96, 4, (4, 4), (
+        (78, "b4g4d4/1 b4g4d4/1 a4f#4d4/1 b4g4d4/1 | b4g4e4/1 b4g4e4/1 a4g4e4/1 g4e4b3/1 | c5g4e4/1 c5g4e4/1 b4g4e4/1 "
+             "a4e4c4/1 | a4f#4d4/2 f#4d4a3/2"),
+        (64, "g2/2 g2/2 | e2/2 e2/2 | c3/2 c3/2 | d3/2 d2/2"))),
+    "melody-alone": Seed("D major, one voice", 100, 4, (4, 4), (
+        (84, "f#4/.5 a4/.5 d5/1 c#5/.5 b4/.5 a4/1 | b4/.5 g4/.5 e4/1 a4/1 -/1 | f#4/.5 a4/.5 d5/1 e5/.5 f#5/.5 e5/1 | "
+             "d5/.5 b4/.5 c#5/1 d5/2 | f#5/1 e5/.5 d5/.5 b4/1 d5/1 | a4/1.5 b4/.5 a4/1 f#4/1 | g4/.5 a4/.5 b4/1 e4/1 "
+             "g4/1 | f#4/1 e4/1 d4/2"),)),
+    "bossa": Seed("C major with sevenths, syncopated", 132, 4, (4, 4), (
+        (82, "g4/1.5 e4/.5 -/.5 g4/.5 b4/1 | a4/2 -/.5 g4/.5 e4/1 | f4/1.5 d4/.5 -/.5 f4/.5 a4/1 | g4/3 -/1"),
+        (62, "-/.5 b3g3e3/1 b3g3e3/1 b3g3e3/1.5 | -/.5 c4g3e3/1 c4g3e3/1 c4g3e3/1.5 | -/.5 c4a3f3/1 c4a3f3/1 "
+             "c4a3f3/1.5 | -/.5 b3f3d3/1 b3f3d3/1 b3f3d3/1.5"),
+        (66, "c2/1.5 g2/.5 c2/2 | a2/1.5 e2/.5 a2/2 | d2/1.5 a2/.5 d2/2 | g2/1.5 d2/.5 g2/2"))),
+    "driving": Seed("B minor, eighths, bass in octaves, loud", 140, 4, (4, 4), (
+        (104, "f#5/1.5 e5/.5 d5/1 c#5/1 | d5/1.5 b4/.5 b4/2 | a4/1 b4/1 d5/1 e5/1 | c#5/2 a4/2 | f#5/1.5 e5/.5 d5/1 "
+              "f#5/1 | g5/1.5 f#5/.5 d5/2 | e5/1 d5/1 c#5/1 d5/1 | e5/2 c#5/2"),
+        (92, " | ".join(" ".join([f"{chord}/.5"] * 8) for chord in ("f#4d4b3", "d4b3g3", "f#4d4a3", "e4c#4a3") * 2)),
+        (96, " | ".join(" ".join([f"{bass}/1"] * 4) for bass in ("b2b1", "g2g1", "d3d2", "a2a1") * 2)))),
+    "hymn": Seed("E flat major, four voices", 66, 4, (4, 4), (
+        (70, "g4/1 a#4/1 g#4/1 g4/1 | g4/1 f4/1 d#4/2 | g4/1 g#4/1 a#4/1 c5/1 | a#4/1 g#4/1 g4/2"),
+        (62, "d#4/1 d#4/1 d4/1 d#4/1 | d#4/1 d4/1 a#3/2 | d#4/1 d#4/1 d#4/1 d#4/1 | d4/1 d4/1 d#4/2"),
+        (60, "a#3/1 g3/1 f3/1 a#3/1 | c4/1 a#3/1 g3/2 | a#3/1 c4/1 a#3/1 g#3/1 | f3/1 a#3/1 a#3/2"),
+        (64, "d#3/1 d#3/1 a#2/1 d#3/1 | c3/1 a#2/1 d#3/2 | d#3/1 g#2/1 g2/1 g#2/1 | a#2/1 a#2/1 d#2/2"))),
+    "shuffle": Seed("C with blue notes, swung eighths", 112, 4, (4, 4), (
+        (90, "c5/.67 d#5/.33 e5/.67 g5/.33 -/2 | a#4/.67 a4/.33 g4/.67 d#4/.33 c4/2 | f4/.67 g4/.33 g#4/.67 a4/.33 -/2 "
+             "| g4/.67 d#4/.33 c4/1 -/2"),
+        (74, " | ".join(" ".join(f"{low}/.67 {high}/.33" for low, high in bar) for bar in (
+            (("c2", "g2"), ("a2", "g2"), ("c2", "g2"), ("a#2", "a2")),
+            (("c2", "g2"), ("a2", "g2"), ("c2", "g2"), ("a#2", "a2")),
+            (("f2", "c3"), ("d3", "c3"), ("f2", "c3"), ("d#3", "d3")),
+            (("c2", "g2"), ("a2", "g2"), ("c2", "g2"), ("c2", "c2"))))))),
+    "six-sharps": Seed("F sharp major, chords in the right hand, octaves in the left", 80, 4, (4, 4), (
+        (84, "c#5/1 a#4/.5 c#5/.5 f#5/1.5 f5/.5 | d#5/2 c#5/1 a#4/1 | b4/1 d#5/1 f#5/1 d#5/1 | c#5/2 g#4/2"),
+        (58, "-/1 a#3f#3/1 -/1 a#3f#3/1 | -/1 a#3f#3/1 -/1 a#3f#3/1 | -/1 b3f#3/1 -/1 b3f#3/1 | -/1 b3f3/1 -/1 b3f3/1"),
+        (62, "f#2f#1/2 f#2f#1/2 | d#2d#1/2 d#2d#1/2 | b2b1/2 b2b1/2 | c#2c#1/2 c#2c#1/2"))),
+    "four-notes": Seed("four notes, no more", 90, 4, (4, 4), ((80, "e4/1 g4/1 a4/1 c5/1"),)),
+    "six-eight": Seed("D minor, 6/8, rocking", 96, 3, (6, 8), (
+        (82, "a4/1.5 d5/1 e5/.5 | f5/1.5 e5/1 d5/.5 | c5/1.5 f5/1 c5/.5 | e5/2.5 -/.5 | d5/1.5 a#4/1 d5/.5 | c5/1.5 "
+             "a4/1 f4/.5 | g4/1.5 a#4/1 g4/.5 | a4/3"),
+        (58, " | ".join(f"{low}/.5 {mid}/.5 {high}/.5 {low}/.5 {mid}/.5 {high}/.5" for low, mid, high in (
+            ("d3", "a3", "d4"), ("a#2", "f3", "a#3"), ("f2", "c3", "a3"), ("a2", "e3", "c#4"), ("a#2", "f3", "d4"),
+            ("f2", "c3", "a3"), ("g2", "d3", "a#3"), ("a2", "e3", "c#4")))))),
+}
+
+
+def write_seed(path: Path, seed: Seed) -> None:
+    """Write a seed as a MIDI file."""
+    rows = [(onset, beats * LEGATO, pitch, velocity)
+            for velocity, text in seed.voices for onset, beats, pitches in voice(text.replace("|", ""))
+            for pitch in pitches]
+    onsets, lengths, pitches, velocities = (np.array(column) for column in zip(*rows))
+    on_beat = np.where(onsets % seed.beats == 0, 5, np.where(onsets % 1 == 0, 0, -5))  # a bar's first beat is louder
+    quarter = round(60e6 / seed.tempo)
+    notes = note_table(onsets * quarter / 1e6, lengths * quarter / 1e6, pitches, velocities + on_beat)
+    midi_file.write(path, [Track("Piano", 0, False, notes)], np.array([(0.0, quarter)], TEMPO),
+                    np.array([(0.0, *seed.metre)], TIME_SIGNATURE))
+
+
+def measured(path: Path, prompt: np.ndarray) -> dict:
+    """Return what can be counted of a song's continuation, beside its seed."""
+    made = midi_file.read(path).tracks[-1].notes
+    beat = measures.find_beat(prompt)
+    keys = [harmony.find_key(notes) for notes in (prompt, made)]
+    return {"notes": len(made), "seconds": end_time(made) - float(made["onset"].min()),
+            "key of seed": str(keys[0]), "key of continuation": str(keys[1]),
+            "key kept": keys[0].relative_major == keys[1].relative_major,
+            "loop": quality.longest_loop(quality.strikes(made), 128),
+            "scale consistency": measures.scale_consistency(made),
+            "notes a second": [measures.density(notes) for notes in (prompt, made)],
+            "entropy of pitch classes": measures.pitch_class_entropy(made, beat)}
+
+
+def main() -> None:
+    """Make the songs, and print what can be counted of them."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    result = {"settings": " ".join(SETTINGS), "songs": {}}
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        write_file(Path(folder) / "intro.mid")
+        for name, seed in SEEDS.items():
+            write_seed(Path(folder) / f"{name}.mid", seed)
+        for name in ("intro", *SEEDS):
+            about = SEEDS[name].about if name in SEEDS else "A major, pop ballad: the example intro"
+            path = FOLDER / f"{name}.mid"
+            run = subprocess.run([sys.executable, ROOT / "generate.py", f"{name}.mid", path, *SETTINGS], cwd=folder,
+                                 check=True, capture_output=True, text=True)
+            prompt = midi_file.read(Path(folder) / f"{name}.mid").tracks[0].notes
+            figures = {"about": about, **measured(path, prompt)}
+            said = next(line for line in run.stdout.splitlines() if line.startswith(str(path)))
+            figures["said"] = said.removeprefix(f"{path}: ")
+            result["songs"][name] = figures
+            cells = [f"[{name}]({name}.mid)", about, figures["key of seed"], figures["key of continuation"],
+                     f"{figures['loop']:.0%}", *(f"{density:.1f}" for density in figures["notes a second"])]
+            rows.append(f"| {' | '.join(cells)} |")
+    Path(__file__).with_suffix(".json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    head = "| song | seed | its key | key of the continuation | longest loop | notes a second: seed | continuation |"
+    print("\n".join([head, "| --- | --- | --- | --- | --: | --: | --: |", *rows]))
+
+
+if __name__ == "__main__":
+    main()
