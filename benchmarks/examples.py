@@ -25,6 +25,7 @@ from serenity.music.note import end_time, note_table  # noqa: E402
 
 FOLDER = ROOT / "docs" / "examples"
 SETTINGS = ("--top-k", "0", "--temperature", "0.95", "--bars", "32", "--seed", "1")
+RESULTS = Path(__file__).with_suffix(".json")
 LEGATO = 0.95  # share of its time that a note sounds
 
 
@@ -125,31 +126,53 @@ def measured(path: Path, prompt: np.ndarray) -> dict:
             "entropy of pitch classes": measures.pitch_class_entropy(made, beat)}
 
 
+def complete(name: str, folder: Path) -> dict:
+    """Complete a seed of `folder`, and return what can be said of the song."""
+    path = FOLDER / f"{name}.mid"
+    run = subprocess.run([sys.executable, ROOT / "generate.py", f"{name}.mid", path, *SETTINGS], cwd=folder, check=True,
+                         capture_output=True, text=True)
+    said = next(line for line in run.stdout.splitlines() if line.startswith(str(path)))
+    about = SEEDS[name].about if name in SEEDS else "A major, pop ballad: the example intro"
+    return {"about": about, "said": said.removeprefix(f"{path}: "),
+            **measured(path, midi_file.read(folder / f"{name}.mid").tracks[0].notes)}
+
+
+def table(result: dict) -> str:
+    """Return what can be counted of the songs as Markdown."""
+    head = ["song", "seed", "key of the seed", "of the continuation", "longest loop", "notes a second: seed",
+            "continuation"]
+    lines = [f"| {' | '.join(head)} |", "| --- | --- | --- | --- " + "| --: " * 3 + "|"]
+    for name, row in result["songs"].items():
+        cells = [f"[{name}]({name}.mid)", row["about"], row["key of seed"], row["key of continuation"],
+                 f"{row['loop']:.0%}", *(f"{density:.1f}" for density in row["notes a second"])]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def document(result: dict) -> str:
+    """Return the page of the examples: the table, then the pictures."""
+    lines = ["# Twelve songs", "",
+             "Seeds of different kind, composed for this, each continued once by `generate.py SEED.mid "
+             f"{result['settings']}`; none was chosen among several (`.venv/bin/python benchmarks/examples.py`). In "
+             "the pictures the continuation begins at the line. What is weak in them stands in [the model's "
+             "card](../../models/serenity-mini/README.md).", "", table(result), ""]
+    for name, row in result["songs"].items():
+        lines += [f"## {name}", "", f"{row['about']}. {row['said']}.", "", f"![{name}]({name}.png)", ""]
+    return "\n".join(lines)
+
+
 def main() -> None:
-    """Make the songs, and print what can be counted of them."""
+    """Make the songs, and write what can be counted of them."""
     FOLDER.mkdir(parents=True, exist_ok=True)
-    result = {"settings": " ".join(SETTINGS), "songs": {}}
-    rows = []
     with tempfile.TemporaryDirectory() as folder:
         write_file(Path(folder) / "intro.mid")
         for name, seed in SEEDS.items():
             write_seed(Path(folder) / f"{name}.mid", seed)
-        for name in ("intro", *SEEDS):
-            about = SEEDS[name].about if name in SEEDS else "A major, pop ballad: the example intro"
-            path = FOLDER / f"{name}.mid"
-            run = subprocess.run([sys.executable, ROOT / "generate.py", f"{name}.mid", path, *SETTINGS], cwd=folder,
-                                 check=True, capture_output=True, text=True)
-            prompt = midi_file.read(Path(folder) / f"{name}.mid").tracks[0].notes
-            figures = {"about": about, **measured(path, prompt)}
-            said = next(line for line in run.stdout.splitlines() if line.startswith(str(path)))
-            figures["said"] = said.removeprefix(f"{path}: ")
-            result["songs"][name] = figures
-            cells = [f"[{name}]({name}.mid)", about, figures["key of seed"], figures["key of continuation"],
-                     f"{figures['loop']:.0%}", *(f"{density:.1f}" for density in figures["notes a second"])]
-            rows.append(f"| {' | '.join(cells)} |")
-    Path(__file__).with_suffix(".json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    head = "| song | seed | its key | key of the continuation | longest loop | notes a second: seed | continuation |"
-    print("\n".join([head, "| --- | --- | --- | --- | --: | --: | --: |", *rows]))
+        songs = {name: complete(name, Path(folder)) for name in ("intro", *SEEDS)}
+    result = {"settings": " ".join(SETTINGS), "songs": songs}
+    RESULTS.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    (FOLDER / "README.md").write_text(document(result), encoding="utf-8")
+    print(table(result))
 
 
 if __name__ == "__main__":

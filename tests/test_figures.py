@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import quality
+from benchmarks import examples, quality
 from benchmarks.quality import Songs, readme_figures
 from benchmarks.remi import NAMES
 from serenity.errors import InputError
 from serenity.model import checkpoint
+from serenity.music import midi_file
 from serenity.tokens import corpus as corpora
 from serenity.tokens.vocabulary import ATTRIBUTES
 from tests.songs import abc_songs
@@ -29,6 +30,26 @@ def missing(figures, text):
 def test_readme_quotes_the_figures_of_quality():
     text = (ROOT / "README.md").read_text() + (ROOT / "models" / "serenity-mini" / "README.md").read_text()
     assert not missing(readme_figures(json.loads(FIGURES.read_text())), text)
+
+
+def test_the_page_of_examples_says_what_was_counted_and_shows_every_song():
+    result = json.loads(examples.RESULTS.read_text())
+    assert (examples.FOLDER / "README.md").read_text() == examples.document(result)
+    assert list(result["songs"]) == ["intro", *examples.SEEDS] and len(result["songs"]) == 12
+    for name in result["songs"]:
+        assert {path.suffix for path in examples.FOLDER.glob(f"{name}.*")} == {".mid", ".png"}
+
+
+@pytest.mark.parametrize("name", examples.SEEDS)
+def test_the_voices_of_a_seed_end_with_a_bar_together(name, tmp_path):
+    seed = examples.SEEDS[name]
+    for _, text in seed.voices:
+        bars = [sum(float(note.partition("/")[2]) for note in bar.split()) for bar in text.split("|")]
+        assert bars == pytest.approx([seed.beats] * len(bars), abs=0.01)
+        assert len(bars) == seed.voices[0][1].count("|") + 1
+    examples.write_seed(tmp_path / "seed.mid", seed)
+    notes = midi_file.read(tmp_path / "seed.mid").tracks[0].notes
+    assert len(notes) >= 4 and notes["velocity"].min() > 40
 
 
 # --- the script, on a model of random weights whose bits are told beforehand ---
