@@ -43,7 +43,8 @@ def main() -> None:
 
 
 def choose(corpus: corpora.Corpus, attribute: str) -> tuple[Column, ...]:
-    """Return a context to predict an attribute from: at each turn the column that saves the most bits joins it.
+    """Return a context to predict an attribute from: at each turn the column that saves the most bits joins it, where
+    among the others it saves the most.
 
     Candidates are what was decided before in the same event, and all attributes of the two events before.
     """
@@ -53,13 +54,14 @@ def choose(corpus: corpora.Corpus, attribute: str) -> tuple[Column, ...]:
     candidates += [(other, back) for back in (1, 2) for other in ATTRIBUTES]
     chosen, best = (), float("inf")
     while candidates and len(chosen) < LONGEST:
-        bits = {column: markov_bits(training, songs, attribute, size, (*chosen, column)).sum() / events
-                for column in candidates}
-        column = min(bits, key=bits.get)
-        if bits[column] >= best:
+        longer = [(*chosen[:place], column, *chosen[place:]) for column in candidates
+                  for place in range(len(chosen) + 1)]
+        bits = {columns: markov_bits(training, songs, attribute, size, columns).sum() / events for columns in longer}
+        found = min(bits, key=bits.get)
+        if bits[found] >= best:
             break
-        chosen, best = (*chosen, column), bits[column]
-        candidates.remove(column)
+        chosen, best = found, bits[found]
+        candidates = [column for column in candidates if column not in chosen]
         print(f"{attribute}: {best:.3f} bits an event from {chosen}", flush=True)
     return chosen
 

@@ -15,12 +15,12 @@ from serenity.tokens.windows import WindowSettings
 
 Column = tuple[str, int]  # an attribute, and how many events before the present one; 0: this one, decided before
 
-# What each attribute is predicted from, the most telling first; benchmarks/baselines.py --choose found them, one after
-# another, as those that save the most bits on the validation songs.
+# What each attribute is predicted from, the most telling first; benchmarks/baselines.py --choose found them as those
+# that save the most bits on the validation songs, one after another.
 CHOSEN: dict[str, tuple[Column, ...]] = {
-    "pitch": (("pitch", 1), ("pitch", 2), ("step", 0)),
-    "step": (("step", 2), ("step", 1), ("duration", 2), ("pitch", 1), ("duration", 1)),
-    "duration": (("duration", 2), ("step", 1)),
+    "pitch": (("pitch", 1), ("step", 0), ("pitch", 2)),
+    "step": (("step", 1), ("step", 2), ("duration", 2), ("pitch", 1), ("duration", 1)),
+    "duration": (("step", 0), ("step", 1), ("duration", 2)),
     "velocity": (("velocity", 2), ("velocity", 1)),
 }
 LAG = WindowSettings().prompt  # events after which a copied prompt begins anew
