@@ -39,6 +39,7 @@ class Parameters:
     epoch_songs: int | None = None               # songs that an epoch shows, each other ones; None: all
     siblings: float | None = 0.5                 # beside each real song an epoch shows so much of its siblings, parts
                                                  # of all that together are so many songs; None: all of them, whole
+    tempo: float = 0.1                           # share by which what is shown is faster or slower at most, by chance
     patience: int | None = None                  # epochs without improvement that end training; None: all, --from 3
     batch: int = 8                               # windows that are shown at a time: what fits into memory
     accumulate: int = 1                          # batches that make one step: for larger steps than fit into memory

@@ -37,6 +37,7 @@ class Parameters:
     learning_rate: float = 5e-3              # at its peak
     families: int | None = None              # of training songs, each with its siblings; None: all
     siblings: int | None = None              # that are kept of each family; None: all
+    tempo: float = 0.0                       # as train.py's
     seed: int = 0
     preset: str = "small"                    # sizes: small (here) or one of quartet.PRESETS
     label: str = ""                          # joins the setting's name in the results, where the songs differ
@@ -123,6 +124,7 @@ def train(corpus, name: str, attribute: str, parameters: Parameters) -> dict:
     from serenity.model.evaluation import evaluate
     from serenity.model.quartet import QuartetSettings, preset
     from serenity.model.training import TABLES, Crossentropy
+    from serenity.model.training_settings import TrainingSettings
     from serenity.model.transformer import build_network, get_weights
     from serenity.tokens.notes import note_counts
     from serenity.tokens.windows import WindowSettings
@@ -140,8 +142,10 @@ def train(corpus, name: str, attribute: str, parameters: Parameters) -> dict:
         0.0, adam_beta_2=0.98, adam_weight_decay=0.01, weight_decay=0.01, global_clipnorm=1.0, exclude_layers=[TABLES])
     optimizer.exclude_from_weight_decay(var_names=["bias", "beta", "gamma"])
     network.compile(optimizer=optimizer, loss=Crossentropy(others.get("smoothing", 0.0)), jit_compile=False)
-    songs, validation = training_songs(corpus, parameters), corpus.of_split("validation")
-    dataset = WindowDataset(songs, attribute, settings, parameters.batch, parameters.seed)
+    corpus, validation = chosen(corpus, parameters), corpus.of_split("validation")
+    songs = corpus.of_split("train")
+    dataset = WindowDataset(corpus, attribute, settings, TrainingSettings(
+        batch=parameters.batch, seed=parameters.seed, siblings=None, tempo=parameters.tempo))
     network.train_on_batch(*dataset[0])  # compiles; the learning rate is 0
     began, steps, shown, index = time.process_time(), 0, 0, 0
     while (gone := (time.process_time() - began) / parameters.seconds) < 1:
@@ -172,17 +176,17 @@ def rate(gone: float) -> float:
     return FLOOR + (1 - FLOOR) * (1 + math.cos(math.pi * (gone - WARMUP) / (1 - WARMUP))) / 2
 
 
-def training_songs(corpus, parameters: Parameters) -> list:
-    """Return the tokens of the training songs that are asked for, (events, 4) each."""
+def chosen(corpus, parameters: Parameters):
+    """Return the corpus with those training songs alone that are asked for."""
     families = {}
     for song in corpus.songs:
         if song["split"] == "train":
             families.setdefault(song["group"], []).append(song)
-    chosen = []
+    rows = []
     for family in list(families.values())[:parameters.families]:
-        chosen += [song for song in family if not song["synthetic"]]
-        chosen += [song for song in family if song["synthetic"]][:parameters.siblings]
-    return [corpus.tokens[song["start"]:song["start"] + song["events"]] for song in chosen]
+        rows += [song for song in family if not song["synthetic"]]
+        rows += [song for song in family if song["synthetic"]][:parameters.siblings]
+    return replace(corpus, songs=tuple(rows))
 
 
 def table(results: Path) -> str:

@@ -1,48 +1,54 @@
 """What training shows: the windows of each epoch, drawn anew, as Keras's `fit` wants them."""
 
-from collections.abc import Sequence
+from functools import partial
 
 import keras
 import numpy as np
 
 from serenity.model.quartet import QuartetSettings
+from serenity.model.training_settings import TrainingSettings
+from serenity.tokens.corpus import Corpus
+from serenity.tokens.tempo import stretch, time_grid
 from serenity.tokens.vocabulary import ATTRIBUTES, PAD, SPECIALS
-from serenity.tokens.windows import Batch, batches, draw_places, expected_windows
+from serenity.tokens.windows import Batch, cut, draw_places, expected_windows
 
 
 class WindowDataset(keras.utils.PyDataset):
     """The windows of each epoch, in batches, for `fit`: inputs, target tokens of one attribute, and their weights.
 
-    What an epoch shows follows from `seed` and the epoch's number alone, so that a resumed run goes on as a whole one.
-    `shares` are how much of each song an epoch shows, (songs,); None: all. With `parts`, that is shown in so many
-    epochs, not in each.
+    What an epoch shows follows from the seed and the epoch's number alone, so that a resumed run goes on as a whole
+    one.
     """
 
-    def __init__(self, songs: list[np.ndarray], attribute: str, settings: QuartetSettings, batch: int, seed: int,
-                 epoch: int = 0, parts: int = 1, shares: Sequence[float] | None = None):
+    def __init__(self, corpus: Corpus, attribute: str, settings: QuartetSettings, training: TrainingSettings,
+                 epoch: int = 0):
         super().__init__()
-        self.songs, self.attribute, self.batch = songs, attribute, batch
+        self.attribute, self.training, self.epoch = attribute, training, epoch
         self.window, self.encoder = settings.window, settings.has_encoder(attribute)
-        self.seed, self.epoch, self.parts = seed, epoch, parts
-        self.lengths = [len(song) for song in songs]
-        self.shares = shares
-        windows = expected_windows(self.lengths, self.window, self.encoder, shares).sum()
-        self.steps = max(1, round(windows / batch / parts))
+        self.songs, self.shares = corpus.of_split("train"), corpus.shares(training.siblings)
+        self.lengths = [len(song) for song in self.songs]
+        self.grid = time_grid(corpus.vocabulary, settings.codec.time_step)
+        self.parts = training.parts(len(self.songs))
+        windows = expected_windows(self.lengths, self.window, self.encoder, self.shares).sum()
+        self.steps = max(1, round(windows / training.batch / self.parts))
         self._draw()
 
     def _draw(self):
         turn, part = divmod(self.epoch, self.parts)
-        rng = np.random.default_rng([self.seed, turn])
+        rng = np.random.default_rng([self.training.seed, turn])
         places = draw_places(self.lengths, self.window, rng, self.encoder, self.shares)
-        places = np.array_split(places, self.parts)[part]
-        self.places = np.resize(places, (self.steps * self.batch, places.shape[1]))  # the same number in every epoch
+        ratios = (1 + self.training.tempo) ** rng.uniform(-1, 1, len(places))
+        shown = self.steps * self.training.batch  # the same number in every epoch
+        chosen = np.resize(np.array_split(np.arange(len(places)), self.parts)[part], shown)
+        self.places, self.ratios = places[chosen], ratios[chosen]
 
     def __len__(self):
         return self.steps
 
     def __getitem__(self, index):
-        places = self.places[index * self.batch:(index + 1) * self.batch]
-        batch = next(batches(self.songs, places, self.window, self.batch, self.encoder))
+        rows = slice(index * self.training.batch, (index + 1) * self.training.batch)
+        changes = [partial(stretch, ratio=ratio, grid=self.grid) for ratio in self.ratios[rows]]
+        batch = cut(self.songs, self.places[rows], self.window, self.encoder, changes if self.training.tempo else None)
         inputs, target, weight = inputs_and_targets(batch, self.attribute)
         return inputs, target, weight.astype(np.float32)
 

@@ -92,9 +92,7 @@ def train_network(corpus: Corpus, settings: QuartetSettings, attribute: str, tra
 def prepare(corpus: Corpus, settings: QuartetSettings, attribute: str, training: TrainingSettings, on: Devices,
             epoch: int = 0) -> tuple[keras.Model, WindowDataset]:
     """Return a network of chance, ready for `fit`, and what it is shown from an epoch on."""
-    songs = corpus.of_split("train")
-    dataset = WindowDataset(songs, attribute, settings, training.batch, training.seed, epoch,
-                            training.parts(len(songs)), corpus.shares(training.siblings))
+    dataset = WindowDataset(corpus, attribute, settings, training, epoch)
     keras.utils.set_random_seed(training.seed)
     with on.scope():
         network = build_network(settings, attribute, corpus.vocabulary)

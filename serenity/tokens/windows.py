@@ -5,7 +5,7 @@ prompt, those from it on the continuation. A prompt stands at the right end of i
 event is always next to the continuation; a continuation stands at the left end, PAD after it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -104,26 +104,31 @@ def tile_places(lengths: list[int], settings: WindowSettings) -> np.ndarray:
                      for place in range(1, events + 2, settings.continuation)], np.int64).reshape(-1, 3)
 
 
-def cut(songs: list[np.ndarray], places: np.ndarray, settings: WindowSettings, encoder: bool = True) -> Batch:
-    """Return the windows at `places` (song, place, prompt length) as one batch, with prompts apart for an encoder."""
+def cut(songs: list[np.ndarray], places: np.ndarray, settings: WindowSettings, encoder: bool = True,
+        changes: Sequence[Callable[[np.ndarray], np.ndarray]] | None = None) -> Batch:
+    """Return the windows at `places` (song, place, prompt length) as one batch, with prompts apart for an encoder.
+
+    `changes`, one a window, give what is shown instead of its part of the stream: (n, 4) -> (n, 4).
+    """
     make = _with_prompt_apart if encoder else _as_one
-    rows = [make(songs[song], place, prompt, settings) for song, place, prompt in places.tolist()]
+    rows = []
+    for row, (song, place, prompt) in enumerate(places.tolist()):
+        events = stream(songs[song], place - prompt, place + settings.continuation)
+        rows.append(make(changes[row](events) if changes else events, min(place, prompt), settings))
     return Batch(*map(np.stack, zip(*rows)))
 
 
-def _with_prompt_apart(song: np.ndarray, place: int, prompt: int, settings: WindowSettings) -> tuple:
-    events = stream(song, place - prompt, place + settings.continuation)
-    here = min(place, prompt)  # where the continuation begins in the slice
+def _with_prompt_apart(events: np.ndarray, here: int, settings: WindowSettings) -> tuple:
+    """Return a part of a stream, of which the first `here` are the prompt, as a window's columns."""
     target = _fill(events[here:], settings.continuation)
     return (fit_prompt(events[:here], settings.prompt), _fill(events[here - 1:-1], settings.continuation), target,
             target[:, 0] != PAD)
 
 
-def _as_one(song: np.ndarray, place: int, prompt: int, settings: WindowSettings) -> tuple:
-    start = max(0, place - prompt)
-    events = stream(song, start, place + settings.continuation)
+def _as_one(events: np.ndarray, here: int, settings: WindowSettings) -> tuple:
+    """As _with_prompt_apart, for a network that reads the prompt in the same row."""
     target = _fill(events[1:], settings.length)
-    given = np.arange(settings.length) < place - 1 - start
+    given = np.arange(settings.length) < here - 1
     return target[:0], _fill(events[:-1], settings.length), target, (target[:, 0] != PAD) & ~given
 
 
