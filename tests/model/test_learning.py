@@ -36,9 +36,9 @@ def learn(folder: Path, songs) -> corpora.Corpus:
     repeated = replace(corpus, songs=corpus.songs * REPEATS + judged)
     settings = QuartetSettings(dict.fromkeys(ATTRIBUTES, SMALL), corpus.vocabulary.sizes, WINDOW, corpus.settings)
     checkpoint.write_settings(folder / "model", settings, corpus.vocabulary)
+    training = TrainingSettings(epochs=7, batch=4, learning_rate=5e-3, weight_decay=0.0, tempo=0.0)
     for attribute in ATTRIBUTES:
-        train_network(repeated, settings, attribute,
-                      TrainingSettings(epochs=7, batch=4, learning_rate=5e-3, weight_decay=0.0), folder / "model")
+        train_network(repeated, settings, attribute, training, folder / "model")
     return corpus
 
 
