@@ -88,7 +88,7 @@ def lay_out(notes: np.ndarray, width: int = 1600, has_title: bool = False) -> La
     if not len(notes):
         raise InputError("holds no note to draw; wanted one or more")
     seconds = max(end_time(notes), 1.0)
-    row_seconds = max(min(ROW_SECONDS, math.ceil(seconds)), math.ceil(seconds / MOST_ROWS))
+    row_seconds = math.ceil(seconds / min(math.ceil(seconds / ROW_SECONDS), MOST_ROWS))  # so the last is full too
     rows = math.ceil(seconds / row_seconds)
     lowest, highest = int(notes["pitch"].min()) - 2, int(notes["pitch"].max()) + 2
     missing = max(FEWEST_PITCHES - (highest - lowest + 1), 0)

@@ -54,13 +54,20 @@ def test_a_repeated_note_is_seen_as_two():
 
 
 def test_a_long_song_goes_on_in_the_next_row():
-    notes = note_table([0, 29, 100], [1, 2, 1], [60, 64, 60], [LOUD] * 3)
+    notes = note_table([0, 25, 100], [1, 2, 1], [60, 64, 60], [LOUD] * 3)
     image, layout = draw(notes), lay_out(notes)
     assert (layout.rows, image.size) == (4, (layout.width, layout.height))
-    assert is_near(colour_of(image, layout, 29.5, 64, row=0), SEED)
-    assert is_near(colour_of(image, layout, 30.5, 64, row=1), SEED)  # the same note, on the next row
+    assert is_near(colour_of(image, layout, 25.5, 64, row=0), SEED)
+    assert is_near(colour_of(image, layout, 26.5, 64, row=1), SEED)  # the same note, on the next row
     assert is_near(colour_of(image, layout, 100.5, 60, row=3), SEED)
     assert layout.row_top(3) + layout.row_height < layout.height
+
+
+@pytest.mark.parametrize("seconds", [30, 31, 61, 89, 119, 200])
+def test_the_last_row_is_nearly_as_full_as_the_others(seconds):
+    layout = lay_out(note_table([0], [seconds], [60], [LOUD]))
+    assert layout.row_seconds <= 30
+    assert 0 <= layout.rows * layout.row_seconds - seconds < layout.rows
 
 
 @pytest.mark.parametrize("hours", [1, 3, 24])
