@@ -131,8 +131,37 @@ def optimizers_of(model: torch.nn.Module, job: dict) -> list[torch.optim.Optimiz
     if job["optimizer"] == "adamw":
         groups = [{"params": matrices, "weight_decay": 0.01}, {"params": others, "weight_decay": 0.0}]
         return [torch.optim.AdamW(groups, **betas)]
-    return [torch.optim.Muon(matrices, lr=job["learning_rate"], weight_decay=0.01, adjust_lr_fn="match_rms_adamw"),
+    return [Muon(matrices, {"lr": job["learning_rate"], "weight_decay": 0.01, "momentum": 0.95}),
             torch.optim.AdamW(others, weight_decay=0.0, **betas)]
+
+
+class Muon(torch.optim.Optimizer):
+    """Muon as torch.optim has it, with Nesterov momentum and steps as large as AdamW's, but in float32.
+
+    torch.optim.Muon multiplies in bfloat16. A processor without instructions for that took 16 s a step, 18 times as
+    long as all else in it.
+    """
+
+    @torch.no_grad()
+    def step(self) -> None:
+        for group in self.param_groups:
+            for weights in group["params"]:
+                state = self.state[weights]
+                average = state.setdefault("average", torch.zeros_like(weights))
+                average.lerp_(weights.grad, 1 - group["momentum"])
+                update = orthogonal(weights.grad.lerp(average, group["momentum"]))
+                weights.mul_(1 - group["lr"] * group["weight_decay"])
+                weights.add_(update, alpha=-group["lr"] * 0.2 * math.sqrt(max(weights.shape)))
+
+
+def orthogonal(matrix: torch.Tensor, rounds: int = 5) -> torch.Tensor:
+    """Return about the nearest orthogonal matrix, by Newton-Schulz (Jordan, "Muon", 2024; his coefficients)."""
+    turned = matrix.T if matrix.shape[0] > matrix.shape[1] else matrix
+    turned = turned / turned.norm().clamp(min=1e-7)
+    for _ in range(rounds):
+        gram = turned @ turned.T
+        turned = torch.addmm(turned, torch.addmm(gram, gram, gram, beta=-4.7750, alpha=2.0315), turned, beta=3.4445)
+    return turned.T if matrix.shape[0] > matrix.shape[1] else turned
 
 
 def train(model: torch.nn.Module, songs: list[np.ndarray], job: dict) -> tuple[int, int, float]:
