@@ -198,8 +198,8 @@ def read(path: Path) -> Index:
     except (OSError, ValueError, RecursionError, zlib.error) as error:
         raise InputError(f"{path} is no whole index of the training songs ({error})") from None
     planes = np.frombuffer(data, np.uint8).reshape(_GAP.itemsize, -1)
-    gaps = np.ascontiguousarray(planes.T).view(_GAP).reshape(-1).astype(np.int64)
-    places = np.cumsum(gaps)
+    places = np.ascontiguousarray(planes.T).view(_GAP).reshape(-1).astype(np.int64)
+    np.cumsum(places, out=places)  # in place: for a large index, asking for memory takes longer than adding up
     if grams and places[-1] >= size:
         raise InputError(f"{path} is no whole index of the training songs (it has more places than it promises)")
     return Index(events, songs, size, places)
