@@ -139,7 +139,7 @@ def complete(name: str, folder: Path) -> dict:
 
 def table(result: dict) -> str:
     """Return what can be counted of the songs as Markdown."""
-    head = ["song", "seed", "key of the seed", "of the continuation", "longest loop", "notes a second: seed",
+    head = ["song", "seed", "key found in the seed", "in the continuation", "longest loop", "notes a second: seed",
             "continuation"]
     lines = [f"| {' | '.join(head)} |", "| --- | --- | --- | --- " + "| --: " * 3 + "|"]
     for name, row in result["songs"].items():

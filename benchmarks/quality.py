@@ -2,7 +2,8 @@
 
     .venv/bin/python benchmarks/quality.py --tokens data/tokens     prints tables, writes benchmarks/quality.json
 
-Songs are the real ones of the split; none of them was trained on, and the test split chose nothing.
+Songs are the real ones of the split; none of them was trained on, and the test split chose nothing but the temperature
+that README recommends.
 
 * Bits are counted as training counts them (serenity.model.evaluation.judge): each event once, the song's end with its
   step. Joint is their sum: together the four networks are one model of an event. Per note: over the notes that the

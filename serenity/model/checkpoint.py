@@ -178,8 +178,9 @@ def card(name: str, settings: QuartetSettings, training: dict, notes: str = "") 
     if index := training.get("novelty"):
         lines += ["", "## Novelty", "",
                   f"`novelty.index` holds the {index['grams']:,} different runs of {index['events']} events of "
-                  f"{index['songs']:,} training songs, in any transposition, as hashes: the songs cannot be read out "
-                  "of it. From it `generate.py` says how long a run of a continuation stands in a training song."]
+                  f"{index['songs']:,} training songs, siblings included, in any transposition, as hashes: the songs "
+                  "cannot be read out of it. From it `generate.py` says how long a run of a continuation stands in a "
+                  "training song."]
     return "\n".join([*lines, *(["", notes.strip()] if notes.strip() else []), ""])
 
 
