@@ -89,9 +89,9 @@ class Parameters:
                                      # continuation; two: one for each; joined: one for both; alone: the continuation
     match_velocity: bool = True      # the continuation as loud and as soft as the prompt's last 100 notes
     after: str = ""                  # edits of the continuation, as thin,swell=20: thin (melody and bass alone),
-                                     # quantise (share, 0.5), legato (of rests up to 1 s), smooth (share, 0.5), swell
-                                     # (velocity, 16), accent (the melody's velocity, 12), humanise (0.012 s), pedal,
-                                     # curve (CC 11)
+                                     # steady (its pulse on the beat), quantise (share, 0.5), legato (of rests up to
+                                     # 1 s), smooth (share, 0.5), swell (velocity, 16), accent (the melody's velocity,
+                                     # 12), humanise (0.012 s), pedal, curve (CC 11)
     picture: bool = True             # a piano roll beside each song, OUT.png
     page: bool = True                # with variations: OUT.html, with roll and sound of each, ranked
     sound: bool = False              # sound beside each song, OUT.mp3; takes longer than the song's making

@@ -32,6 +32,16 @@ def test_readme_quotes_the_figures_of_quality():
     assert not missing(readme_figures(json.loads(FIGURES.read_text())), text)
 
 
+def test_readme_and_card_quote_what_steadying_is_worth():
+    result = json.loads((ROOT / "benchmarks" / "pulse.json").read_text())
+    plain, steadied, real = (f"{result[name][edit]['groove']['value']:.2f}" for name, edit in (
+        ("continuations", "as it is"), ("continuations", "steady"), ("real songs", "as it is")))
+    text = " ".join((ROOT / "README.md").read_text().split())
+    assert f"from {plain} to {steadied} (real songs {real})" in text
+    card = " ".join((ROOT / "models" / "serenity-mini" / "README.md").read_text().split())
+    assert f"{plain}, with it {steadied}, real songs {real}" in card
+
+
 def test_the_page_of_examples_says_what_was_counted_and_shows_every_song():
     result = json.loads(examples.RESULTS.read_text())
     assert (examples.FOLDER / "README.md").read_text() == examples.document(result)

@@ -37,6 +37,7 @@ SILENCE = 1.0  # a phrase ends where the melody is silent for so many of its usu
 HELD = 3.0     # or where so many pass before its next note,
 SHORTEST = 4   # once it has so many strikes
 
+PULL = 0.2              # share of a strike's distance from the grid by which the drift is taken to be larger
 NEIGHBOURS = 5          # notes over which velocities are smoothed
 WORTH = 0.5             # share of its time for which the pedal must free a finger to be of use
 PEDAL_CHANGE = 0.02     # seconds from one pedal's release to the next one's being pressed
@@ -140,6 +141,34 @@ def thin(notes: np.ndarray) -> np.ndarray:
 
 
 # --- when and how long ------------------------------------------------------------------------------------------------
+
+def steady(notes: np.ndarray, tempos: np.ndarray, grid: int) -> np.ndarray:
+    """Return the notes with their pulse kept on the beat: what drifts off the `grid` points a quarter is brought back.
+
+    The drift is followed strike by strike, as a phase-locked loop follows a pulse: each strike's distance from its
+    nearest grid point, the drift so far taken off, tells it by PULL. So it is the pulse that is moved, and how a note
+    is played before or behind it stays; `quantise` is for that. It holds where neighbouring strikes drift apart by
+    much less than half the way between two points.
+
+    `tempos` is a TEMPO table. Invariant: no two strikes change places, nor do the notes of one; the first moves by PULL
+    of its distance from the grid. A note keeps its length, but ends where its key is struck again.
+    """
+    if not len(notes):
+        return notes.copy()
+    strike = strikes(notes)
+    quarters = _quarters(notes["onset"], tempos)
+    drift, drifts, before = 0.0, [], -np.inf
+    for onset in quarters[np.diff(strike, prepend=-1) > 0].tolist():
+        place = (onset - drift) * grid
+        pull = PULL * (place - round(place)) / grid
+        room = (onset - before) / 2  # so that strikes cannot meet
+        drift += min(max(pull, -room), room)
+        drifts.append(drift)
+        before = onset
+    moved = notes.copy()
+    moved["onset"] = _seconds(np.maximum(quarters - np.array(drifts)[strike], 0), tempos)
+    return _let_go(sort_notes(moved))
+
 
 def quantise(notes: np.ndarray, tempos: np.ndarray, grid: int, strength: float) -> np.ndarray:
     """Return the notes with their onsets moved `strength` (0..1) of the way to the nearest of `grid` points a quarter.
@@ -338,6 +367,7 @@ def _curved(track: Track, settings: ExpressionSettings, tempos: np.ndarray) -> T
 
 APPLY: dict[str, Callable[[Track, ExpressionSettings, np.ndarray], Track]] = {
     "thin": _on_notes(lambda notes, amount, tempos: thin(notes)),
+    "steady": _on_notes(lambda notes, amount, tempos: steady(notes, tempos, amount.grid)),
     "quantise": _on_notes(lambda notes, amount, tempos: quantise(notes, tempos, amount.grid, amount.quantise)),
     "legato": _on_notes(lambda notes, amount, tempos: legato(notes, amount.reach)),
     "smooth": _on_notes(lambda notes, amount, tempos: smooth(notes, amount.smooth)),
