@@ -256,8 +256,9 @@ def from_recipe(parameters: Parameters):
         places = [Path(recipe.seed), parameters.replay.parent / Path(recipe.seed).name, config.EXAMPLE_SEED]
     song = recipes.find_seed(recipe, places)
     if song is None:
-        raise InputError(f"{parameters.replay}: its seed {recipe.seed} is not there, or is not as it was; wanted: "
-                         f"generate.py SEED.mid --replay {parameters.replay}")
+        where = "not there" if parameters.song == config.EXAMPLE_SEED else f"not {parameters.song}"
+        raise InputError(f"{parameters.replay}: its seed {recipe.seed} is {where}, or is not as it was; wanted: "
+                         f"generate.py SEED.mid --replay {parameters.replay}, and OUT.mid after the seed if you like")
     if other := recipes.differing(recipe.versions):
         print(f"note: {parameters.replay} was made with {other}")
     return replace(parameters, song=song, variations=recipe.variation, **flags), recipe
