@@ -1,4 +1,4 @@
-"""Does a continuation stay on the beat? Its bars as the model has them, and after expression.steady and quantise.
+"""Does a continuation stay on the beat? Its bars as the model has them, and after `--after steady` and quantise.
 
     .venv/bin/python benchmarks/pulse.py --tokens FOLDER     prints a table, writes benchmarks/pulse.json
 
@@ -23,31 +23,31 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from benchmarks import quality  # noqa: E402 - the project is not installed: it lies beside this folder
-from serenity.listen.expression import quantise, steady  # noqa: E402
+from serenity.listen.expression import ExpressionSettings, apply  # noqa: E402
 from serenity.model import checkpoint  # noqa: E402
 from serenity.model.sampling import Sampling  # noqa: E402
 from serenity.music import measures  # noqa: E402
-from serenity.music.midi_file import TEMPO  # noqa: E402
+from serenity.music.midi_file import TEMPO, Track  # noqa: E402
 from serenity.tokens import corpus as corpora  # noqa: E402
 
-SONGS, LAST, GRID = 32, 100, 4
+SONGS, LAST = 32, 100
 SAMPLING = Sampling(0.95, 0)
-EDITS = {"as it is": lambda notes, tempos: notes,
-         "steady": lambda notes, tempos: steady(notes, tempos, GRID),
-         "quantise=1": lambda notes, tempos: quantise(notes, tempos, GRID, 1.0),
-         "steady,quantise=1": lambda notes, tempos: quantise(steady(notes, tempos, GRID), tempos, GRID, 1.0)}
+EXPRESSION = ExpressionSettings(quantise=1.0)
+EDITS = {"as it is": (), "steady": ("steady",), "quantise=1": ("quantise",),
+         "steady,quantise=1": ("steady", "quantise")}
 RESULTS = Path(__file__).with_suffix(".json")
 
 
 def on_the_beat(notes: np.ndarray, beat: float) -> float:
     """Return how near the LAST onsets are to one place between sixteenths: 0..1."""
-    return float(abs(np.exp(2j * np.pi * GRID * notes["onset"][-LAST:] / beat).mean()))
+    return float(abs(np.exp(2j * np.pi * EXPRESSION.grid * notes["onset"][-LAST:] / beat).mean()))
 
 
 def measured(notes: np.ndarray, beat: float) -> dict[str, tuple[float, float]]:
     """Return groove and nearness to the beat after each edit."""
     tempos = np.array([(0.0, round(beat * 1e6))], TEMPO)
-    edited = {name: edit(notes, tempos) for name, edit in EDITS.items()}
+    track = Track("", 0, False, notes)
+    edited = {name: apply(track, edits, EXPRESSION, tempos).notes for name, edits in EDITS.items()}
     return {name: (measures.groove_similarity(after, beat), on_the_beat(after, beat)) for name, after in edited.items()}
 
 

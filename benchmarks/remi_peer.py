@@ -147,7 +147,9 @@ class Muon(torch.optim.Optimizer):
         for group in self.param_groups:
             for weights in group["params"]:
                 state = self.state[weights]
-                average = state.setdefault("average", torch.zeros_like(weights))
+                if not state:
+                    state["average"] = torch.zeros_like(weights)
+                average = state["average"]
                 average.lerp_(weights.grad, 1 - group["momentum"])
                 update = orthogonal(weights.grad.lerp(average, group["momentum"]))
                 weights.mul_(1 - group["lr"] * group["weight_decay"])

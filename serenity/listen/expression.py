@@ -153,8 +153,6 @@ def steady(notes: np.ndarray, tempos: np.ndarray, grid: int) -> np.ndarray:
     `tempos` is a TEMPO table. Invariant: no two strikes change places, nor do the notes of one; the first moves by PULL
     of its distance from the grid. A note keeps its length, but ends where its key is struck again.
     """
-    if not len(notes):
-        return notes.copy()
     strike = strikes(notes)
     quarters = _quarters(notes["onset"], tempos)
     drift, drifts, before = 0.0, [], -np.inf
