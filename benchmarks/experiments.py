@@ -37,6 +37,8 @@ class Parameters:
     learning_rate: float = 5e-3              # at its peak
     families: int | None = None              # of training songs, each with its siblings; None: all
     siblings: int | None = None              # that are kept of each family; None: all
+    beside: float | None = None              # beside each real song so much of its siblings, as train.py's --siblings;
+                                             # None: all of them, whole
     tempo: float = 0.0                       # as train.py's
     seed: int = 0
     preset: str = "small"                    # sizes: small (here) or one of quartet.PRESETS
@@ -122,8 +124,10 @@ def train(corpus, name: str, attribute: str, parameters: Parameters) -> dict:
     from serenity.model import checkpoint
     from serenity.model.dataset import WindowDataset
     from serenity.model.evaluation import evaluate
+    from serenity.model.loss import Crossentropy
+    from serenity.model.muon import Muon
     from serenity.model.quartet import QuartetSettings, preset
-    from serenity.model.training import TABLES, Crossentropy
+    from serenity.model.training import TABLES
     from serenity.model.training_settings import TrainingSettings
     from serenity.model.transformer import build_network, get_weights
     from serenity.tokens.notes import note_counts
@@ -138,14 +142,14 @@ def train(corpus, name: str, attribute: str, parameters: Parameters) -> dict:
     adamw = others.get("optimizer") == "adamw"
     peak = parameters.learning_rate / (5 if adamw else 1)
     optimizer = keras.optimizers.AdamW(
-        0.0, weight_decay=0.01, beta_2=0.98, global_clipnorm=1.0) if adamw else keras.optimizers.Muon(
+        0.0, weight_decay=0.01, beta_2=0.98, global_clipnorm=1.0) if adamw else Muon(
         0.0, adam_beta_2=0.98, adam_weight_decay=0.01, weight_decay=0.01, global_clipnorm=1.0, exclude_layers=[TABLES])
     optimizer.exclude_from_weight_decay(var_names=["bias", "beta", "gamma"])
     network.compile(optimizer=optimizer, loss=Crossentropy(others.get("smoothing", 0.0)), jit_compile=False)
     corpus, validation = chosen(corpus, parameters), corpus.of_split("validation")
     songs = corpus.of_split("train")
     dataset = WindowDataset(corpus, attribute, settings, TrainingSettings(
-        batch=parameters.batch, seed=parameters.seed, siblings=None, tempo=parameters.tempo))
+        batch=parameters.batch, seed=parameters.seed, siblings=parameters.beside, tempo=parameters.tempo))
     network.train_on_batch(*dataset[0])  # compiles; the learning rate is 0
     began, steps, shown, index = time.process_time(), 0, 0, 0
     while (gone := (time.process_time() - began) / parameters.seconds) < 1:

@@ -5,7 +5,8 @@
 PATH is a Python with keras-hub, TensorFlow, torch and transformers, in an environment of its own. All contenders have
 the same width, layers, heads, feed-forward, tokens, window and batch. Each is a process of its own, with its own pool
 of threads; it compiles, takes a step or two, and then waits. When all are ready they are timed in turn, never two at
-once, in several rounds; what counts is the median, so that a drift of the machine's speed meets them all.
+once, in several rounds; what counts is the median, so that a drift of the machine's speed meets them all. Ratios are
+medians of the ratios within a round.
 
 * Serenity: Keras's `fit` on the store's windows with Muon, loss and accuracy, as train.py has it, loading included; and
   the same with AdamW, to tell the optimizer's cost from the network's.
@@ -104,11 +105,11 @@ def about_tensorflow(tf, *packages: str) -> dict:
 def serenity(job: dict) -> tuple[Clock, dict]:
     """Return the clock of one attribute's network, trained as train.py does or with AdamW."""
     tf = tensorflow(job)
-    from serenity.model.training import Crossentropy
+    from serenity.model.loss import Crossentropy, accuracy
 
     network, dataset = ours(job)
     if job["optimizer"] == "adamw":
-        compile_with_adamw(network, Crossentropy(0.0), job["compiled"])
+        compile_with_adamw(network, Crossentropy(0.0), accuracy(), job["compiled"])
     return fit_clock(network, dataset), about_tensorflow(tf, "keras", "numpy") | {"parameters": network.count_params()}
 
 
@@ -135,13 +136,13 @@ def policy(job: dict) -> str:
     return "mixed_bfloat16" if job["precision"] == "bfloat16" else "float32"
 
 
-def compile_with_adamw(network, loss, xla: bool) -> None:
+def compile_with_adamw(network, loss, metric, xla: bool) -> None:
     """Give a network AdamW, which is the same for Serenity and keras-hub."""
     import keras
 
     network.compile(
         optimizer=keras.optimizers.AdamW(LEARNING_RATE, WEIGHT_DECAY, beta_2=BETA_2, global_clipnorm=CLIP_NORM),
-        loss=loss, weighted_metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")], jit_compile=xla)
+        loss=loss, weighted_metrics=[metric], jit_compile=xla)
 
 
 def keras_hub(job: dict) -> tuple[Clock, dict]:
@@ -162,7 +163,8 @@ def keras_hub(job: dict) -> tuple[Clock, dict]:
             activation=lambda value: keras.activations.gelu(value, approximate=True))(x)
     x = keras.layers.LayerNormalization(epsilon=1e-5)(x)
     network = keras.Model(tokens, keras.ops.cast(embedding.token_embedding(x, reverse=True), "float32"))
-    compile_with_adamw(network, keras.losses.SparseCategoricalCrossentropy(from_logits=True), job["compiled"])
+    compile_with_adamw(network, keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+                       keras.metrics.SparseCategoricalAccuracy(name="accuracy"), job["compiled"])
 
     class RandomTokens(keras.utils.PyDataset):
         """Batches that lie ready: tokens, the tokens after them, and weights."""
@@ -463,19 +465,24 @@ def hours_of_full(networks: list[dict], events_a_song: float) -> float | None:
 def table(network: dict, batch: int) -> str:
     """Return the contenders of one network as Markdown."""
     shape, rows = network["shape"], network["contenders"]
-    base = rows["Serenity"]["events a second"] if "Serenity" in rows else None
+    base = rows["Serenity"]["of each round"] if "Serenity" in rows else None
     lines = [f"| {network['preset']} {network['attribute']}: {shape['layers']} layers of {shape['width']}, "
              f"{shape['tokens']:,} tokens, {batch} windows of {shape['length']}, threads: {network['threads']} "
              "| events/s | ms a step | GFLOP/s | of peak | Serenity over it | MiB | start, processor s |",
              "| --- | --: | --: | --: | --: | --: | --: | --: |"]
     for name, row in rows.items():
-        ratio = f"{base / row['events a second']:.2f}" if base else ""
+        ratio = f"{within_rounds(base, row['of each round']):.2f}" if base else ""
         lines.append(f"| {name} | {row['events a second']:,.0f} | {1000 * row['seconds a step']:,.0f} "
                      f"| {row['flop a second'] / 1e9:,.1f} | {row['share of peak']:.1%} | {ratio} | {row['MiB']:,} "
                      f"| {row['start, processor seconds']:.0f} |")
     lines += [f"| {name} | did not run: {reason.replace('|', '/')} | | | | | | |"
               for name, reason in network["did not run"].items()]
     return "\n".join(lines)
+
+
+def within_rounds(ours: list[float], theirs: list[float]) -> float:
+    """Return how many times as fast ours is: the median of the rounds' ratios, since the machine's speed wanders."""
+    return statistics.median(mine / other for mine, other in zip(ours, theirs))
 
 
 def measures(networks: list[dict]) -> str:
@@ -512,8 +519,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--attributes", nargs="+", default=["pitch", "step"], choices=ATTRIBUTES)
     parser.add_argument("--batch", type=int, default=8, help="windows a step")
     parser.add_argument("--precision", default="float32", choices=["float32", "bfloat16"])
-    parser.add_argument("--seconds", type=float, default=6.0, help="for which each contender is timed, in all rounds")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=14.0, help="for which each contender is timed, in all rounds")
+    parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--threads", type=int, nargs="+", default=[0, 1],
                         help="0: all; with fewer what is compiled is left out")
     parser.add_argument("--peer-python", help="a Python with keras-hub, tensorflow, torch and transformers")

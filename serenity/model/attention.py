@@ -12,6 +12,7 @@ import numpy as np
 from keras import ops
 
 MASKED = -1e9  # a score that softmax turns into 0, in bfloat16 too
+ROWS = 128     # queries that causal attention answers at a time
 
 
 class Attention(keras.layers.Layer):
@@ -38,18 +39,32 @@ class Attention(keras.layers.Layer):
         """
         query = self.heads(self.query(queries) * self.head_dim ** -0.5, query_angles)  # (batch, heads, query, head_dim)
         key, value = self.heads(self.key(memory), key_angles), self.heads(self.value(memory))
-        scores = self.scores(query, key)                                         # (batch, heads, query, key)
-        length, keys = scores.shape[2:]
+        length = query.shape[2]
         if self.causal:
-            future = np.triu(np.full((length, keys), MASKED, np.float32), 1)
-            scores = scores + ops.cast(future, scores.dtype)
-        if key_mask is not None:
-            absent = ops.cast(ops.logical_not(key_mask), scores.dtype) * MASKED
-            scores = scores + absent[:, None, None, :]
-        mixed = ops.swapaxes(ops.matmul(ops.softmax(scores), value), 1, 2)       # (batch, query, heads, head_dim)
-        return self.output_projection(ops.reshape(mixed, (-1, length, self.num_heads * self.head_dim)))
+            edges = range(ROWS, length, ROWS)
+            queries, keys, values = (ops.split(x, edges, axis=2) if edges else [x] for x in (query, key, value))
+            mixed = []
+            for number, first in enumerate((0, *edges), 1):
+                seen, told = (ops.concatenate(parts[:number], axis=2) for parts in (keys, values))
+                mixed.append(self.mix(queries[number - 1], seen, told, future(first, seen.shape[2]), first))
+            mixed = ops.concatenate(mixed, axis=2)
+        else:
+            mask = None if key_mask is None else ops.where(key_mask, 0.0, MASKED)[:, None, None]
+            mixed = self.mix(query, key, value, mask)
+        mixed = ops.reshape(ops.swapaxes(mixed, 1, 2), (-1, length, self.num_heads * self.head_dim))
+        return self.output_projection(mixed)
 
-    def scores(self, query, key):
+    def mix(self, query, key, value, mask=None, first: int = 0):
+        """Return values, mixed as queries ask of keys: (batch, heads, query, head_dim).
+
+        `mask` is added to the scores; `first` is the number of the first of the queries.
+        """
+        scores = self.scores(query, key, first)                                  # (batch, heads, query, key)
+        if mask is not None:
+            scores = scores + ops.cast(mask, scores.dtype)
+        return ops.matmul(ops.softmax(scores), value)
+
+    def scores(self, query, key, first: int):
         """Return how much each query asks of each key."""
         return ops.matmul(query, ops.swapaxes(key, 2, 3))
 
@@ -78,14 +93,15 @@ class RelativeAttention(Attention):
         self.relative = self.add_weight(name="relative", initializer=keras.initializers.RandomNormal(0.02),
                                         shape=(self.num_heads, self.highest - self.lowest + 1, self.head_dim))
 
-    def scores(self, query, key):
+    def scores(self, query, key, first: int):
         length, keys = query.shape[2], key.shape[2]
         # From the farthest distance down. A causal query needs none below 0: what lies there is masked.
-        columns = length if self.causal else length + keys - 1
-        distances = np.clip(self.offset + length - 1 - np.arange(columns), self.lowest, self.highest) - self.lowest
+        columns = keys if self.causal else length + keys - 1
+        farthest = self.offset + first + length - 1
+        distances = np.clip(farthest - np.arange(columns), self.lowest, self.highest) - self.lowest
         relative = ops.take(self.relative, distances, axis=1)                    # (heads, distance, head_dim)
         products = ops.matmul(query, ops.swapaxes(relative, 1, 2))               # (batch, heads, query, distance)
-        return super().scores(query, key) + skew(products)[..., :keys]
+        return super().scores(query, key, first) + skew(products)[..., :keys]
 
 
 def skew(products):
@@ -97,6 +113,11 @@ def skew(products):
     padded = ops.pad(products, ((0, 0), (0, 0), (0, 0), (1, 0)))
     flat = ops.reshape(padded, (-1, heads, length * (columns + 1)))
     return ops.reshape(flat[..., length:], (-1, heads, length, columns))
+
+
+def future(first: int, last: int) -> np.ndarray:
+    """Return the mask (last - first, last) that hides from the queries from `first` on the keys after them."""
+    return np.triu(np.full((last - first, last), MASKED, np.float32), first + 1)
 
 
 def turn(x, angles):

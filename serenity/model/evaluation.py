@@ -8,6 +8,7 @@ import numpy as np
 from keras import ops
 
 from serenity.model.dataset import inputs_and_targets
+from serenity.model.loss import surprise
 from serenity.model.quartet import QuartetSettings
 from serenity.tokens.vocabulary import SPECIALS
 from serenity.tokens.windows import batches, tile_places
@@ -36,7 +37,7 @@ def judge(network: keras.Model, attribute: str, settings: QuartetSettings, songs
         inputs, target, decided = inputs_and_targets(windows, attribute)
         is_decision = decided & windows.counted
         logits = network.predict_on_batch(inputs)
-        nats = ops.convert_to_numpy(keras.losses.sparse_categorical_crossentropy(target, logits, from_logits=True))
+        nats = ops.convert_to_numpy(surprise(target, logits))
         rank = ranks(logits, target)
         parts = [nats / math.log(2) * is_decision, (target >= SPECIALS) & windows.counted, is_decision,
                  *((rank < top) & is_decision for top in tops)]

@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import keras
-from keras import ops
 
 from serenity.model import checkpoint, sample_song, state
 from serenity.model.callbacks import Judge, Keep, Patience, Reseed, Sample, loggers
@@ -20,6 +19,8 @@ from serenity.model.checkpoint import Checkpoint
 from serenity.model.dataset import WindowDataset
 from serenity.model.devices import Devices, explained, precision
 from serenity.model.evaluation import evaluate
+from serenity.model.loss import Crossentropy, accuracy
+from serenity.model.muon import Muon
 from serenity.model.quartet import QuartetSettings
 from serenity.model.state import Progress
 from serenity.model.training_settings import TrainingSettings
@@ -117,33 +118,13 @@ def compile_network(network: keras.Model, training: TrainingSettings, steps: int
     warmup = max(1, int(training.warmup * total))
     schedule = keras.optimizers.schedules.CosineDecay(
         0.0, max(1, total - warmup), alpha=FLOOR, warmup_target=training.learning_rate, warmup_steps=warmup)
-    optimizer = keras.optimizers.Muon(
+    optimizer = Muon(
         schedule, weight_decay=training.weight_decay, adam_weight_decay=training.weight_decay, adam_beta_2=BETA_2,
         exclude_layers=[TABLES], global_clipnorm=CLIP_NORM / devices,
         gradient_accumulation_steps=training.accumulate if training.accumulate > 1 else None)
     optimizer.exclude_from_weight_decay(var_names=list(UNDECAYED))
     network.compile(optimizer=optimizer, loss=Crossentropy(training.label_smoothing),
-                    weighted_metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
-                    jit_compile=training.xla and devices == 1)
-
-
-class Crossentropy(keras.losses.Loss):
-    """Cross-entropy of logits (batch, length, tokens) in nats, averaged over what counts.
-
-    The target is mixed with a share of `smoothing` of an even distribution over all tokens (Szegedy et al., arXiv
-    1512.00567, section 7).
-    """
-
-    def __init__(self, smoothing: float):
-        super().__init__(name="crossentropy", reduction="mean_with_sample_weight")
-        self.smoothing = smoothing
-
-    def call(self, y_true, y_pred):
-        nats = keras.losses.sparse_categorical_crossentropy(y_true, y_pred, from_logits=True)
-        if not self.smoothing:
-            return nats
-        even = ops.logsumexp(y_pred, axis=-1) - ops.mean(y_pred, axis=-1)
-        return (1 - self.smoothing) * nats + self.smoothing * even
+                    weighted_metrics=[accuracy()], jit_compile=training.xla and devices == 1)
 
 
 def write_sample(corpus: Corpus, settings: QuartetSettings, attribute: str, folder: Path, start: Checkpoint | None,

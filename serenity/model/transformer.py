@@ -12,6 +12,7 @@ import numpy as np
 from keras import ops
 
 from serenity.model.attention import Attention, RelativeAttention
+from serenity.model.fused import fused
 from serenity.model.positions import TURNING, frequencies, sinusoids
 from serenity.model.quartet import (
     NORM_EPSILON,
@@ -23,9 +24,15 @@ from serenity.model.quartet import (
 from serenity.tokens.features import features, onset_seconds
 from serenity.tokens.vocabulary import ATTRIBUTES, PAD, Vocabulary
 
+gelu = fused(lambda x: ops.gelu(x, approximate=True))
+normalise = fused(lambda x, gamma, beta: ops.layer_normalization(x, gamma, beta, epsilon=NORM_EPSILON))
 
-def _norm(name: str) -> keras.layers.Layer:
-    return keras.layers.LayerNormalization(epsilon=NORM_EPSILON, name=name)
+
+class Norm(keras.layers.LayerNormalization):
+    """Layer normalisation (arXiv 1607.06450): (..., model_dim) -> the same."""
+
+    def call(self, x):
+        return normalise(x, ops.cast(self.gamma, x.dtype), ops.cast(self.beta, x.dtype))
 
 
 class FeedForward(keras.layers.Layer):
@@ -41,7 +48,7 @@ class FeedForward(keras.layers.Layer):
         self.outer.build((*shape[:-1], self.inner.units))
 
     def call(self, x):
-        return self.outer(ops.gelu(self.inner(x), approximate=True))
+        return self.outer(gelu(self.inner(x)))
 
 
 def _attention(settings: NetworkSettings, lowest: int, highest: int, offset: int = 0, **kwargs) -> Attention:
@@ -58,9 +65,9 @@ class EncoderLayer(keras.layers.Layer):
     def __init__(self, settings: NetworkSettings, reach: int, **kwargs):
         """`reach` is the prompt's length."""
         super().__init__(**kwargs)
-        self.attention_norm = _norm("attention_norm")
+        self.attention_norm = Norm(name="attention_norm")
         self.attention = _attention(settings, 1 - reach, reach - 1, name="attention")
-        self.feed_forward_norm = _norm("feed_forward_norm")
+        self.feed_forward_norm = Norm(name="feed_forward_norm")
         self.feed_forward = FeedForward(settings, name="feed_forward")
         self.dropout = keras.layers.Dropout(settings.dropout)
 
@@ -87,14 +94,14 @@ class DecoderLayer(keras.layers.Layer):
     def __init__(self, settings: NetworkSettings, reach: int, prompt: int, **kwargs):
         """`reach` is the length of its own row, `prompt` the encoder's."""
         super().__init__(**kwargs)
-        self.attention_norm = _norm("attention_norm")
+        self.attention_norm = Norm(name="attention_norm")
         self.attention = _attention(settings, 0, reach - 1, causal=True, name="attention")
         self.cross_attention = None
         if settings.encoder_layers:
-            self.cross_attention_norm = _norm("cross_attention_norm")
+            self.cross_attention_norm = Norm(name="cross_attention_norm")
             # The prompt's last event stands right before the continuation's first: their distance is 1.
             self.cross_attention = _attention(settings, 1, prompt + reach - 1, offset=prompt, name="cross_attention")
-        self.feed_forward_norm = _norm("feed_forward_norm")
+        self.feed_forward_norm = Norm(name="feed_forward_norm")
         self.feed_forward = FeedForward(settings, name="feed_forward")
         self.dropout = keras.layers.Dropout(settings.dropout)
 
@@ -195,10 +202,10 @@ class Transformer(keras.Model):
                         if decided else None)
         self.encoder = [EncoderLayer(network, self.prompt_length, name=f"encoder_{layer}")
                         for layer in range(network.encoder_layers)]
-        self.encoder_norm = _norm("encoder_norm") if self.encoder else None
+        self.encoder_norm = Norm(name="encoder_norm") if self.encoder else None
         self.decoder = [DecoderLayer(network, self.length, self.prompt_length, name=f"decoder_{layer}")
                         for layer in range(network.decoder_layers)]
-        self.decoder_norm = _norm("decoder_norm")
+        self.decoder_norm = Norm(name="decoder_norm")
         self.dropout = keras.layers.Dropout(network.dropout)
         self.by_event, self.by_second = frequencies(network.positions, network.head_dim)
         self.seconds = onset_seconds(vocabulary["step"]) if network.positions == "onset" else None

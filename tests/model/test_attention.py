@@ -58,6 +58,21 @@ def test_skewed_attention_equals_the_naive_one(queries, keys, lowest, highest, c
     np.testing.assert_allclose(got, naive(weights, x, memory, lowest, highest, causal, offset, mask), atol=1e-5)
 
 
+@pytest.mark.parametrize("rows", [2, 3, 7])
+def test_queries_answered_some_at_a_time_are_answered_alike(monkeypatch, rows):
+    import keras
+
+    from serenity.model import attention
+
+    x, angles = np.random.default_rng(0).normal(size=(2, 7, 8)).astype(np.float32), np.ones((1, 7, 2), np.float32)
+    for layer in (attention.RelativeAttention(2, 4, 0, 4, causal=True), attention.Attention(2, 4, causal=True)):
+        keras.utils.set_random_seed(0)
+        whole = np.asarray(layer(x, x, query_angles=angles, key_angles=angles))
+        monkeypatch.setattr(attention, "ROWS", rows)
+        np.testing.assert_allclose(layer(x, x, query_angles=angles, key_angles=angles), whole, atol=1e-6)
+        monkeypatch.undo()
+
+
 def test_changing_the_distance_changes_the_result():
     rng = np.random.default_rng(0)
     x, memory = rng.normal(size=(1, 1, WIDTH)), rng.normal(size=(1, 6, WIDTH))

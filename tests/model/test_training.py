@@ -135,7 +135,7 @@ def test_the_settings_reach_the_optimizer_and_the_loss(corpus):
 def test_label_smoothing_mixes_the_target_with_an_even_distribution(smoothing):
     import keras
 
-    from serenity.model.training import Crossentropy
+    from serenity.model.loss import Crossentropy
 
     rng = np.random.default_rng(0)
     logits = rng.normal(size=(2, 5, 7)).astype(np.float32)
@@ -144,6 +144,15 @@ def test_label_smoothing_mixes_the_target_with_an_even_distribution(smoothing):
                                                   reduction="mean_with_sample_weight")
     assert float(Crossentropy(smoothing)(target, logits, weight)) == pytest.approx(
         float(wanted(np.eye(7)[target], logits, weight)), rel=1e-6)
+
+
+def test_accuracy_is_the_share_of_what_counts_that_no_token_is_likelier_than():
+    from serenity.model.loss import accuracy
+
+    metric = accuracy()
+    metric.update_state(np.array([[0, 1, 2, 2]]), np.eye(3, dtype=np.float32)[[0, 1, 1, 2]][None],
+                        np.array([[1, 1, 1, 0]], np.float32))
+    assert float(metric.result()) == pytest.approx(2 / 3)
 
 
 # --- what stands in the logs, what is kept ----------------------------------------------------------------------------
@@ -320,7 +329,7 @@ def test_xla_is_asked_for_where_it_is_wanted(corpus, xla):
 @pytest.fixture
 def spoil(monkeypatch):
     """Return a function that lets each loss from now on be what a function makes of it."""
-    from serenity.model.training import Crossentropy
+    from serenity.model.loss import Crossentropy
 
     real = Crossentropy.call
 
