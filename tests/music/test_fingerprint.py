@@ -25,12 +25,12 @@ def test_the_top_line_is_the_highest_note_of_each_strike():
 
 
 @settings(max_examples=20)
-@given(st.integers(0, 30), st.integers(-24, 24), st.floats(0.5, 3))
+@given(st.integers(0, 30), st.integers(-24, 24), st.floats(0.2, 5))
 def test_neither_key_nor_tempo_changes_a_fingerprint(seed, semitones, factor):
     notes = compose_notes(seed)
     assert np.array_equal(fingerprint(notes), fingerprint(transpose(notes, semitones)))
-    # Some notes lie just so far apart that they are one strike at one tempo and two at another.
-    assert similarity(fingerprint(notes), fingerprint(stretched(notes, factor))) > 0.6
+    # But for notes that lie just as far apart as tells strikes, where rounding decides.
+    assert similarity(fingerprint(notes), fingerprint(stretched(notes, factor))) > 0.9
 
 
 @settings(max_examples=20)
