@@ -13,6 +13,8 @@ from serenity.model import checkpoint, state
 from serenity.model.state import Progress
 from serenity.model.transformer import get_weights
 
+EVERY = 60  # seconds between two reports within an epoch
+
 
 class Reseed(keras.callbacks.Callback):
     """Lets dropout follow from the run's seed and the epoch's number alone, so that a resumed run goes on as a whole.
@@ -78,6 +80,26 @@ class Keep(keras.callbacks.Callback):
         print(f"  {self.attribute} epoch {epoch + 1}/{self.epochs}: validation {bits:.3f} bits per event, accuracy "
               f"{logs['val_accuracy']:.1%}{'' if is_better else f'; epoch {progress.best_epoch} was better'}",
               flush=True)
+
+
+class Report(keras.callbacks.Callback):
+    """Says once a minute where an epoch stands: for a log, where a progress bar would be letters without end."""
+
+    def __init__(self, attribute: str, epochs: int):
+        super().__init__()
+        self.attribute, self.epochs = attribute, epochs
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch, self.begun = epoch, time.monotonic()
+        self.said = self.begun
+
+    def on_train_batch_end(self, batch, logs=None):
+        now, done, steps = time.monotonic(), batch + 1, self.params["steps"]
+        if now - self.said >= EVERY:
+            self.said = now
+            left = (now - self.begun) / done * (steps - done) / 60
+            print(f"  {self.attribute} epoch {self.epoch + 1}/{self.epochs}: {done:,} of {steps:,} batches, loss "
+                  f"{logs['loss']:.3f} nats, {left:.0f} min to go", flush=True)
 
 
 class Sample(keras.callbacks.Callback):

@@ -14,7 +14,7 @@ from pathlib import Path
 import keras
 
 from serenity.model import checkpoint, sample_song, state
-from serenity.model.callbacks import Judge, Keep, Patience, Reseed, Sample, loggers
+from serenity.model.callbacks import Judge, Keep, Patience, Report, Reseed, Sample, loggers
 from serenity.model.checkpoint import Checkpoint
 from serenity.model.dataset import WindowDataset
 from serenity.model.devices import Devices, explained, precision
@@ -77,9 +77,11 @@ def train_network(corpus: Corpus, settings: QuartetSettings, attribute: str, tra
             def sample(epoch: int) -> None:
                 write_sample(corpus, settings, attribute, folder, start, draw, epoch)
 
+            seen = sys.stdout.isatty()
             network.fit(dataset, epochs=training.epochs, initial_epoch=progress.epochs, shuffle=False,
-                        verbose=int(sys.stdout.isatty()), callbacks=[
-                            keras.callbacks.ProgbarLogger(),  # first, so that the bar is whole before others print
+                        verbose=int(seen), callbacks=[
+                            # First, so that the bar is whole before others print.
+                            keras.callbacks.ProgbarLogger() if seen else Report(attribute, training.epochs),
                             keras.callbacks.TerminateOnNaN(raise_error=True),
                             Reseed(training.seed), Judge(judge), *loggers(folder, attribute, progress.epochs),
                             *([Patience(training.patience, progress)] if training.patience else []),

@@ -2,6 +2,7 @@
 
 import csv
 import os
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -165,8 +166,21 @@ def test_each_epoch_stands_in_the_table_and_the_best_of_them_is_kept(train, tmp_
     assert figures["bits"] == pytest.approx(best, rel=1e-2)  # in half precision
     assert {*rows[0]} == {"epoch", "loss", "accuracy", "val_bits", "val_accuracy", "learning_rate"}
     assert figures["epochs"] == 3 and "base_bits" not in figures
-    assert capsys.readouterr().out.count("step epoch 3/3: validation") == 1
+    out = capsys.readouterr().out
+    assert out.count("step epoch 3/3: validation") == 1
+    assert "batches" not in out  # it took no minute
     assert not list(tmp_path.rglob("*.part"))
+
+
+def test_without_a_terminal_a_long_epoch_says_where_it_stands(train, monkeypatch, capsys):
+    from serenity.model import callbacks
+
+    monkeypatch.setattr(callbacks, "EVERY", 0)
+    train(replace(QUICK, epochs=2))
+    lines = [line for line in capsys.readouterr().out.splitlines() if "batches" in line]
+    assert re.fullmatch(r"  step epoch 1/2: 1 of [\d,]+ batches, loss \d\.\d{3} nats, 0 min to go", lines[0])
+    steps = int(lines[0].split(" of ")[1].split()[0])
+    assert len(lines) == 2 * steps and lines[-1].startswith(f"  step epoch 2/2: {steps} of {steps} batches")
 
 
 def test_tensorboard_is_told_the_same(train, tmp_path):
