@@ -41,7 +41,7 @@ class Attention(keras.layers.Layer):
         key, value = self.heads(self.key(memory), key_angles), self.heads(self.value(memory))
         length = query.shape[2]
         if self.causal:
-            edges = range(ROWS, length, ROWS)
+            edges = [*range(ROWS, length, ROWS)]
             queries, keys, values = (ops.split(x, edges, axis=2) if edges else [x] for x in (query, key, value))
             mixed = []
             for number, first in enumerate((0, *edges), 1):

@@ -27,7 +27,7 @@ class Crossentropy(keras.losses.Loss):
         self.smoothing = smoothing
 
     def call(self, y_true, y_pred):
-        nats = surprise(y_true, y_pred)
+        nats = surprise(ops.cast(y_true, "int32"), y_pred)  # Keras has made floats of them
         if not self.smoothing:
             return nats
         even = ops.logsumexp(y_pred, axis=-1) - ops.mean(y_pred, axis=-1)
@@ -43,4 +43,4 @@ def accuracy() -> keras.metrics.Metric:
 
 
 def _hits(target, logits):
-    return ops.cast(ops.equal(of_target(target, logits), ops.max(logits, axis=-1)), "float32")
+    return ops.cast(ops.equal(of_target(ops.cast(target, "int32"), logits), ops.max(logits, axis=-1)), "float32")
