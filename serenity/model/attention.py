@@ -40,28 +40,27 @@ class Attention(keras.layers.Layer):
         query = self.heads(self.query(queries) * self.head_dim ** -0.5, query_angles)  # (batch, heads, query, head_dim)
         key, value = self.heads(self.key(memory), key_angles), self.heads(self.value(memory))
         length = query.shape[2]
-        if self.causal:
-            edges = [*range(ROWS, length, ROWS)]
-            queries, keys, values = (ops.split(x, edges, axis=2) if edges else [x] for x in (query, key, value))
-            mixed = []
-            for number, first in enumerate((0, *edges), 1):
-                seen, told = (ops.concatenate(parts[:number], axis=2) for parts in (keys, values))
-                mixed.append(self.mix(queries[number - 1], seen, told, future(first, seen.shape[2]), first))
-            mixed = ops.concatenate(mixed, axis=2)
-        else:
-            mask = None if key_mask is None else ops.where(key_mask, 0.0, MASKED)[:, None, None]
-            mixed = self.mix(query, key, value, mask)
+        edges = [*range(ROWS, length, ROWS)] if self.causal else []
+        queries, keys, values = (ops.split(x, edges, axis=2) if edges else [x] for x in (query, key, value))
+        mixed = []
+        for number, first in enumerate((0, *edges), 1):
+            seen, told = (ops.concatenate(parts[:number], axis=2) for parts in (keys, values))
+            there = None if key_mask is None else key_mask[:, :seen.shape[2]]
+            mixed.append(self.mix(queries[number - 1], seen, told, first, there))
+        mixed = ops.concatenate(mixed, axis=2)
         mixed = ops.reshape(ops.swapaxes(mixed, 1, 2), (-1, length, self.num_heads * self.head_dim))
         return self.output_projection(mixed)
 
-    def mix(self, query, key, value, mask=None, first: int = 0):
+    def mix(self, query, key, value, first: int, key_mask):
         """Return values, mixed as queries ask of keys: (batch, heads, query, head_dim).
 
-        `mask` is added to the scores; `first` is the number of the first of the queries.
+        `first` is the number of the first of the queries.
         """
         scores = self.scores(query, key, first)                                  # (batch, heads, query, key)
-        if mask is not None:
-            scores = scores + ops.cast(mask, scores.dtype)
+        if self.causal:
+            scores = scores + ops.cast(future(first, key.shape[2]), scores.dtype)
+        if key_mask is not None:
+            scores = scores + ops.cast(ops.where(key_mask, 0.0, MASKED), scores.dtype)[:, None, None]
         return ops.matmul(ops.softmax(scores), value)
 
     def scores(self, query, key, first: int):

@@ -31,6 +31,9 @@ normalise = fused(lambda x, gamma, beta: ops.layer_normalization(x, gamma, beta,
 class Norm(keras.layers.LayerNormalization):
     """Layer normalisation (arXiv 1607.06450): (..., model_dim) -> the same."""
 
+    def __init__(self, name: str):
+        super().__init__(epsilon=NORM_EPSILON, name=name)
+
     def call(self, x):
         return normalise(x, ops.cast(self.gamma, x.dtype), ops.cast(self.beta, x.dtype))
 
@@ -65,9 +68,9 @@ class EncoderLayer(keras.layers.Layer):
     def __init__(self, settings: NetworkSettings, reach: int, **kwargs):
         """`reach` is the prompt's length."""
         super().__init__(**kwargs)
-        self.attention_norm = Norm(name="attention_norm")
+        self.attention_norm = Norm("attention_norm")
         self.attention = _attention(settings, 1 - reach, reach - 1, name="attention")
-        self.feed_forward_norm = Norm(name="feed_forward_norm")
+        self.feed_forward_norm = Norm("feed_forward_norm")
         self.feed_forward = FeedForward(settings, name="feed_forward")
         self.dropout = keras.layers.Dropout(settings.dropout)
 
@@ -94,14 +97,14 @@ class DecoderLayer(keras.layers.Layer):
     def __init__(self, settings: NetworkSettings, reach: int, prompt: int, **kwargs):
         """`reach` is the length of its own row, `prompt` the encoder's."""
         super().__init__(**kwargs)
-        self.attention_norm = Norm(name="attention_norm")
+        self.attention_norm = Norm("attention_norm")
         self.attention = _attention(settings, 0, reach - 1, causal=True, name="attention")
         self.cross_attention = None
         if settings.encoder_layers:
-            self.cross_attention_norm = Norm(name="cross_attention_norm")
+            self.cross_attention_norm = Norm("cross_attention_norm")
             # The prompt's last event stands right before the continuation's first: their distance is 1.
             self.cross_attention = _attention(settings, 1, prompt + reach - 1, offset=prompt, name="cross_attention")
-        self.feed_forward_norm = Norm(name="feed_forward_norm")
+        self.feed_forward_norm = Norm("feed_forward_norm")
         self.feed_forward = FeedForward(settings, name="feed_forward")
         self.dropout = keras.layers.Dropout(settings.dropout)
 
@@ -202,10 +205,10 @@ class Transformer(keras.Model):
                         if decided else None)
         self.encoder = [EncoderLayer(network, self.prompt_length, name=f"encoder_{layer}")
                         for layer in range(network.encoder_layers)]
-        self.encoder_norm = Norm(name="encoder_norm") if self.encoder else None
+        self.encoder_norm = Norm("encoder_norm") if self.encoder else None
         self.decoder = [DecoderLayer(network, self.length, self.prompt_length, name=f"decoder_{layer}")
                         for layer in range(network.decoder_layers)]
-        self.decoder_norm = Norm(name="decoder_norm")
+        self.decoder_norm = Norm("decoder_norm")
         self.dropout = keras.layers.Dropout(network.dropout)
         self.by_event, self.by_second = frequencies(network.positions, network.head_dim)
         self.seconds = onset_seconds(vocabulary["step"]) if network.positions == "onset" else None

@@ -51,7 +51,9 @@ def test_skewed_attention_equals_the_naive_one(queries, keys, lowest, highest, c
     x = rng.normal(size=(2, queries, WIDTH)).astype(np.float32)
     memory = x if offset == 0 else rng.normal(size=(2, keys, WIDTH)).astype(np.float32)
     mask = np.ones((2, keys), bool)
-    if not causal:
+    if causal:
+        mask[1, 2] = False  # not the first, without which the first query would see nothing
+    else:
         mask[1, :keys // 2] = False
     layer, weights = layer_and_weights(lowest, highest, causal, offset, x, memory)
     got = np.asarray(layer(x, memory, key_mask=mask))
@@ -67,9 +69,10 @@ def test_queries_answered_some_at_a_time_are_answered_alike(monkeypatch, rows):
     x, angles = np.random.default_rng(0).normal(size=(2, 7, 8)).astype(np.float32), np.ones((1, 7, 2), np.float32)
     for layer in (attention.RelativeAttention(2, 4, 0, 4, causal=True), attention.Attention(2, 4, causal=True)):
         keras.utils.set_random_seed(0)
-        whole = np.asarray(layer(x, x, query_angles=angles, key_angles=angles))
+        told = {"query_angles": angles, "key_angles": angles, "key_mask": np.arange(7)[None].repeat(2, 0) != 4}
+        whole = np.asarray(layer(x, x, **told))
         monkeypatch.setattr(attention, "ROWS", rows)
-        np.testing.assert_allclose(layer(x, x, query_angles=angles, key_angles=angles), whole, atol=1e-6)
+        np.testing.assert_allclose(layer(x, x, **told), whole, atol=1e-6)
         monkeypatch.undo()
 
 

@@ -45,7 +45,7 @@ def test_variables_are_read():
 
     from serenity.model.transformer import Norm
 
-    norm, plain = Norm(name="norm"), keras.layers.LayerNormalization(epsilon=1e-5)
+    norm, plain = Norm("norm"), keras.layers.LayerNormalization(epsilon=1e-5)
     x = tf.constant(np.random.default_rng(0).normal(size=(2, 3, 8)).astype(np.float32))
     gradients = []
     for layer in (norm, plain):
