@@ -7,6 +7,7 @@
 """
 
 import os
+import re
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -63,17 +64,24 @@ class Parameters:
     # How long; one of these. None at all: 512 events.
     events: int | None = None        # so many events; an event is a note or chord
     seconds: float | None = None     # seconds after the seed's last onset
-    bars: int | None = None          # so many whole bars after the seed's last one, in its last tempo and metre
+    bars: int | None = None          # so many whole bars after the seed's last one
 
     # What of the seed is gone on with; one of these. None at all: the whole. What is left out is left out of the song.
     prompt_events: int | None = None  # its first so many events
     prompt_last: int | None = None    # its last so many events
     prompt_seconds: tuple[float, float] | None = None  # what begins from .. up to .., seconds
 
+    # Where the seed's beats are, if you know better than what is found.
+    bpm: float | None = None         # quarters a minute
+    metre: str | None = None         # time signature, as 3/4 or 6/8
+    first_beat: float | None = None  # seconds at which a bar begins
+    level: Literal["half", "as-found", "double"] = "as-found"  # half: half as many beats as found; double: twice
+
     # How events are chosen.
     temperature: PerAttribute = 1.0  # *with chance: below 1 safer, above 1 bolder
-    top_k: WholePerAttribute = None  # *among so many of the likeliest, 0 for all. None: 1, the likeliest alone; but all
-                                     # with --top-p or --min-p, and 16 for the example intro
+    # *among so many of the likeliest, 0 for all. None: 1, the likeliest alone; but all with --top-p or --min-p, and 16
+    # for the example intro
+    top_k: WholePerAttribute = None
     top_p: PerAttribute = 1.0        # *among the likeliest that together have this share of the chance
     min_p: PerAttribute = 0.0        # *among those at least so likely as this share of the likeliest
     seed: int = 0                    # of chance: the same number gives the same song
@@ -81,17 +89,22 @@ class Parameters:
     guard: bool = False              # against repetition: what is repeated too often becomes less likely
     may_end: bool = False            # the song may end where the model would end it
     novel: int | None = None         # no run of more than so many chords as in a training song; 7 or more
-    category: Literal["piano", "violin", "viola", "cello"] | None = None  # whose tracks are taken and whose range is
-                                     # kept; None: the model's
+    # whose tracks are taken and whose range is kept; None: the model's
+    category: Literal["piano", "violin", "viola", "cello"] | None = None
 
     # How the song is written.
-    layout: Literal["separate", "two", "joined", "alone"] = "separate"  # separate: the seed's tracks and one for the
-                                     # continuation; two: one for each; joined: one for both; alone: the continuation
+
+    # separate: the seed's tracks and one for the continuation; two: one for each; joined: one for both; alone: the
+    # continuation
+    layout: Literal["separate", "two", "joined", "alone"] = "separate"
     match_velocity: bool = True      # the continuation as loud and as soft as the prompt's last 100 notes
-    after: str = ""                  # edits of the continuation, as thin,swell=20: thin (melody and bass alone),
-                                     # steady (its pulse on the beat), quantise (share, 0.5), legato (of rests up to
-                                     # 1 s), smooth (share, 0.5), swell (velocity, 16), accent (the melody's velocity,
-                                     # 12), humanise (0.012 s), pedal, curve (CC 11)
+    # edits of the continuation, as thin,swell=20: thin (melody and bass alone), quantise (share, 0.5), legato (of rests
+    # up to 1 s), smooth (share, 0.5), swell (velocity, 16), accent (the melody's velocity, 12), humanise (0.012 s),
+    # pedal, curve (CC 11)
+    after: str = ""
+    # write the tempo map and bars of the beats found: a DAW's grid fits what was played freely, and every note stays at
+    # its second
+    write_beats: bool = False
     picture: bool = True             # a piano roll beside each song, OUT.png
     page: bool = True                # with variations: OUT.html, with roll and sound of each, ranked
     sound: bool = False              # sound beside each song, OUT.mp3; takes longer than the song's making
@@ -101,14 +114,16 @@ class Parameters:
 
 
 # What determines a song beside model and seed: the flags that the recipe keeps and that --replay takes from it.
-MUSIC = ("events", "seconds", "bars", "prompt_events", "prompt_last", "prompt_seconds", "temperature", "top_k", "top_p",
-         "min_p", "seed", "guard", "may_end", "novel", "category", "layout", "match_velocity", "after")
+MUSIC = ("events", "seconds", "bars", "prompt_events", "prompt_last", "prompt_seconds", "bpm", "metre", "first_beat",
+         "level", "temperature", "top_k", "top_p", "min_p", "seed", "guard", "may_end", "novel", "category", "layout",
+         "match_velocity", "after", "write_beats")
 RANGES = {  # flag -> lowest, highest
     "events": (1, LONGEST), "seconds": (0.1, 24 * 3600), "bars": (1, 10_000), "prompt_events": (1, LONGEST),
     "prompt_last": (1, LONGEST), "seed": (0, 2**64 - 1), "variations": (1, 1000), "novel": (1, LONGEST),
 }
 AMOUNT = {"quantise": "quantise", "legato": "reach", "smooth": "smooth", "swell": "swell", "accent": "accent",
           "humanise": "humanise", "pedal": "release"}  # name in --after -> field of ExpressionSettings
+LEVELS = {"half": 0.5, "as-found": 1.0, "double": 2.0}  # quarters for each one found
 ONE_OF = (("events", "seconds", "bars"), ("prompt_events", "prompt_last", "prompt_seconds"))
 
 
@@ -126,7 +141,7 @@ def main(parameters: Parameters) -> None:
     from serenity.tokens import seed as seeds
     from serenity.tokens.playable import playable
 
-    sampling, after = samplings(parameters), edits(parameters)
+    sampling, after, known = samplings(parameters), edits(parameters), hints(parameters)
     if parameters.soundfont is not None:
         audio.find_soundfont(parameters.soundfont)
     if not has_chance(parameters) and parameters.temperature != 1:
@@ -137,7 +152,7 @@ def main(parameters: Parameters) -> None:
     parameters = replace(parameters, category=parameters.category or settings.codec.category)
     try:
         seed = seeds.read(score, parameters.category, settings.codec, vocabulary, parameters.prompt_events,
-                          parameters.prompt_last, parameters.prompt_seconds)
+                          parameters.prompt_last, parameters.prompt_seconds, known)
         until = length(parameters, seed)
         allowed = playable(vocabulary.pitch, seed.encoded.transposition, CATEGORIES[parameters.category])
     except InputError as error:
@@ -153,12 +168,14 @@ def main(parameters: Parameters) -> None:
     index = checkpoint.read_novelty(parameters.model)
     timings.end("load")
     made = complete(parameters, seed.prompt, until, sampling, allowed, model, index, timings)
-    takes = [take_of(parameters, seed, vocabulary, index, after, until[1], number, continuation)
+    takes = [take_of(parameters, seed, vocabulary, index, after, until, number, continuation)
              for number, continuation in enumerate(made, 1)
              if len(continuation.tokens) and (not old or number == old.variation)]
     takes = [take for take in takes if len(take.track.notes)]
     if not takes:
-        raise InputError(f"{parameters.song}: the model would not go on within this time; wanted a longer one")
+        why = ("the model ends the song where the seed ends; wanted another --seed, or no --may-end" if until[1] is None
+               else "the model would not go on within this time; wanted a longer one")
+        raise InputError(f"{parameters.song}: {why}")
 
     if not has_chance(parameters) and any(seeds.loops(continuation.tokens) for continuation in made):
         print("note: the likeliest events repeat themselves here; --top-k 16 lets chance in, --guard breaks loops")
@@ -310,16 +327,28 @@ def edits(parameters: Parameters) -> tuple:
     return [name for name, _ in names], ExpressionSettings(**amounts)
 
 
-def length(parameters: Parameters, seed) -> tuple[int, float | None]:
-    """Return how many events to make at most, and how many seconds after the prompt's last onset the song ends."""
-    from serenity.music.bars import line_after
+def hints(parameters: Parameters):
+    """Return what the user knows of the seed's beats. Raises InputError."""
+    from serenity.music.beats import Hints
 
-    seconds = parameters.seconds
-    if parameters.bars is not None:
-        seconds = line_after(seed.score, seed.start, parameters.bars) - seed.start
-    if seconds is None:
+    metre = None
+    if parameters.metre is not None:
+        parts = re.fullmatch(r"([0-9]{1,3})/([0-9]{1,3})", parameters.metre)
+        if not parts:
+            raise InputError(f"--metre {parameters.metre[:40]!a}, wanted a time signature such as 3/4 or 6/8")
+        metre = int(parts[1]), int(parts[2])
+    return Hints(parameters.bpm, metre, parameters.first_beat, LEVELS[parameters.level])
+
+
+def length(parameters: Parameters, seed) -> tuple[int, int | None]:
+    """Return how many events to make at most, and how many grid points after the prompt's last onset the song ends."""
+    from serenity.tokens.seed import steps_until
+
+    until = steps_until(seed, parameters.bars, parameters.seconds)
+    if until is None:
         return parameters.events, None
-    return min(LONGEST, DEFAULT_EVENTS + int(MOST_EVENTS_A_SECOND * seconds)), seconds
+    seconds = seed.seconds_after(until)
+    return min(LONGEST, DEFAULT_EVENTS + int(MOST_EVENTS_A_SECOND * seconds)), until
 
 
 # --- the continuations ------------------------------------------------------------------------------------------------
@@ -343,7 +372,7 @@ class Take:
         return f"{self.run} events in a row as in a training song" if self.run else "no run as in a training song"
 
 
-def complete(parameters: Parameters, prompt, until: tuple[int, float | None], sampling: dict, allowed, model, index,
+def complete(parameters: Parameters, prompt, until: tuple[int, int | None], sampling: dict, allowed, model, index,
              timings: Timings) -> list:
     """Return the continuations as generation.complete makes them."""
     from tqdm import tqdm
@@ -352,7 +381,7 @@ def complete(parameters: Parameters, prompt, until: tuple[int, float | None], sa
     from serenity.model.sampling import Guard
     from serenity.tokens import novelty
 
-    events, seconds = until
+    events, until = until
     if events * parameters.variations > MOST_EVENTS:
         raise InputError(f"--variations {parameters.variations} of up to {events:,} events each; wanted "
                          f"{MOST_EVENTS:,} events at most in all")
@@ -367,14 +396,14 @@ def complete(parameters: Parameters, prompt, until: tuple[int, float | None], sa
             bar.update()
 
         made = generation.complete(
-            model, prompt, events, sampling, parameters.seed, parameters.variations, seconds=seconds,
+            model, prompt, events, sampling, parameters.seed, parameters.variations, until=until,
             guard=Guard() if parameters.guard else None, allowed={"pitch": allowed}, may_end=parameters.may_end,
             refuse=refuse, progress=progress)
     timings.end("events")
     return made
 
 
-def take_of(parameters: Parameters, seed, vocabulary, index, after: tuple, seconds: float | None, number: int,
+def take_of(parameters: Parameters, seed, vocabulary, index, after: tuple, until: tuple[int, int | None], number: int,
             continuation) -> Take:
     """Return a continuation in the seed's key and time, edited as the parameters say."""
     import numpy as np
@@ -384,16 +413,17 @@ def take_of(parameters: Parameters, seed, vocabulary, index, after: tuple, secon
     from serenity.tokens import seed as seeds
     from serenity.tokens.vocabulary import SPECIALS
 
-    notes = seeds.continue_notes(seed, continuation.tokens, vocabulary)
+    rng = np.random.default_rng([parameters.seed, number])
+    notes = seeds.continue_notes(seed, continuation.tokens, vocabulary, rng)
     if parameters.match_velocity:
         notes = layout.match_velocities(notes, seed.notes[-MATCHED:])
     track = layout.continuation_track(seed.score.tracks, notes)
     if after:
         from serenity.listen import expression
 
-        track = expression.apply(track, *after, seed.score.tempos)
-    if seconds is not None:
-        track = layout.trim(track, seed.start + seconds)
+        track = expression.apply(track, *after, seed.tempo_map)
+    if until[1] is not None:
+        track = layout.trim(track, seed.start + (parameters.seconds or seed.seconds_after(until[1])))
     bits = float(continuation.bits.sum(axis=1).mean())
     run = None
     if index is not None:  # a run may begin in the prompt
@@ -406,13 +436,14 @@ def take_of(parameters: Parameters, seed, vocabulary, index, after: tuple, secon
 # --- after ------------------------------------------------------------------------------------------------------------
 
 def write(parameters: Parameters, seed, take: Take, texts: list[str]) -> None:
-    """Write a song on the seed's tempo map, and say what it is."""
-    from serenity.music import layout, midi_file
+    """Write a song on the seed's tempo map, or on that of its beats, and say what it is."""
+    from serenity.music import beats, layout, midi_file
     from serenity.music.note import end_time
 
     score = seed.score
     tracks = layout.lay_out(score.tracks, take.track, parameters.layout)
-    midi_file.write(take.path, tracks, score.tempos, score.time_signatures, score.ticks_per_quarter, texts)
+    clock = beats.as_file_map(seed.tempo_map) if parameters.write_beats else seed.file_map
+    midi_file.write(take.path, tracks, clock, texts)
     notes = take.track.notes
     print(f"{take.path}: {take.events} events, {len(notes)} new notes, {end_time(notes):.0f} s with the seed; "
           f"{take.bits:.1f} bits an event; novelty: {take.novelty}")
@@ -423,7 +454,7 @@ def show(parameters: Parameters, seed, takes: list[Take], timings: Timings) -> N
     from serenity.listen import audio, show
 
     songs = {take: show.Song(take.path.stem, replace(seed.score, tracks=(*seed.score.tracks, take.track)),
-                             float(take.track.notes["onset"][0])) for take in takes}
+                             seed.tempo_map, float(take.track.notes["onset"][0])) for take in takes}
     if parameters.picture:
         for take, song in songs.items():
             show.save_picture(take.path.with_suffix(".png"), song)
@@ -451,9 +482,11 @@ def show(parameters: Parameters, seed, takes: list[Take], timings: Timings) -> N
 def measured(take: Take, seed) -> dict[str, str]:
     """Return what can be said of a continuation in numbers, for the page."""
     from serenity.music import harmony, quality
+    from serenity.music.note import end_time
+    from serenity.music.song import beat_edges
 
     notes = take.track.notes
-    chords = harmony.find_chords(notes, harmony.beat_spans(notes, seed.score.tempos))
+    chords = harmony.find_chords(notes, beat_edges(seed.tempo_map, end_time(notes)))
     values = quality.measure(notes, notes, chords, seed.encoded.key)
     return {"likelihood": f"{take.bits:.1f} bits an event", "length": f"{take.events} events",
             "repetition": f"{values['longest_repeat']:.0%} in the longest figure that goes round",

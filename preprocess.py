@@ -32,7 +32,8 @@ class Parameters:
     seed: int = 0                      # of chance, in siblings and spot check
     category: str = "piano"            # piano, violin, viola or cello: centre pitch and range
     normalise: str = "key"             # key (to C major or A minor), centre (to the centre pitch) or none
-    time_step: float = 0.02            # seconds; onsets nearer than this are one strike
+    grid: int = 24                     # points a quarter; 24 hold thirty-seconds, and triplets of sixteenths
+    exact_lengths: int | None = 24     # durations up to so many points are exact, longer ones coarser; None: all are
     split_ratio: float | None = 1.5    # longest/shortest duration in one chord; None: one chord an onset
     top_k_pitch: int = 5000            # dictionary: so many of the commonest chords
     top_k_timing: int = 1000           # dictionary: so many of the commonest steps, and durations
@@ -90,7 +91,8 @@ def codec_settings(parameters: Parameters):
     """Return how notes become events. Raises InputError."""
     from serenity.music.codec import CodecSettings
 
-    return CodecSettings(parameters.category, parameters.normalise, parameters.time_step, parameters.split_ratio)
+    return CodecSettings(parameters.category, parameters.normalise, parameters.grid, parameters.exact_lengths,
+                         parameters.split_ratio)
 
 
 # --- MIDI -> report ---------------------------------------------------------------------------------------------------
@@ -154,7 +156,7 @@ def explain(path: Path, category: str) -> None:
 
     found = selection.assess(path, category)
     if not found["reason"]:
-        print(f"{path}: {found['key']}; commonest progression: {found['progression'] or 'none'}\n")
+        print(f"{path}: {found['key']}; commonest progression: {found['progression'] or 'none'}\n{found['beat']}\n")
         print(f"{'measure':18}{'value':>9}  {'range':16}{'score':>6}  what it is")
         for name, value in found["measures"].items():
             row = quality.MEASURES[name]
@@ -223,23 +225,26 @@ def midi_to_abc(job: tuple[str, str], midi: Path, abc: Path, settings, siblings:
     A song folder/x.mid becomes folder/x.mid.abc, a sibling folder/x.mid~close.abc. Siblings that come to the same
     events as another are left out.
     """
-    from serenity.music import abc_file, codec, instruments, midi_file, synthesis
+    from serenity.music import abc_file, codec, midi_file, synthesis
+    from serenity.music.song import of_score
 
     name, group = job
     try:
-        notes = instruments.choose(midi_file.read(midi / name), settings.category).notes
-        versions = [("", notes)]
-        versions += [(sibling.name, sibling.notes)
-                     for sibling in synthesis.siblings(notes, siblings, seed, settings.category)]
+        song = of_score(midi_file.read(midi / name), settings.category)
+        versions = [("", song)]
+        if siblings:
+            notes = codec.on_grid(song, settings)  # what was struck together is so to the instant, in all of them
+            versions += [(sibling.name, song.with_notes(sibling.notes))
+                         for sibling in synthesis.siblings(notes, siblings, seed, settings.category)]
         songs, key = {}, None
         for rule, version in versions:
             encoded = codec.encode(version, settings, key)
             key = encoded.key  # the song's own, which comes first
             if len(encoded.events) > max_events:
                 raise InputError(f"holds {len(encoded.events):,} events; wanted {max_events:,} at most")
-            song = abc_file.AbcSong(name, group, str(encoded.key), encoded.transposition, encoded.folded, settings,
-                                    encoded.events, rule)
-            songs.setdefault(encoded.events.tobytes(), song)
+            made = abc_file.AbcSong(name, group, str(encoded.key), encoded.transposition, encoded.folded,
+                                    song.beats.source, song.tempo_map, settings, encoded.events, rule)
+            songs.setdefault(encoded.events.tobytes(), made)
     except InputError as error:
         return [], str(error).removeprefix(f"{midi / name}: ")
     files = []

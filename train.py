@@ -37,9 +37,9 @@ class Parameters:
     encoder_layers: int = 0                      # over the prompt, apart; 0: prompt and continuation are one row
     epochs: int | None = None                    # after each there is a report; None: 10, with --from 12
     epoch_songs: int | None = None               # songs that an epoch shows, each other ones; None: all
-    siblings: float | None = 0.5                 # beside each real song an epoch shows so much of its siblings, parts
-                                                 # of all that together are so many songs; None: all of them, whole
-    tempo: float = 0.1                           # share by which what is shown is faster or slower at most, by chance
+    # beside each real song an epoch shows so much of its siblings, parts of all that together are so many songs; None:
+    # all of them, whole
+    siblings: float | None = 0.5
     patience: int | None = None                  # epochs without improvement that end training; None: all, --from 3
     batch: int = 8                               # windows that are shown at a time: what fits into memory
     accumulate: int = 1                          # batches that make one step: for larger steps than fit into memory

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from serenity.music import instruments, midi_file
+from serenity.music import midi_file
+from serenity.music.song import Song, of_score
 
 EACH = 20  # files of each set, evenly over its list
 FOLDER = os.environ.get("SERENITY_TEST_MIDI")
@@ -29,8 +30,13 @@ def over_real_files(test):
 
 
 @cache
+def song_at(path: Path) -> Song:
+    """Return the song of a file's piano. It is shared by all tests, so its notes cannot be written to."""
+    song = of_score(midi_file.read(path))
+    song.notes.flags.writeable = song.struck.flags.writeable = False
+    return song
+
+
 def notes_of(path: Path) -> np.ndarray:
-    """Return the note table of a file's piano. It is shared by all tests, so it cannot be written to."""
-    notes = instruments.choose(midi_file.read(path)).notes
-    notes.flags.writeable = False
-    return notes
+    """Return the note table of a file's piano."""
+    return song_at(path).notes

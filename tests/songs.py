@@ -3,15 +3,22 @@
 import numpy as np
 
 from serenity.music.abc_file import AbcSong
+from serenity.music.beats import Beats
 from serenity.music.codec import CodecSettings, encode
 from serenity.music.note import note_table
+from serenity.music.song import Song
+from serenity.music.tempo_map import TempoMap, metres
 
 AXIS = ((36, 60, 64, 67), (43, 59, 62, 67), (45, 57, 60, 64), (41, 57, 60, 65))  # I V vi IV
+FOUR_FOUR = TempoMap(metres=metres((0.0, 4, 4)))  # 120 a minute: a bar of 2 s
 CHORDS = ((0, 4, 7), (7, 11, 14), (9, 12, 16), (5, 9, 12), (2, 5, 9), (4, 7, 11))
 
 
 def compose_notes(seed: int, bars: int = 30, transposition: int = 0) -> np.ndarray:
-    """Return a song in 4/4 by a random walk: a bass note and a chord in each bar, and a melody over them."""
+    """Return a song in 4/4 by a random walk: a bass note and a chord in each bar, and a melody over them.
+
+    At 120 quarters a minute from 0 s on; all onsets are eighths.
+    """
     rng = np.random.default_rng(seed)
     rows, melody = [], 72
     for bar in range(bars):
@@ -21,7 +28,7 @@ def compose_notes(seed: int, bars: int = 30, transposition: int = 0) -> np.ndarr
         rows += [(start + 0.5 * beat, 0.4, 60 + pitch, 60 + 4 * beat) for beat in (1, 3) for pitch in chord]
         place = 0.0
         while place < 2.0:
-            length = float(rng.choice([0.24, 0.5, 0.5, 0.76, 1.0]))
+            length = float(rng.choice([0.25, 0.5, 0.5, 0.75, 1.0]))
             melody = int(np.clip(melody + rng.choice([-5, -4, -2, -1, 1, 2, 3, 5]), 64, 86))
             rows.append((start + place, min(length, 2.0 - place), melody, int(rng.integers(70, 110))))
             place += length
@@ -46,12 +53,18 @@ def pop_song(bars: int = 40, seed: int = 1) -> np.ndarray:
     return note_table(*zip(*rows))
 
 
+def song_of(notes: np.ndarray, tempo_map: TempoMap = FOUR_FOUR) -> Song:
+    """Return the song of notes whose beats are known."""
+    return Song(notes, notes, Beats(tempo_map, "file", 1.0, tempo_map))
+
+
 def abc_songs(count: int, settings: CodecSettings = CodecSettings(), bars: int = 30) -> list[tuple[str, AbcSong]]:
     """Return songs 0..count - 1 as (name, abc song), each a group of its own."""
     songs = []
     for number in range(count):
-        encoded = encode(compose_notes(number, bars), settings)
+        song = song_of(compose_notes(number, bars))
+        encoded = encode(song, settings)
         name = f"song-{number}"
         songs.append((name, AbcSong(f"{name}.mid", name, str(encoded.key), encoded.transposition, encoded.folded,
-                                    settings, encoded.events)))
+                                    song.beats.source, song.tempo_map, settings, encoded.events)))
     return songs

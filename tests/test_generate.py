@@ -4,7 +4,7 @@ import json
 import re
 import subprocess
 import sys
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,18 +17,30 @@ from serenity.errors import InputError
 from serenity.listen import expression
 from serenity.model import checkpoint
 from serenity.music import midi_file
-from serenity.music.midi_file import TEMPO, TIME_SIGNATURE, Track
+from serenity.music.midi_file import Track
 from serenity.music.note import end_time, merge_tables
+from serenity.music.song import of_score
+from serenity.music.tempo_map import TempoMap, metres, tempos
 from tests.songs import compose_notes
 
 SCRIPT = Path(__file__).parent.parent / "generate.py"
 
 
-def write_seed(path, notes=None, name="Piano", program=0, is_drum=False, tempos=((0, 600_000), (8, 500_000)),
-               pedals=((1.0, 3.0),)):
-    notes = compose_notes(1, bars=8) if notes is None else notes
-    midi_file.write(path, [Track(name, program, is_drum, notes, np.array(pedals).reshape(-1, 2))],
-                    np.array(list(tempos), TEMPO), np.array([(0, 3, 4)], TIME_SIGNATURE), 384)
+WALTZ = TempoMap(tempos((0.0, 500_000), (16.0, 400_000)), metres((0.0, 3, 4)), 384)
+
+
+def composed(tempo_map=WALTZ, number=1, **more):
+    """Return 32 quarters of music as they sound on a map."""
+    notes = compose_notes(number, bars=8, **more)
+    ends = tempo_map.seconds(2 * (notes["onset"] + notes["duration"]))
+    notes["onset"] = tempo_map.seconds(2 * notes["onset"])
+    notes["duration"] = ends - notes["onset"]
+    return notes
+
+
+def write_seed(path, notes=None, tempo_map=WALTZ):
+    notes = composed(tempo_map) if notes is None else notes
+    midi_file.write(path, [Track("Piano", 0, False, notes, np.array([(1.0, 3.0)]))], tempo_map)
     return path
 
 
@@ -50,9 +62,9 @@ def test_the_seed_stands_in_the_song_as_it_was(complete):
     np.testing.assert_array_equal(song.tracks[0].notes["pitch"], seed.tracks[0].notes["pitch"])
     np.testing.assert_allclose(song.tracks[0].notes["onset"], seed.tracks[0].notes["onset"], atol=1e-3)
     np.testing.assert_allclose(song.tracks[0].pedals, seed.tracks[0].pedals, atol=1e-3)
-    assert song.ticks_per_quarter == seed.ticks_per_quarter
-    np.testing.assert_array_equal(song.tempos, seed.tempos)
-    np.testing.assert_array_equal(song.time_signatures, seed.time_signatures)
+    assert song.tempo_map.ticks_per_quarter == seed.tempo_map.ticks_per_quarter
+    np.testing.assert_array_equal(song.tempo_map.tempos, seed.tempo_map.tempos)
+    np.testing.assert_array_equal(song.tempo_map.metres, seed.tempo_map.metres)
 
 
 def test_the_continuation_begins_when_the_seed_has_been_heard(complete):
@@ -64,24 +76,24 @@ def test_the_continuation_begins_when_the_seed_has_been_heard(complete):
 def test_a_transposed_seed_gives_the_same_song_transposed(complete, tmp_path):
     """The key is normalised before the network and restored after it."""
     for name, transposition in (("a.mid", 0), ("b.mid", 3)):
-        write_seed(tmp_path / name, compose_notes(1, bars=8, transposition=transposition))
+        write_seed(tmp_path / name, composed(transposition=transposition))
     _, low = complete(tmp_path / "a.mid", "a-out.mid")
     _, high = complete(tmp_path / "b.mid", "b-out.mid")
     np.testing.assert_array_equal(low.tracks[1].notes["pitch"] + 3, high.tracks[1].notes["pitch"])
 
 
 def test_values_that_the_model_lacks_are_reported(complete, tmp_path, capsys):
-    strange = compose_notes(1, bars=8)
+    strange = composed()
     strange["pitch"][::7] = 25
     complete(write_seed(tmp_path / "strange.mid", strange))
     output = capsys.readouterr().out
-    assert "piano by name (Piano); 83 notes, 0 left out" in output
+    assert "piano by name (Piano); 84 notes, 0 left out" in output
     assert re.search(r"(major|minor) \(confidence 0\.\d\d\); \d+ of \d+ events as prompt, \d+\.\d of \d+\.\d s", output)
     assert re.search(r"that the model does not know became their nearest: pitch \d+ \(\S+ -> \S+", output)
 
 
 def test_a_seed_longer_than_the_window_is_completed(complete, tmp_path):
-    seed, song = complete(write_seed(tmp_path / "long.mid", compose_notes(4, bars=200)))
+    seed, song = complete(write_seed(tmp_path / "long.mid", compose_notes(4, bars=200), TempoMap()))
     assert song.tracks[1].notes["onset"][0] >= seed.tracks[0].notes["onset"][-1]
 
 
@@ -90,21 +102,105 @@ def test_a_seed_longer_than_the_window_is_completed(complete, tmp_path):
 def test_seconds_are_exact(complete):
     seed, song = complete(events=None, seconds=7.5, top_k=20)
     start, notes = seed.tracks[0].notes["onset"][-1], song.tracks[1].notes
-    assert start + 5 < end_time(notes) <= start + 7.5 + 0.03  # the grid, and a tick
+    assert start + 5 < end_time(notes) <= start + 7.5 + 0.002  # a tick
 
 
 def test_bars_end_at_a_bar_line_of_the_seeds_metre(complete):
     seed, song = complete(events=None, bars=3, top_k=20)
-    lines = midi_file.bar_onsets(seed, 100.0)  # 3/4, and the tempo changes
+    lines = seed.tempo_map.bar_onsets(100.0)  # 3/4, and the tempo changes
     last = seed.tracks[0].notes["onset"][-1]
     end = lines[lines > last][3]
     assert end - 1.5 < end_time(song.tracks[1].notes) <= end + 1e-3
 
 
 def test_the_song_may_end_where_the_model_ends_it(complete):
-    _, whole = complete(events=300, top_k=0, seed=3)
-    _, ended = complete(events=300, top_k=0, seed=3, may_end=True)
+    _, whole = complete(events=300, top_k=0, seed=1)
+    _, ended = complete(events=300, top_k=0, seed=1, may_end=True)
     assert len(ended.tracks[1].notes) < len(whole.tracks[1].notes)
+
+
+def test_a_song_that_would_end_with_the_seed_or_go_on_too_late_is_told(complete, monkeypatch):
+    from serenity.model import generation
+
+    ended = generation.Continuation(np.empty((0, 4), np.int32), np.empty((0, 4), np.float32))
+    monkeypatch.setattr(generation, "complete", lambda *args, **options: [ended])
+    with pytest.raises(InputError, match="seed.mid: the model ends the song where the seed ends; wanted another"):
+        complete(may_end=True)
+    with pytest.raises(InputError, match="seed.mid: the model would not go on within this time; wanted a longer one"):
+        complete(events=None, seconds=0.5)
+
+
+# --- beats ------------------------------------------------------------------------------------------------------------
+
+# Music that wanders around 103 quarters a minute and begins at 0.7 s, in a file that says 120 and means nothing by it.
+WANDERING = TempoMap(tempos(*((2.0 * part, 560_000 + 25_000 * (part % 3)) for part in range(16))), metres((0.0, 4, 4)),
+                     start=0.7)
+
+
+@pytest.fixture
+def free(tmp_path):
+    return write_seed(tmp_path / "free.mid", composed(WANDERING), TempoMap())
+
+
+def beat_line(capsys):
+    """Return what was said of the beats: where they come from, their tempo, metre, and the second of a bar line."""
+    line, = (line for line in capsys.readouterr().out.splitlines() if line.startswith("  beat: "))
+    source, bpm, metre, start = re.fullmatch(r"  beat: (\S+ \S+|found), (\d+) BPM.*?, (\d+/\d+).*, bar 1 at (\S+) s.*",
+                                             line).groups()
+    return source, int(bpm), metre, float(start)
+
+
+@pytest.mark.parametrize(("flags", "source", "bpm", "metre"), [
+    ({}, "found", 103, "4/4"), ({"bpm": 103.0}, "as given", 103, "4/4"), ({"level": "half"}, "found", 51, None),
+    ({"level": "double"}, "found", 206, None), ({"metre": "3/4"}, "found", 103, "3/4"),
+])
+def test_a_user_may_know_the_beats_better(flags, source, bpm, metre, complete, free, capsys):
+    complete(free, events=3, **flags)
+    said = beat_line(capsys)
+    assert said[:1] == (source,) and said[1] == pytest.approx(bpm, rel=0.02)
+    assert metre is None or said[2] == metre
+
+
+@pytest.mark.parametrize("first_beat", [0.5, 1.0, 1.5])
+def test_a_bar_begins_where_one_says(first_beat, complete, tmp_path, capsys):
+    seed = write_seed(tmp_path / "seed.mid", tempo_map=TempoMap())
+    complete(seed, events=3, first_beat=first_beat)
+    assert beat_line(capsys) == ("the file's", 120, "4/4", first_beat)
+
+
+def test_bars_are_those_of_the_metre_that_one_states(complete, tmp_path):
+    """The last onset is at 15.5 s. Bars of 1.5 s from 1 s on: the seed's last one ends at 16 s, the next at 17.5."""
+    seed = write_seed(tmp_path / "seed.mid", tempo_map=TempoMap())
+    _, song = complete(seed, events=None, bars=1, top_k=20, seed=2, metre="3/4", first_beat=1.0)
+    assert 16 < end_time(song.tracks[1].notes) <= 17.5 + 1e-3
+
+
+@pytest.mark.parametrize(("flags", "parts"), [
+    ({}, 4), ({"level": "double"}, 2), ({"prompt_last": 30}, 4), ({"prompt_seconds": (4.0, 12.0)}, 4)])
+def test_found_beats_are_written_and_every_note_stays_at_its_second(flags, parts, complete, free):
+    """Of eighths: they stand near a sixteenth of the beats found, not near one of the file's."""
+    _, usual = complete(free, "usual.mid", **flags)
+    _, song = complete(free, write_beats=True, **flags)
+    for track, same in zip(song.tracks, usual.tracks):
+        np.testing.assert_array_equal(track.notes["pitch"], same.notes["pitch"])
+        np.testing.assert_allclose(track.notes["onset"], same.notes["onset"], atol=1e-3)
+    beside = [abs(clock.quarters(song.tracks[0].notes["onset"]) * parts % 1 - 0.5) for clock in
+              (song.tempo_map, usual.tempo_map)]
+    assert np.quantile(beside[0], 0.1) > 0.3 and np.quantile(beside[1], 0.1) < 0.2  # 0.5: upon it; 0: half way
+
+
+def test_found_bars_are_the_bars_of_the_written_file(complete, free):
+    _, song = complete(free, write_beats=True)
+    found = of_score(midi_file.read(free)).tempo_map.bar_onsets(15.0)
+    written = song.tempo_map.bar_onsets(15.0)
+    assert len(found) == 7 and abs(found[:, None] - written).min(axis=1).max() < 1e-3
+
+
+@pytest.mark.parametrize("quarter", [1_200_000, 2_000_000])
+def test_slow_music_stays_at_its_second_too(quarter, complete, tmp_path):
+    slow = TempoMap(tempos((0.0, quarter)), ticks_per_quarter=4800, start=0.4)
+    seed, song = complete(write_seed(tmp_path / "slow.mid", composed(slow), replace(slow, start=0.0)), write_beats=True)
+    np.testing.assert_allclose(song.tracks[0].notes["onset"], seed.tracks[0].notes["onset"], atol=1e-3)
 
 
 # --- the prompt -------------------------------------------------------------------------------------------------------
@@ -123,8 +219,8 @@ def test_the_last_events_cut_the_beginning_at_a_bar(complete):
     assert 10 <= len(kept) < len(whole)
     np.testing.assert_array_equal(kept["pitch"], whole["pitch"][-len(kept):])
     taken_off = whole["onset"][-1] - kept["onset"][-1]
-    assert np.abs(midi_file.bar_onsets(seed, 20.0) - taken_off).min() < 2e-3
-    assert 0 <= kept["onset"][0] < 1.8  # within its first bar
+    assert np.abs(seed.tempo_map.bar_onsets(20.0) - taken_off).min() < 2e-3
+    assert 0 <= kept["onset"][0] < 1.5  # within its first bar
 
 
 def test_a_time_range_is_the_prompt(complete):
@@ -266,9 +362,10 @@ def test_velocities_match_those_of_the_prompt(complete, tmp_path):
 
 
 @pytest.mark.parametrize("after", expression.APPLY)
-def test_each_edit_changes_the_continuation_alone(after, complete):
-    _, plain = complete(top_k=20)
-    _, edited = complete(top_k=20, after=after)
+def test_each_edit_changes_the_continuation_alone(after, complete, free):
+    """Of a seed that is played freely; what goes on upon the grid has nothing to quantise."""
+    _, plain = complete(free, top_k=20)
+    _, edited = complete(free, top_k=20, after=after)
     assert np.array_equal(plain.tracks[0].notes, edited.tracks[0].notes)
     assert any(not np.array_equal(getattr(plain.tracks[1], part), getattr(edited.tracks[1], part))
                for part in ("notes", "pedals", "controls"))
@@ -279,9 +376,11 @@ def test_the_amount_of_an_edit(complete):
     assert np.ptp(notes[0]) <= np.ptp(notes[1]) < np.ptp(notes[2])
 
 
-def test_help_names_every_edit_and_amounts_are_fields():
-    source = SCRIPT.read_text()
-    assert all(name in source.split("    after: str")[1][:500] for name in expression.APPLY)
+def test_help_names_every_edit_and_amounts_are_fields(capsys):
+    with pytest.raises(SystemExit):
+        tyro.cli(Parameters, args=["--help"])
+    described = re.search(r"--after(.*)--write-beats", capsys.readouterr().out, re.DOTALL)[1]
+    assert all(name in described for name in expression.APPLY)
     assert set(generate.AMOUNT) <= set(expression.APPLY)
     assert set(generate.AMOUNT.values()) <= {field.name for field in fields(expression.ExpressionSettings)}
 
@@ -351,6 +450,15 @@ def test_a_replay_gives_the_same_bytes(complete, replay, tmp_path, capsys):
     assert f"the same bytes as {tmp_path / 'out.mid'}" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("flags", [
+    {"bpm": 103.0, "write_beats": True}, {"metre": "3/4", "first_beat": 1.3, "events": None, "bars": 2},
+    {"level": "half", "events": None, "seconds": 4.0}, {"level": "double", "write_beats": True, "prompt_last": 30},
+])
+def test_a_song_by_stated_beats_is_replayed(flags, complete, replay, free, tmp_path):
+    complete(free, **{"top_k": 20, "events": 30} | flags)
+    assert replay(tmp_path / "out.mid") == (tmp_path / "out.mid").read_bytes()
+
+
 def test_one_variation_of_several_is_replayed_alone(complete, replay, tmp_path):
     complete(variations=3, page=False, **FLAGS)
     assert replay(tmp_path / "out-2.mid") == (tmp_path / "out-2.mid").read_bytes()
@@ -381,7 +489,7 @@ def test_another_seed_or_model_or_version_is_told(complete, replay, tmp_path, mo
     config.write_text(config.read_text() + " ")
     with pytest.raises(InputError, match=r"was made by another model, model [0-9a-f]{12}; .* is [0-9a-f]{12}"):
         replay(tmp_path / "out.mid")
-    write_seed(tmp_path / "seed.mid", compose_notes(2, bars=8))
+    write_seed(tmp_path / "seed.mid", composed(number=2))
     with pytest.raises(InputError, match="is not as it was"):
         replay(tmp_path / "out.mid")
 
@@ -398,7 +506,8 @@ def test_what_the_recipe_says_cannot_be_said_again(complete, replay, tmp_path):
     ("events", 10**9), ("events", True), ("events", "25"), ("seconds", 1e999), ("seed", -1), ("top_k", {"pitch": "5"}),
     ("top_k", {"rhythm": 3}), ("temperature", 0), ("layout", "elsewhere"), ("layout", ["joined"]), ("after", "rm"),
     ("prompt_seconds", [1.0]), ("prompt_seconds", [5.0, 1.0]), ("out", "elsewhere.mid"), ("model", "elsewhere"),
-    ("__class__", 1), ("novel", 1), ("category", "drums"),
+    ("__class__", 1), ("novel", 1), ("category", "drums"), ("bpm", 1e999), ("bpm", "fast"), ("metre", "3/5"),
+    ("metre", "9" * 5000 + "/4"), ("metre", 3), ("first_beat", -1e6), ("level", "third"), ("write_beats", "yes"),
 ])
 def test_a_strangers_recipe_is_checked_field_by_field(flag, value, complete, replay, tmp_path):
     complete(**FLAGS)
@@ -412,8 +521,7 @@ def edit_recipe(path, edit):
     score = midi_file.read(path)
     fields = json.loads(score.texts[0])
     edit(fields)
-    midi_file.write(path, score.tracks, score.tempos, score.time_signatures, score.ticks_per_quarter,
-                    [json.dumps(fields)])
+    midi_file.write(path, score.tracks, score.tempo_map, [json.dumps(fields)])
 
 
 def test_texts_of_the_seed_stay_and_its_old_recipe_goes(complete, tmp_path):
@@ -469,6 +577,16 @@ def test_a_broken_seed_gives_one_line(data, message, complete, tmp_path):
     ({"events": 5, "bars": 2}, "--events and --bars: wanted one of them"),
     ({"prompt_last": 5, "prompt_events": 2}, "--prompt-events and --prompt-last: wanted one of them"),
     ({"prompt_seconds": (5.0, 2.0)}, "--prompt-seconds 5.0 2.0, wanted two times, the earlier first"),
+    ({"metre": "waltz"}, "--metre 'waltz', wanted a time signature such as 3/4 or 6/8"),
+    ({"metre": "3"}, "--metre '3', wanted a time signature"),
+    ({"metre": "3/4/4"}, "--metre '3/4/4', wanted a time signature"),
+    ({"metre": "0/4"}, "metre 0/4; wanted one such as 4/4, 3/4, 6/8 or 12/8"),
+    ({"metre": "3/5"}, "metre 3/5; wanted one such as"),
+    ({"bpm": 5.0}, "5 quarters a minute; wanted 10 to 600"),
+    ({"bpm": float("nan")}, "nan quarters a minute; wanted 10 to 600"),
+    ({"first_beat": float("inf")}, "first beat at inf s; wanted a time in the song"),
+    ({"bars": 0}, "--bars 0, wanted 1 to 10,000"),
+    ({"events": None, "seconds": 86_400.0}, "seed.mid: 86400 seconds more are not over within 24 hours; wanted fewer"),
     ({"top_k": -1}, "top_k -1, wanted 0"),
     ({"top_k": {"chord": 3}}, "--top-k 'chord', wanted pitch, step, duration, velocity"),
     ({"top_p": 0.0}, "top_p 0.0, wanted above 0"),
@@ -511,6 +629,26 @@ def test_from_the_shell_without_tensorflow(tmp_path, model_folder):
     assert done.returncode == 0, done.stderr
     assert "heavy: []" in done.stdout
     assert out.exists() and out.with_suffix(".png").exists()
+
+
+@pytest.mark.parametrize("flags", [("--metre", "3/5"), ("--metre", "three"), ("--bpm", "1"), ("--level", "third")])
+def test_from_the_shell_wrong_beats_end_with_code_2_before_anything_is_read(flags, tmp_path):
+    seed = write_seed(tmp_path / "seed.mid")
+    done = subprocess.run([sys.executable, str(SCRIPT), str(seed), *flags, "--model", "missing"], capture_output=True,
+                          text=True, cwd=tmp_path)
+    assert done.returncode == 2 and "Traceback" not in done.stderr and "missing" not in done.stderr
+    assert flags[0] == "--level" or (done.stderr.count("\n"), done.stdout) == (1, "")  # tyro draws a box
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["seed.mid"]
+
+
+def test_from_the_shell_a_model_of_the_time_in_seconds_ends_with_code_2(tmp_path, model_folder):
+    config = model_folder / "config.json"
+    config.write_text(config.read_text().replace("serenity-model 2", "serenity-model 1"))
+    done = subprocess.run([sys.executable, str(SCRIPT), str(write_seed(tmp_path / "seed.mid")), "--model",
+                           str(model_folder)], capture_output=True, text=True, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("generate.py: ") and done.stderr.count("\n") == 1
+    assert "made by an older Serenity, which counted seconds" in done.stderr and "train.py" in done.stderr
 
 
 def test_from_the_shell_a_broken_seed_ends_with_code_2(tmp_path, model_folder):

@@ -11,8 +11,9 @@ import pytest
 
 from serenity.music import abc_file, midi_file
 from serenity.music.codec import CodecSettings, encode
-from serenity.music.instruments import choose
+from serenity.music.event import bar_places
 from serenity.music.pitch import transpose
+from serenity.music.song import of_score
 from serenity.tokens import corpus
 from tests.songs import compose_notes, pop_song
 
@@ -90,9 +91,20 @@ def test_the_songs_arrive_as_text_and_as_tokens(done):
 
 def test_an_abc_file_holds_what_the_codec_makes_of_the_song(done):
     song = abc_file.read(done[0] / "data/abc/folder/c.MID.abc")
-    encoded = encode(choose(midi_file.read(done[0] / "data/midi/folder/c.MID")).notes, CodecSettings())
+    read = of_score(midi_file.read(done[0] / "data/midi/folder/c.MID"))
+    encoded = encode(read, CodecSettings())
     assert np.array_equal(song.events, encoded.events)
     assert (song.source, song.key, song.transposition) == ("folder/c.MID", str(encoded.key), encoded.transposition)
+    assert song.beats == "file" and np.array_equal(song.tempo_map.tempos, read.tempo_map.tempos)
+
+
+def test_the_place_of_each_event_in_its_bar_arrives(done):
+    store = corpus.load(done[0] / "data/tokens")
+    for song in store.songs:
+        read = abc_file.read(done[0] / "data/abc" / song["name"])
+        bars = store.bars[song["start"]:song["start"] + song["events"]]
+        assert np.array_equal(bars, bar_places(read.events, read.tempo_map, read.settings.grid))
+        assert (bars[:, 1] == 4 * read.settings.grid).all()
 
 
 def test_each_broken_file_is_one_clear_line_and_the_others_go_on(done):
@@ -130,30 +142,49 @@ def test_one_worker_gives_the_same_as_two(done, again):
     shutil.rmtree(again / "data/tokens")
     assert run(again, *PLAIN, "--workers", "1")[0] == 0
     assert files_of(again / "data/abc", ".abc") == files_of(done[0] / "data/abc", ".abc")
-    for name in ("tokens.npy", "songs.jsonl", "vocabulary.json"):
+    for name in ("tokens.npy", "bars.npy", "songs.jsonl", "vocabulary.json"):
         assert (again / "data/tokens" / name).read_bytes() == (done[0] / "data/tokens" / name).read_bytes()
 
 
 def test_an_abc_file_edited_by_hand_becomes_tokens(again):
     path = again / "data/abc/b.midi.abc"
     head, _, _ = path.read_text().partition("\n\n")
-    path.write_text(f"{head}\n\nc4 0 0.5 80\nc5g4 0.5 0.5 80\n")
+    path.write_text(f"{head}\n\n| 1\nc4 0 1/2 80  % 1\nc5g4 9/2 0.5 80\n")
     (again / "data/abc/a.mid.abc").unlink()
     assert run(again, "--abc-only", "--workers", "1")[0] == 0
     store = corpus.load(again / "data/tokens")
-    assert [song["events"] for song in store.songs if song["name"] == "b.midi.abc"] == [2]
+    edited, = (song for song in store.songs if song["name"] == "b.midi.abc")
+    assert store.bars[edited["start"]:edited["start"] + edited["events"]].tolist() == [[0, 96], [12, 96]]
     assert len(store.songs) == len(SONGS) - 1
 
 
 def test_a_slip_in_an_edited_file_is_named_with_line_and_column(again):
     path = again / "data/abc/b.midi.abc"
     lines = path.read_text().splitlines()
-    path.write_text("\n".join([*lines[:12], "h4 0 0.5 80", *lines[12:]]))
+    body = lines.index("")
+    path.write_text("\n".join([*lines[:body + 1], "h4 0 0.5 80", *lines[body + 1:]]))
     before = files_of(again / "data/tokens")
     code, _, errors = run(again, "--abc-only", "--workers", "1")
     assert code == 2
-    assert errors[-1].startswith("preprocess.py: data/abc/b.midi.abc:13:1: 'h4")
+    assert errors[-1].startswith(f"preprocess.py: data/abc/b.midi.abc:{body + 2}:1: 'h4")
     assert files_of(again / "data/tokens") == before
+
+
+def test_abc_files_of_the_time_in_seconds_are_refused(again):
+    path = again / "data/abc/b.midi.abc"
+    path.write_text(path.read_text().replace("serenity-abc 2", "serenity-abc 1").replace("grid: 24", "time_step: 0.02"))
+    code, output, errors = run(again, "--abc-only", "--workers", "1")
+    assert (code, output, len(errors)) == (2, [], 1)
+    assert errors[0] == ("preprocess.py: data/abc/b.midi.abc:1:1: made by an older Serenity, which counted seconds; "
+                         "wanted 'serenity-abc 2': run preprocess.py without --abc-only")
+
+
+def test_a_store_of_the_time_in_seconds_is_made_anew(done, again):
+    store = again / "data/tokens"
+    (store / "bars.npy").unlink()
+    (store / "corpus.json").write_text((store / "corpus.json").read_text().replace("corpus 2", "corpus 1"))
+    assert run(again, *PLAIN, "--workers", "1")[0] == 0
+    assert files_of(store) == files_of(done[0] / "data/tokens")
 
 
 def test_abc_files_of_several_settings_are_refused(again):
@@ -165,9 +196,10 @@ def test_abc_files_of_several_settings_are_refused(again):
 
 
 def test_the_settings_named_are_those_of_the_store(again):
-    assert run(again, *PLAIN, "--split-ratio", "None", "--normalise", "centre", "--top-k-pitch", "9")[0] == 0
+    assert run(again, *PLAIN, "--split-ratio", "None", "--normalise", "centre", "--top-k-pitch", "9", "--grid",
+               "48", "--exact-lengths", "None")[0] == 0
     store = corpus.load(again / "data/tokens")
-    assert store.settings == CodecSettings(normalise="centre", split_ratio=None)
+    assert store.settings == CodecSettings(normalise="centre", split_ratio=None, grid=48, exact_lengths=None)
     assert len(store.vocabulary.pitch.values) == 9
 
 
@@ -245,7 +277,8 @@ def test_a_second_run_finds_all_done(relatives):
 
 @pytest.mark.parametrize(("arguments", "anew", "songs"), [
     (("--siblings", "4", "--top-k-pitch", "50"), 0, 10), (("--siblings", "2"), 2, 6),
-    (("--siblings", "4", "--time-step", "0.01"), 2, 10), (("--siblings", "4", "--seed", "1"), 2, 10)])
+    (("--siblings", "4", "--grid", "12"), 2, 10), (("--siblings", "4", "--exact-lengths", "None"), 2, 10),
+    (("--siblings", "4", "--seed", "1"), 2, 10)])
 def test_a_changed_parameter_redoes_what_depends_on_it(arguments, anew, songs, relatives):
     code, lines, _ = run(relatives, *arguments)
     assert code == 0
@@ -300,7 +333,8 @@ def test_one_file_is_explained(name, last, relatives):
     (("--top-k-pitch", "0"), "--top-k-pitch 0, wanted 1 to 65,536"),
     (("--siblings", "99"), "--siblings 99, wanted 0 to 24"),
     (("--midi", "one", "--no-filters", "--top-k-pitch", "65535"), "dictionary of 65,535 values, wanted 1 to 65,533"),
-    (("--midi", "one", "--time-step", "0"), "time step 0.0 s is out of range"),
+    (("--midi", "one", "--grid", "3"), "grid 3, wanted a whole number from 4 to 480"),
+    (("--midi", "one", "--exact-lengths", "0"), "exact lengths 0, wanted a whole number from 1 to 1,000,000"),
     (("--midi", "one", "--category", "banjo"), "category 'banjo' is unknown"),
     (("--midi", "one", "--tokens", "broken"), "broken holds x.mid, no part of a token store"),
 ], ids=lambda value: " ".join(value) if isinstance(value, tuple) else "")

@@ -46,6 +46,15 @@ def test_help_answers_and_loads_nothing_slow(script, tmp_path):
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
+def test_help_leaves_no_half_of_a_comment_out(script):
+    """tyro shows the comment above a parameter whole, but of one that stands behind it the first line alone."""
+    lines = (ROOT / script).read_text(encoding="utf-8").splitlines()
+    start = lines.index("class Parameters:")
+    end = next(number for number in range(start, len(lines)) if lines[number].startswith("def "))
+    assert not [line for line in lines[start:end] if re.match(r" {5,}#", line)]
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
 @pytest.mark.parametrize("arguments", ["unknown flag", "wrong value"])
 def test_wrong_arguments_end_with_code_2(script, arguments, tmp_path):
     wrong = ("--no-such-flag",) if arguments == "unknown flag" else WRONG_VALUE[script]

@@ -18,19 +18,20 @@ from generate import Parameters
 from serenity.errors import InputError
 from serenity.model import checkpoint
 from serenity.music import midi_file
-from serenity.music.midi_file import TEMPO, TIME_SIGNATURE, Track
-from serenity.music.note import note_table
+from serenity.music.midi_file import Track
+from serenity.music.note import merge_tables, note_table
+from serenity.music.tempo_map import METRE, TEMPO, TempoMap
 from tests.real_midi import FOLDER
 from tests.songs import compose_notes
 
 COUNT = int(os.environ.get("SERENITY_TEST_SEEDS", 20))
 
 
-def song_bytes(notes=None, tempos=(), metres=(), pedals=(), name="", ticks=480, tracks=1, is_drum=False):
+def song_bytes(notes=None, tempos=((0, 500_000),), metres=(), pedals=(), name="", ticks=480, tracks=1, is_drum=False):
     notes = compose_notes(1, bars=4) if notes is None else notes
     track = Track(name, 0, is_drum, notes, np.array(pedals, float).reshape(-1, 2))
-    return midi_file.to_bytes([track] * tracks, np.array(list(tempos), TEMPO) if tempos else None,
-                              np.array(list(metres), TIME_SIGNATURE), ticks)
+    clock = TempoMap(np.array(list(tempos), TEMPO), np.array(list(metres), METRE), ticks)
+    return midi_file.to_bytes([track] * tracks, clock)
 
 
 def notes(count, every=0.25, duration=0.2, pitch=60, velocity=64, start=0.0):
@@ -142,6 +143,17 @@ def test_an_odd_seed_goes_on_by_bars(name, complete, tmp_path, model_folder):
     song, line = complete(path, model=model_folder, events=None, bars=1, prompt_last=5, top_k=0, layout="joined",
                           picture=False)
     assert song or "wanted a longer one" in line or "wanted fewer" in line
+
+
+@pytest.mark.parametrize("name", [name for name in ODD if name != "20,000 notes in a second"])  # less than a tick each
+def test_an_odd_seed_stays_at_its_seconds_where_its_beats_are_written(name, complete, tmp_path, model_folder):
+    path = tmp_path / "odd.mid"
+    path.write_bytes(ODD[name]())
+    song, line = complete(path, model=model_folder, write_beats=True, picture=False)
+    assert song, line
+    onset, seed = (merge_tables(track.notes for track in score.tracks[:len(song.tracks) - 1])["onset"]
+                   for score in (song, midi_file.read(path)))
+    assert len(onset) == len(seed) and abs(onset - seed).max() < 1e-3
 
 
 @pytest.mark.parametrize("name", LINES)

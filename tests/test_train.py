@@ -283,6 +283,28 @@ def test_a_folder_without_a_song_is_refused(run, base, tmp_path):
     assert not (tmp_path / "mine").exists()
 
 
+def replace_in(path, old, new):
+    path.write_text(path.read_text().replace(old, new))
+
+
+def test_from_the_shell_what_counts_seconds_ends_with_code_2_and_says_what_to_run(tmp_path, model_folder):
+    """A token store, and a model to go on with, of the time before beats."""
+    store = make_store(tmp_path / "tokens", abc_songs(3, bars=2))
+
+    def line(*flags):
+        done = subprocess.run([sys.executable, str(SCRIPT), *map(str, flags)], capture_output=True, text=True)
+        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+        return done.stderr
+    replace_in(model_folder / "config.json", "serenity-model 2", "serenity-model 1")
+    said = line("--tokens", store, "--from", model_folder, "--model", tmp_path / "mine")
+    assert re.fullmatch(r"train.py: .*config.json: format 'serenity-model 1', made by an older Serenity, which counted "
+                        r"seconds, wanted 'serenity-model 2': train it anew with train.py\n", said)
+    replace_in(store / "corpus.json", "serenity-corpus 2", "serenity-corpus 1")
+    assert line("--tokens", store).endswith("'serenity-corpus 1', made by an older Serenity, which counted seconds; "
+                                            "wanted 'serenity-corpus 2': run preprocess.py again\n")
+    assert not (tmp_path / "mine").exists()
+
+
 @pytest.mark.parametrize("flags", [("--epochs", "0"), ("--midi", "songs"), ("--from", "missing"), ()])
 def test_from_the_shell_what_is_wrong_ends_with_code_2_before_anything_slow(tmp_path, flags):
     done = subprocess.run([sys.executable, "-X", "importtime", str(SCRIPT), "--tokens", str(tmp_path), *flags],

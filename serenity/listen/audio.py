@@ -23,8 +23,9 @@ import numpy as np
 from serenity.errors import InputError
 from serenity.files import write_whole
 from serenity.music import midi_file
-from serenity.music.midi_file import TEMPO, Track
+from serenity.music.midi_file import Track
 from serenity.music.note import end_time
+from serenity.music.tempo_map import DEFAULT_QUARTER, TempoMap, tempos
 
 SAMPLE_RATE = 48_000  # a second; midirenderer's
 PEAK = 0.89           # of full scale, -1 dB: MP3 needs a little room above
@@ -110,8 +111,9 @@ def render(tracks: Iterable[Track | tuple[np.ndarray, int]], soundfont: Path, lo
         raise InputError("holds no note to play; wanted one or more")
     # The file ends with its last event, and the sound with the file: a tempo that changes nothing makes room for the
     # tail.
-    tempos = np.array([(0.0, midi_file.DEFAULT_QUARTER), (end + TAIL, midi_file.DEFAULT_QUARTER)], TEMPO)
-    song = midi_file.to_bytes(tracks, tempos, ticks_per_quarter=RESOLUTION)
+    quarters = (end + TAIL) * 1e6 / DEFAULT_QUARTER
+    clock = TempoMap(tempos((0.0, DEFAULT_QUARTER), (quarters, DEFAULT_QUARTER)), ticks_per_quarter=RESOLUTION)
+    song = midi_file.to_bytes(tracks, clock)
     try:
         played = midirenderer.render_wave_from(_content(soundfont), song)
     except (KeyboardInterrupt, SystemExit, MemoryError):

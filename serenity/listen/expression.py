@@ -20,15 +20,14 @@ import numpy as np
 from serenity.errors import InputError
 from serenity.music.midi_file import (
     CONTROL,
-    DEFAULT_QUARTER,
     EXPRESSION,
     LONGEST_SUSTAIN,
-    TEMPO,
     Track,
     next_strike,
     sustain,
 )
 from serenity.music.note import HIGHEST_PITCH, sort_notes
+from serenity.music.tempo_map import TempoMap
 
 STRIKE = 0.03  # seconds
 LINE = 12      # semitones; of 4, 7, 12 and none the one with which most of POP909's MELODY tracks is found (84 %)
@@ -37,12 +36,10 @@ SILENCE = 1.0  # a phrase ends where the melody is silent for so many of its usu
 HELD = 3.0     # or where so many pass before its next note,
 SHORTEST = 4   # once it has so many strikes
 
-PULL = 0.2              # share of a strike's distance from the grid by which the drift is taken to be larger
 NEIGHBOURS = 5          # notes over which velocities are smoothed
 WORTH = 0.5             # share of its time for which the pedal must free a finger to be of use
 PEDAL_CHANGE = 0.02     # seconds from one pedal's release to the next one's being pressed
 CURVE_STEP = 0.05       # seconds; a swell in steps of that length is heard as one
-TEMPO_OF_NONE = np.array([(0.0, DEFAULT_QUARTER)], TEMPO)
 
 MELODY, BASS, INNER = 2, 1, 0
 
@@ -142,41 +139,16 @@ def thin(notes: np.ndarray) -> np.ndarray:
 
 # --- when and how long ------------------------------------------------------------------------------------------------
 
-def steady(notes: np.ndarray, tempos: np.ndarray, grid: int) -> np.ndarray:
-    """Return the notes with their pulse kept on the beat: what drifts off the `grid` points a quarter is brought back.
-
-    The drift is followed strike by strike, as a phase-locked loop follows a pulse: each strike's distance from its
-    nearest grid point, the drift so far taken off, tells it by PULL. So it is the pulse that is moved, and how a note
-    is played before or behind it stays; `quantise` is for that. It holds where neighbouring strikes drift apart by
-    much less than half the way between two points.
-
-    `tempos` is a TEMPO table. Invariant: no two strikes change places, nor do the notes of one; the first moves by PULL
-    of its distance from the grid. A note keeps its length, but ends where its key is struck again.
-    """
-    strike = strikes(notes)
-    quarters = _quarters(notes["onset"], tempos)
-    drift, drifts, before = 0.0, [], -np.inf
-    for onset in quarters[np.diff(strike, prepend=-1) > 0].tolist():
-        place = (onset - drift) * grid
-        pull = PULL * (place - round(place)) / grid
-        room = (onset - before) / 2  # so that strikes cannot meet
-        drift += min(max(pull, -room), room)
-        drifts.append(drift)
-        before = onset
-    moved = notes.copy()
-    moved["onset"] = _seconds(np.maximum(quarters - np.array(drifts)[strike], 0), tempos)
-    return _let_go(sort_notes(moved))
-
-
-def quantise(notes: np.ndarray, tempos: np.ndarray, grid: int, strength: float) -> np.ndarray:
+def quantise(notes: np.ndarray, tempo_map: TempoMap, grid: int, strength: float) -> np.ndarray:
     """Return the notes with their onsets moved `strength` (0..1) of the way to the nearest of `grid` points a quarter.
 
-    `tempos` is a TEMPO table. Invariant: no onset is farther from the grid than before, nor moves by more than half
-    the way between two points; no two change places. A note keeps its length, but ends where its key is struck again.
+    The quarters are those of `tempo_map`. Invariant: no onset is farther from the grid than before, nor moves by more
+    than half the way between two points; no two change places. A note keeps its length, but ends where its key is
+    struck again.
     """
-    quarters = _quarters(notes["onset"], tempos)
+    quarters = tempo_map.quarters(notes["onset"])
     moved = notes.copy()
-    moved["onset"] = _seconds(quarters + strength * (np.rint(quarters * grid) / grid - quarters), tempos)
+    moved["onset"] = tempo_map.seconds(quarters + strength * (np.rint(quarters * grid) / grid - quarters))
     return _let_go(sort_notes(moved))
 
 
@@ -226,23 +198,6 @@ def _next_onset(notes: np.ndarray, strike: np.ndarray, voice: np.ndarray) -> np.
         following = np.searchsorted(strike[begins], strike[rows], side="right")
         result[rows] = np.append(notes["onset"][begins], np.inf)[following]
     return result
-
-
-def _line(tempos: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return points (seconds, quarters) of the line that a tempo map is; the last but one tempo ends far away."""
-    seconds = np.append(tempos["time"], tempos["time"][-1] + 1e6)
-    return seconds, np.append(0.0, np.cumsum(np.diff(seconds) * 1e6 / tempos["quarter"]))
-
-
-def _quarters(seconds: np.ndarray, tempos: np.ndarray) -> np.ndarray:
-    times, quarters = _line(tempos)
-    return np.interp(seconds, times, quarters)
-
-
-def _seconds(quarters: np.ndarray, tempos: np.ndarray) -> np.ndarray:
-    """The inverse of _quarters."""
-    times, line = _line(tempos)
-    return np.interp(quarters, line, times)
 
 
 # --- how loud ---------------------------------------------------------------------------------------------------------
@@ -347,44 +302,43 @@ def expression_curve(notes: np.ndarray, lowest: int, highest: int) -> np.ndarray
 # --- all of them, by name ---------------------------------------------------------------------------------------------
 
 def _on_notes(change: Callable) -> Callable:
-    """Return a function of (track, settings, tempos) from one of (notes, settings, tempos)."""
-    return lambda track, settings, tempos: replace(track, notes=change(track.notes, settings, tempos))
+    """Return a function of (track, settings, tempo_map) from one of (notes, settings, tempo_map)."""
+    return lambda track, settings, tempo_map: replace(track, notes=change(track.notes, settings, tempo_map))
 
 
-def _pedalled(track: Track, settings: ExpressionSettings, tempos: np.ndarray) -> Track:
+def _pedalled(track: Track, settings: ExpressionSettings, tempo_map: TempoMap) -> Track:
     notes, pedals = pedal_marks(sustain(track.notes, track.pedals), settings.release)
     return replace(track, notes=notes, pedals=pedals)
 
 
-def _curved(track: Track, settings: ExpressionSettings, tempos: np.ndarray) -> Track:
+def _curved(track: Track, settings: ExpressionSettings, tempo_map: TempoMap) -> Track:
     others = track.controls[track.controls["number"] != EXPRESSION]
     curve = expression_curve(track.notes, settings.curve_lowest, settings.curve_highest)
     both = np.concatenate([others, curve])
     return replace(track, controls=both[np.argsort(both["time"], kind="stable")])
 
 
-APPLY: dict[str, Callable[[Track, ExpressionSettings, np.ndarray], Track]] = {
-    "thin": _on_notes(lambda notes, amount, tempos: thin(notes)),
-    "steady": _on_notes(lambda notes, amount, tempos: steady(notes, tempos, amount.grid)),
-    "quantise": _on_notes(lambda notes, amount, tempos: quantise(notes, tempos, amount.grid, amount.quantise)),
-    "legato": _on_notes(lambda notes, amount, tempos: legato(notes, amount.reach)),
-    "smooth": _on_notes(lambda notes, amount, tempos: smooth(notes, amount.smooth)),
-    "swell": _on_notes(lambda notes, amount, tempos: swell(notes, amount.swell)),
-    "accent": _on_notes(lambda notes, amount, tempos: accent(notes, amount.accent)),
-    "humanise": _on_notes(lambda notes, amount, tempos: humanise(notes, amount.humanise, amount.seed)),
+APPLY: dict[str, Callable[[Track, ExpressionSettings, TempoMap], Track]] = {
+    "thin": _on_notes(lambda notes, amount, tempo_map: thin(notes)),
+    "quantise": _on_notes(lambda notes, amount, tempo_map: quantise(notes, tempo_map, amount.grid, amount.quantise)),
+    "legato": _on_notes(lambda notes, amount, tempo_map: legato(notes, amount.reach)),
+    "smooth": _on_notes(lambda notes, amount, tempo_map: smooth(notes, amount.smooth)),
+    "swell": _on_notes(lambda notes, amount, tempo_map: swell(notes, amount.swell)),
+    "accent": _on_notes(lambda notes, amount, tempo_map: accent(notes, amount.accent)),
+    "humanise": _on_notes(lambda notes, amount, tempo_map: humanise(notes, amount.humanise, amount.seed)),
     "pedal": _pedalled,
     "curve": _curved,
 }
 
 
 def apply(track: Track, names: Iterable[str], settings: ExpressionSettings = ExpressionSettings(),
-          tempos: np.ndarray | None = None) -> Track:
+          tempo_map: TempoMap = TempoMap()) -> Track:
     """Return the track after what `names` name, done in the order of APPLY, each once.
 
-    `tempos` is the song's TEMPO table; None: MIDI's default tempo. Raises InputError for an unknown name.
+    `tempo_map` has the song's quarters. Raises InputError for an unknown name.
     """
     for name in chosen(names):
-        track = APPLY[name](track, settings, TEMPO_OF_NONE if tempos is None or not len(tempos) else tempos)
+        track = APPLY[name](track, settings, tempo_map)
     return track
 
 

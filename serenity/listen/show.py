@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from serenity.listen import audio, piano_roll
-from serenity.music.midi_file import Score, bar_onsets
+from serenity.music.midi_file import Score
 from serenity.music.note import end_time, merge_tables
 from serenity.music.prompt import excerpt
+from serenity.music.tempo_map import TempoMap
 
 # Of a long song only the part around the join is shown: a picture of three hours would fill the memory and no screen.
 PICTURE = (120, 480)  # seconds before the join, and after it
@@ -24,6 +25,7 @@ class Song:
 
     name: str
     score: Score  # the seed's tracks and the continuation's
+    tempo_map: TempoMap  # of the music, in the score's seconds: where bars begin
     split: float  # seconds; notes from there on are the continuation
 
 
@@ -40,7 +42,7 @@ def around_join(song: Song, before: float, after: float) -> Song:
     """Return the song from a bar about `before` seconds before the join to `after` seconds after it."""
     start = song.split - before
     score, taken_off = excerpt(song.score, start if start > 0 else -np.inf, song.split + after)
-    return replace(song, score=score, split=song.split - taken_off)
+    return replace(song, score=score, tempo_map=song.tempo_map.moved(-taken_off), split=song.split - taken_off)
 
 
 def save_picture(path: Path, song: Song) -> None:
@@ -75,7 +77,7 @@ def _notes(song: Song) -> np.ndarray:
 
 
 def _bars(song: Song) -> np.ndarray:
-    """Return the onsets of bars, where the file knows of them."""
+    """Return the onsets of bars, seconds."""
     end = end_time(_notes(song))
-    bars = bar_onsets(song.score, end) if len(song.score.time_signatures) else np.empty(0)
+    bars = song.tempo_map.bar_onsets(end)
     return bars if len(bars) <= MOST_BARS_A_SECOND * end else np.empty(0)

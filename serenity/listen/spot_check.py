@@ -9,6 +9,7 @@ from serenity.listen import audio, page
 from serenity.music import abc_file, codec, harmony
 from serenity.music.abc_file import AbcSong
 from serenity.music.note import end_time
+from serenity.music.song import beat_edges
 
 SIBLINGS = 2     # shown beside each real song
 LONGEST = 60.0   # seconds of each song that are shown and sound; all of twenty songs would make a page too large
@@ -38,7 +39,7 @@ def write(path: Path, drawn: Sequence[tuple[Path, list[Path]]], soundfont: Path 
 
 def _shown(file: Path, soundfont: Path | None) -> page.PageSong:
     song = abc_file.read(file)
-    notes = codec.decode(song.events, song.transposition)
+    notes = codec.decode(song.events, song.tempo_map, song.settings.grid, song.transposition)
     notes = notes[notes["onset"] < LONGEST]
     sound = audio.encode(audio.render([(notes, 0)], soundfont, longest=LONGEST)) if soundfont else None
     return page.PageSong(song.synthesis or "as it is", notes, sound=sound, measures=_measures(song, notes))
@@ -46,7 +47,7 @@ def _shown(file: Path, soundfont: Path | None) -> page.PageSong:
 
 def _measures(song: AbcSong, notes: np.ndarray) -> dict[str, str]:
     key = harmony.find_key(notes)
-    chords = harmony.find_chords(notes, harmony.even_spans(notes))
+    chords = harmony.find_chords(notes, beat_edges(song.tempo_map, end_time(notes)))
     triads, seconds = harmony.triads(chords, key)
     progression, share = harmony.commonest_progression(triads, seconds)
     return {"key": song.key, "events": f"{len(song.events):,}", "notes a second": f"{len(notes) / end_time(notes):.1f}",

@@ -23,7 +23,8 @@ from serenity.tokens import novelty
 from serenity.tokens import vocabulary as vocabularies
 from serenity.tokens.vocabulary import ATTRIBUTES, Vocabulary
 
-FORMAT = "serenity-model 1"
+FORMAT = "serenity-model 2"
+SECONDS = "serenity-model 1"  # the format in which time was counted in seconds
 _LARGEST_JSON = 64 * 2 ** 20  # bytes; a config or dictionary beyond it is no such thing
 
 
@@ -52,7 +53,9 @@ def read_settings(folder: Path) -> tuple[QuartetSettings, Vocabulary]:
         raise InputError(f"{folder} is no folder; wanted a model (a folder with config.json)")
     config = read_json(folder / "config.json")
     if config.get("format") != FORMAT:
-        raise InputError(f"{folder / 'config.json'}: format '{config.get('format')}', wanted '{FORMAT}'")
+        older = ", made by an older Serenity, which counted seconds" if config.get("format") == SECONDS else ""
+        raise InputError(f"{folder / 'config.json'}: format '{config.get('format')}'{older}, wanted '{FORMAT}'"
+                         f"{': train it anew with train.py' if older else ''}")
     try:
         settings = QuartetSettings.from_dict(config)
     except InputError as error:

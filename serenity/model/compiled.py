@@ -69,7 +69,7 @@ class CachedNetwork(keras.Model):
 
         heads, head_dim, prompt = network.num_heads, network.head_dim, settings.window.prompt
         self.position = state("position", dtype="int32")  # of the next event in the decoder's row
-        self.onset = state("onset", rows)                 # seconds, of the event before it
+        self.onset = state("onset", rows)                 # quarters, of the event before it
         self.there = state("there", prompt, dtype="bool")  # False where the prompt is padded
         self.own = [[state(f"own_{part}_{layer}", rows, heads, self.whole.length, head_dim)
                      for part in ("key", "value")] for layer in range(network.decoder_layers)]
@@ -114,9 +114,9 @@ class CachedNetwork(keras.Model):
             variable.assign(ops.broadcast_to(values if len(variable.shape) == 4 else values[0], variable.shape))
 
     def _steps(self, events):
-        """Return the seconds of events' steps (..., 4) -> (...), 0 where they do not matter."""
+        """Return the quarters of events' steps (..., 4) -> (...), 0 where they do not matter."""
         steps = events[..., ATTRIBUTES.index("step")]
-        return 0.0 * ops.cast(steps, "float32") if self.whole.seconds is None else ops.take(self.whole.seconds, steps)
+        return 0.0 * ops.cast(steps, "float32") if self.whole.quarters is None else ops.take(self.whole.quarters, steps)
 
     def call(self, events):
         """Return the logits (rows, tokens) of the next event; `events` (rows, 2, 4): the one before it and itself."""
@@ -145,7 +145,7 @@ class CachedNetwork(keras.Model):
     def _angles(self, onset):
         if not self.whole.by_event.any():
             return None
-        turned = ops.cast(self.position, "float32") * self.whole.by_event + onset[:, None] * self.whole.by_second
+        turned = ops.cast(self.position, "float32") * self.whole.by_event + onset[:, None] * self.whole.by_quarter
         return turned[:, None]                                                   # (rows, 1, head_dim / 2)
 
     def _attend_own(self, attention: Attention, x, query_angles, key_angles, cache):

@@ -1,14 +1,11 @@
 """What training shows: the windows of each epoch, drawn anew, as Keras's `fit` wants them."""
 
-from functools import partial
-
 import keras
 import numpy as np
 
 from serenity.model.quartet import QuartetSettings
 from serenity.model.training_settings import TrainingSettings
 from serenity.tokens.corpus import Corpus
-from serenity.tokens.tempo import stretch, time_grid
 from serenity.tokens.vocabulary import ATTRIBUTES, PAD, SPECIALS
 from serenity.tokens.windows import Batch, cut, draw_places, expected_windows
 
@@ -27,7 +24,6 @@ class WindowDataset(keras.utils.PyDataset):
         self.window, self.encoder = settings.window, settings.has_encoder(attribute)
         self.songs, self.shares = corpus.of_split("train"), corpus.shares(training.siblings)
         self.lengths = [len(song) for song in self.songs]
-        self.grid = time_grid(corpus.vocabulary, settings.codec.time_step)
         self.parts = training.parts(len(self.songs))
         windows = expected_windows(self.lengths, self.window, self.encoder, self.shares).sum()
         self.steps = max(1, round(windows / training.batch / self.parts))
@@ -37,18 +33,16 @@ class WindowDataset(keras.utils.PyDataset):
         turn, part = divmod(self.epoch, self.parts)
         rng = np.random.default_rng([self.training.seed, turn])
         places = draw_places(self.lengths, self.window, rng, self.encoder, self.shares)
-        ratios = (1 + self.training.tempo) ** rng.uniform(-1, 1, len(places))
         shown = self.steps * self.training.batch  # the same number in every epoch
         chosen = np.resize(np.array_split(np.arange(len(places)), self.parts)[part], shown)
-        self.places, self.ratios = places[chosen], ratios[chosen]
+        self.places = places[chosen]
 
     def __len__(self):
         return self.steps
 
     def __getitem__(self, index):
         rows = slice(index * self.training.batch, (index + 1) * self.training.batch)
-        changes = [partial(stretch, ratio=ratio, grid=self.grid) for ratio in self.ratios[rows]]
-        batch = cut(self.songs, self.places[rows], self.window, self.encoder, changes if self.training.tempo else None)
+        batch = cut(self.songs, self.places[rows], self.window, self.encoder)
         inputs, target, weight = inputs_and_targets(batch, self.attribute)
         return inputs, target, weight.astype(np.float32)
 

@@ -21,7 +21,7 @@ import numpy as np
 
 from serenity.model.positions import frequencies, sinusoids
 from serenity.model.quartet import NORM_EPSILON, QuartetSettings, past_attributes, present_attributes
-from serenity.tokens.features import features, onset_seconds
+from serenity.tokens.features import features, step_quarters
 from serenity.tokens.vocabulary import ATTRIBUTES, Vocabulary
 
 # A decoder with an encoder reads the prompt's last events itself before it goes on. Right after an encoded prompt it
@@ -51,9 +51,10 @@ class Decoder:
                          layers.feed_forward(f"decoder_{layer}")) for layer in range(self.network.decoder_layers)]
         scored = vectors if self.network.tied else token_vectors(weights, "logits", attribute, tables)
         self.logits = Dense.after_norm(weights, "decoder_norm", scored.T, weights["bias"])
-        self.by_event, self.by_second = frequencies(self.network.positions, self.network.head_dim)
+        self.by_event, self.by_quarter = frequencies(self.network.positions, self.network.head_dim)
         timed = self.network.positions == "onset"
-        self.seconds = onset_seconds(vocabulary["step"]) if timed else np.zeros(vocabulary["step"].size, np.float32)
+        self.quarters = (step_quarters(vocabulary["step"], settings.codec.grid) if timed
+                         else np.zeros(vocabulary["step"].size, np.float32))
         self.step_decided = "step" in decided
 
     def start(self, prompt: np.ndarray, variations: int) -> None:
@@ -129,12 +130,12 @@ class Decoder:
         return x
 
     def _steps(self, events: np.ndarray) -> np.ndarray:
-        return self.seconds[events[..., ATTRIBUTES.index("step")]].astype(np.float64)
+        return self.quarters[events[..., ATTRIBUTES.index("step")]].astype(np.float64)
 
     def _turned(self, place: np.ndarray, onset: np.ndarray) -> "Turn | None":
         if not self.by_event.any():
             return None
-        return Turn.by(place[:, None] * self.by_event.astype(np.float64) + onset[:, None] * self.by_second)
+        return Turn.by(place[:, None] * self.by_event.astype(np.float64) + onset[:, None] * self.by_quarter)
 
 
 def memory_bytes(settings: QuartetSettings, variations: int) -> int:

@@ -32,7 +32,7 @@ class Continuation:
 
 
 def complete(model: Checkpoint, prompt: np.ndarray, events: int, sampling: Sampling | Mapping[str, Sampling], seed: int,
-             variations: int = 1, *, seconds: float | None = None, guard: Guard | None = None,
+             variations: int = 1, *, until: int | None = None, guard: Guard | None = None,
              allowed: Mapping[str, np.ndarray] | None = None, may_end: bool = False, refuse: Refuse | None = None,
              progress: Callable[[int], object] = lambda done: None, compiled: bool | None = None,
              given: Mapping[str, np.ndarray] | None = None) -> list[Continuation]:
@@ -42,8 +42,8 @@ def complete(model: Checkpoint, prompt: np.ndarray, events: int, sampling: Sampl
     song from its first event. Of a long one the last events that fit are read. Variation i depends on `seed` and i
     alone, bit for bit, not on how many are made together.
 
-    `sampling` is one for all attributes or one for each. With `seconds` a continuation ends before the first event
-    whose onset, counted from the prompt's last one, would reach them; with `may_end` also where the network of
+    `sampling` is one for all attributes or one for each. With `until` a continuation ends before the first event
+    whose onset, in grid points from the prompt's last one, would reach it; with `may_end` also where the network of
     the step draws END: the end is one decision. `guard` holds back what repeats itself. `allowed` masks (tokens,)
     tell by attribute which tokens may be drawn. A pitch that `refuse` refuses is drawn again without it; where all are
     refused the likeliest is taken. `progress` is told the number of events done. `compiled` True takes the compiled
@@ -52,7 +52,7 @@ def complete(model: Checkpoint, prompt: np.ndarray, events: int, sampling: Sampl
 
     Raises InputError where sampling or a mask leaves an attribute without a choice.
     """
-    rules = _Rules(model, sampling, seconds, guard, allowed or {}, may_end, refuse)
+    rules = _Rules(model, sampling, until, guard, allowed or {}, may_end, refuse)
     make = decoder_type(compiled)
     given = given or {}
     decoders = {attribute: make(model.settings, attribute, model.weights[attribute], model.vocabulary)
@@ -98,7 +98,7 @@ class _Song:
         self.tokens = np.concatenate([prompt, np.zeros((events, len(ATTRIBUTES)), np.int32)])
         self.bits = np.zeros((events, len(ATTRIBUTES)), np.float32)
         self.last = last   # the attribute with which an event is complete
-        self.onset = 0.0  # seconds since the prompt's last onset
+        self.onset = 0     # grid points since the prompt's last onset
         self.ended, self.forced = False, 0
 
     def add(self, attribute: str, token: int, bits: float) -> None:
@@ -113,7 +113,7 @@ class _Song:
 class _Rules:
     """What the caller asks of every variation."""
 
-    def __init__(self, model: Checkpoint, sampling: Sampling | Mapping[str, Sampling], seconds: float | None,
+    def __init__(self, model: Checkpoint, sampling: Sampling | Mapping[str, Sampling], until: int | None,
                  guard: Guard | None, allowed: Mapping[str, np.ndarray], may_end: bool, refuse: Refuse | None):
         self.sampling = dict.fromkeys(ATTRIBUTES, sampling) if isinstance(sampling, Sampling) else sampling
         if set(self.sampling) != set(ATTRIBUTES):
@@ -123,8 +123,8 @@ class _Rules:
                        for attribute, size in model.settings.vocabulary_sizes.items()}
         if may_end:
             self.closed["step"][END] = False
-        self.seconds, self.guard, self.refuse = seconds, guard, refuse
-        self.steps = None if seconds is None else model.vocabulary["step"].values
+        self.until, self.guard, self.refuse = until, guard, refuse
+        self.steps = None if until is None else model.vocabulary["step"].values
 
     def decide(self, song: _Song, attribute: str, logits: np.ndarray) -> int:
         """Decide one attribute of a song's next event by its logits (tokens,), or that there is none."""
@@ -153,10 +153,10 @@ class _Rules:
         return likeliest
 
     def _is_late(self, song: _Song, token: int) -> bool:
-        if self.seconds is None or token == END:
+        if self.until is None or token == END:
             return False
-        song.onset = round(song.onset + float(self.steps[token - SPECIALS]), 6)  # on the grid, as event.py has it
-        return song.onset >= self.seconds
+        song.onset += int(self.steps[token - SPECIALS])
+        return song.onset >= self.until
 
 
 def _closed(attribute: str, size: int, allowed: np.ndarray | None) -> np.ndarray:

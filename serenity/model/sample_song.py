@@ -15,6 +15,7 @@ from serenity.model.quartet import QuartetSettings
 from serenity.model.sampling import Sampling
 from serenity.music import codec, midi_file
 from serenity.music.event import EVENT
+from serenity.music.tempo_map import TempoMap
 from serenity.tokens.vocabulary import ATTRIBUTES, Vocabulary
 from serenity.tokens.windows import stream
 
@@ -38,8 +39,9 @@ def compose(songs: list[np.ndarray], settings: QuartetSettings, vocabulary: Voca
     made, = complete(Checkpoint(settings, vocabulary, weights), stream(song, 0, prompt + 1), len(rest),
                      Sampling(top_k=0), seed=0, given=given, compiled=False)
     events = vocabulary.decode(np.concatenate([song[:prompt], made.tokens]), EVENT)
-    start = float(events["step"][:prompt + 1].sum())
-    return codec.decode(events, transposition=0), start
+    clock, grid = TempoMap(), settings.codec.grid  # tokens say nothing of the tempo
+    start = float(clock.seconds(events["step"][:prompt + 1].sum() / grid))
+    return codec.decode(events, clock, grid), start
 
 
 def write(path: Path, notes: np.ndarray, title: str) -> None:

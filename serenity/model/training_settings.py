@@ -21,7 +21,6 @@ class TrainingSettings:
     patience: int | None = None     # epochs without improvement after which training ends; None: never
     epoch_songs: int | None = None  # an epoch shows as much as so many songs hold, each other ones; None: all songs
     siblings: float | None = 0.5    # so much of each song's synthetic siblings an epoch shows, as songs; None: all
-    tempo: float = 0.1              # share by which a window is played faster or slower at most, by chance
     precision: str = "float32"      # or "bfloat16": in which products are taken; weights are float32 in any case
     xla: bool = False               # compile the steps by XLA
     seed: int = 0                   # of weights, windows and dropout
@@ -32,8 +31,6 @@ class TrainingSettings:
                 raise InputError(f"{name.replace('_', ' ')} {value}, wanted 1 or more")
         if self.siblings is not None and not self.siblings >= 0:
             raise InputError(f"siblings {self.siblings}, wanted 0 or more")
-        if not 0 <= self.tempo <= 1:
-            raise InputError(f"tempo {self.tempo}, wanted a share from 0 to 1")
         if not 0 < self.learning_rate < 1:
             raise InputError(f"learning rate {self.learning_rate}, wanted above 0 and below 1")
         if not self.weight_decay >= 0:

@@ -21,7 +21,7 @@ from serenity.model.quartet import (
     past_attributes,
     present_attributes,
 )
-from serenity.tokens.features import features, onset_seconds
+from serenity.tokens.features import features, step_quarters
 from serenity.tokens.vocabulary import ATTRIBUTES, PAD, Vocabulary
 
 gelu = fused(lambda x: ops.gelu(x, approximate=True))
@@ -210,8 +210,8 @@ class Transformer(keras.Model):
                         for layer in range(network.decoder_layers)]
         self.decoder_norm = Norm("decoder_norm")
         self.dropout = keras.layers.Dropout(network.dropout)
-        self.by_event, self.by_second = frequencies(network.positions, network.head_dim)
-        self.seconds = onset_seconds(vocabulary["step"]) if network.positions == "onset" else None
+        self.by_event, self.by_quarter = frequencies(network.positions, network.head_dim)
+        self.quarters = step_quarters(vocabulary["step"], settings.codec.grid) if network.positions == "onset" else None
         self.step_decided = "step" in decided
         self._build()
 
@@ -271,15 +271,15 @@ class Transformer(keras.Model):
         rows = {"prompt": np.arange(self.prompt_length) - self.prompt_length, "key": np.arange(self.length)}
         angles = {name: (row[:, None] * self.by_event).astype(np.float32)[None] for name, row in rows.items()}
         angles["query"] = angles["key"]
-        if self.seconds is not None:
+        if self.quarters is not None:
             column = ATTRIBUTES.index("step")
-            steps = [ops.take(self.seconds, events[..., column], axis=0) for events in (prompt, past, target)]
+            steps = [ops.take(self.quarters, events[..., column], axis=0) for events in (prompt, past, target)]
             before, onset = ops.cumsum(steps[0], axis=1), ops.cumsum(steps[1], axis=1)
             if self.encoder:  # the row begins with the prompt's last event
                 before, onset = before - before[:, -1:], onset - onset[:, :1]
             asked = onset + steps[2] if self.step_decided else onset  # a query knows when its event will sound
-            for name, seconds in (("prompt", before), ("key", onset), ("query", asked)):
-                angles[name] = angles[name] + seconds[..., None] * self.by_second
+            for name, quarters in (("prompt", before), ("key", onset), ("query", asked)):
+                angles[name] = angles[name] + quarters[..., None] * self.by_quarter
         return angles
 
     def score(self, x, vectors):

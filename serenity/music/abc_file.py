@@ -1,28 +1,39 @@
 """abc files: a song's events as text that a person can read and edit, one event a line.
 
-    serenity-abc 1
+    serenity-abc 2
     source: 001.mid
     group: 001
     synthesis: inversion-1
     key: f# major
     transposition: -6
     folded: 0
+    beats: file
+    start: 0.02
+    tempos: 0 631579
+    metres: 0 4/4
+    swing: 0.5
     category: piano
     normalise: key
-    time_step: 0.02
+    grid: 24
+    exact_lengths: 24
     split_ratio: 1.5
 
-    a#5c5g5 0.48 0.96 85
+    | 1
+    a#5c5g5 0 1/2 85    % 1
+    d5 1/2 3/2 70       % 1+1/2
 
 The head names where the song comes from, the rule of synthesis that made it (none: the song is real), and what
-normalising did, so that it can be undone. An event is its chord, its
-step and duration in seconds, and its velocity, parted by blanks. Empty lines and lines that begin with % say nothing.
-(Not the ABC notation of folk music.)
+normalising did, so that it can be undone: key and semitones; whether the beats are the file's, found or given; the
+seconds at which quarter 0 begins; from which quarter on a quarter lasts how many microseconds, and which metre holds;
+and which share of a quarter its first eighth takes. An event is its chord, its step and duration in quarters, and its
+velocity, parted by blanks. Empty lines, what follows a %, and lines that begin with | say nothing: bars and beats are
+shown for people and follow from the steps. (Not the ABC notation of folk music.)
 """
 
 import re
 from dataclasses import asdict, dataclass, fields
-from functools import lru_cache
+from fractions import Fraction
+from functools import lru_cache, partial
 from itertools import takewhile
 from pathlib import Path
 
@@ -31,15 +42,19 @@ import numpy as np
 from serenity.errors import InputError
 from serenity.files import write_whole
 from serenity.music.codec import CodecSettings
-from serenity.music.event import EVENT, LIMITS, number_name
+from serenity.music.event import EVENT, LIMITS, number_name, time_name
 from serenity.music.pitch import chord_bits, chord_pitches, parse_chord, spell
+from serenity.music.tempo_map import NEAR, TempoMap, metres, tempos
 
 MAGIC = "serenity-abc"
-VERSION = 1
+VERSION = 2
+SECONDS = "1"  # the version in which time was counted in seconds
 NONE = "none"
+DENOMINATORS = tuple(2**power for power in range(8))  # those that a MIDI file can hold
 _WORD = re.compile(r"\S+")
+_TIME = re.compile(r"[0-9]{1,12}(/[1-9][0-9]{0,5}|\.[0-9]{1,9})?")  # quarters: 2, 3/2, 0.5
 _REMEMBERED = 1 << 16  # chords and numbers that many songs share
-_NUMBER = re.compile(r"[-+.0-9e]+")  # leaves out nan, inf, 1_000 and the digits of other scripts
+_NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -51,6 +66,8 @@ class AbcSong:
     key: str                 # of the song as it was
     transposition: int       # semitones that normalising added
     folded: int              # notes that normalising moved by octaves into range
+    beats: str               # where they come from: see beats.Beats.source
+    tempo_map: TempoMap      # where the quarters of the song as it was stood, and its bars
     settings: CodecSettings
     events: np.ndarray       # EVENT table
     synthesis: str = ""      # rule of serenity.music.synthesis that made it; "": a real song
@@ -62,19 +79,101 @@ def to_text(song: AbcSong) -> str:
     Each value of the head stands on one line: what breaks a line or is no text in a file's name becomes a blank or "?".
     """
     head = {"source": song.source, "group": song.group, "synthesis": song.synthesis or NONE, "key": song.key,
-            "transposition": song.transposition, "folded": song.folded, **asdict(song.settings)}
+            "transposition": song.transposition, "folded": song.folded, "beats": song.beats,
+            **_map_fields(song.tempo_map), **asdict(song.settings)}
     lines = [f"{MAGIC} {VERSION}", *(f"{name}: {_one_line(str(value))}" for name, value in head.items()), ""]
-    columns = (song.events[name].tolist() for name in EVENT.names)
-    lines += [f"{_spelled(*chord)} {number_name(step)} {number_name(duration)} {velocity}"
-              for chord, step, duration, velocity in zip(*columns)]
+    lines += _event_lines(song.events, song.tempo_map, song.settings.grid)
     return "\n".join(lines) + "\n"
 
+
+def _event_lines(events: np.ndarray, tempo_map: TempoMap, grid: int) -> list[str]:
+    """Return a line for each event, and one before each bar in which an event begins."""
+    onset = np.cumsum(events["step"])
+    bars, places, _ = tempo_map.bars(onset / grid)
+    units = _denominators(tempo_map, onset / grid)
+    points = np.rint(places * grid).astype(np.int64)
+    lines, before = [], None
+    columns = (events[name].tolist() for name in EVENT.names)
+    for bar, point, unit, chord, step, duration, velocity in zip(bars.tolist(), points.tolist(), units, *columns):
+        if bar != before:
+            lines.append(f"| {bar + 1}")
+            before = bar
+        lines.append(f"{_spelled(*chord)} {time_name(step, grid)} {time_name(duration, grid)} {velocity}"
+                     f"  % {_beat_name(point, unit, grid)}")
+    return lines
+
+
+def _denominators(tempo_map: TempoMap, quarters: np.ndarray) -> list[int]:
+    """Return the denominator of the metre at each of the quarters: what the beats of its bar are counted in."""
+    at = np.maximum(np.searchsorted(tempo_map.signatures["start"], quarters + NEAR, side="right") - 1, 0)
+    return tempo_map.signatures["denominator"][at].tolist()
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _beat_name(point: int, denominator: int, grid: int) -> str:
+    """Return the beat of a bar that a grid point is, counted from 1: "2+1/2"."""
+    beat, part = divmod(Fraction(point * denominator, 4 * grid), 1)
+    return f"{beat + 1}+{part}" if part else str(beat + 1)
+
+
+# --- the tempo map in the head ----------------------------------------------------------------------------------------
+
+def _map_fields(tempo_map: TempoMap) -> dict[str, str]:
+    rows = tempo_map.signatures.tolist()
+    return {"start": number_name(tempo_map.start),
+            "tempos": ", ".join(f"{number_name(start)} {number_name(length)}"
+                                for start, length in tempo_map.tempos.tolist()),
+            "metres": ", ".join(f"{number_name(start)} {numerator}/{denominator}"
+                                for start, numerator, denominator in rows),
+            "swing": number_name(tempo_map.swing)}
+
+
+def _map_of_fields(head: dict) -> TempoMap:
+    """Return the tempo map of a head's values, which it takes out. The inverse of _map_fields. Raises ValueError."""
+    tempo_map = TempoMap(head.pop("tempos"), head.pop("metres"), start=head.pop("start"), swing=head.pop("swing"))
+    for name, table in (("tempos", tempo_map.tempos), ("metres", tempo_map.metres)):
+        if table["start"][0] != 0 or (np.diff(table["start"]) <= 0).any():
+            raise ValueError(f"{name} begin at {number_name(float(table['start'][0]))}; wanted 0, and then later ones")
+    return tempo_map
+
+
+def _tempos(text: str) -> np.ndarray:
+    table = tempos(*(tuple(map(float, part.split())) for part in text.split(",")))
+    if not (np.isfinite(table["start"]) & (table["length"] > 0) & (table["length"] < 1e9)).all():
+        raise ValueError
+    return table
+
+
+def _metres(text: str) -> np.ndarray:
+    rows = []
+    for part in text.split(","):
+        start, _, signature = part.strip().partition(" ")
+        numerator, _, denominator = signature.partition("/")
+        rows.append((float(start), int(numerator), int(denominator)))
+        if not (0 <= rows[-1][0] < 1e9 and 0 < rows[-1][1] <= 255 and rows[-1][2] in DENOMINATORS):
+            raise ValueError
+    return metres(*rows)
+
+
+def _seconds(text: str) -> float:
+    if not abs(value := float(text)) < 86_400:
+        raise ValueError
+    return value
+
+
+def _share(text: str) -> float:
+    if not 0 < (value := float(text)) < 1:
+        raise ValueError
+    return value
+
+
+# --- reading ----------------------------------------------------------------------------------------------------------
 
 def from_text(text: str, name: str = "abc text") -> AbcSong:
     """Parse abc text. The inverse of to_text. Raises InputError with `name`, line and column, counted from 1."""
     lines = text.splitlines()
     head, body = _head(lines, name)
-    return AbcSong(**head, events=_events(lines[body:], body, name))
+    return AbcSong(**head, events=_events(lines[body:], body, name, head["settings"].grid))
 
 
 def head_from_text(text: str, name: str = "abc text") -> AbcSong:
@@ -84,6 +183,9 @@ def head_from_text(text: str, name: str = "abc text") -> AbcSong:
 
 def _head(lines: list[str], name: str) -> tuple[dict, int]:
     """Return what the head says, by the fields of AbcSong, and the number of its lines."""
+    if lines and lines[0].split() == [MAGIC, SECONDS]:
+        raise InputError(f"{name}:1:1: made by an older Serenity, which counted seconds; wanted '{MAGIC} {VERSION}': "
+                         "run preprocess.py without --abc-only")
     if not lines or lines[0].split() != [MAGIC, str(VERSION)]:
         raise InputError(f"{name}:1:1: got '{lines[0][:40] if lines else ''}', wanted '{MAGIC} {VERSION}'")
     head, body = {}, len(lines)
@@ -105,14 +207,16 @@ def _head(lines: list[str], name: str) -> tuple[dict, int]:
         raise InputError(f"{name}:{body}:1: the head lacks {', '.join(missing)}")
     try:
         settings = CodecSettings(**{field.name: head.pop(field.name) for field in fields(CodecSettings)})
-    except InputError as error:
+        tempo_map = _map_of_fields(head)
+    except (InputError, ValueError) as error:
         raise InputError(f"{name}:{body}:1: {error}") from None
-    return {**head, "settings": settings}, body
+    return {**head, "tempo_map": tempo_map, "settings": settings}, body
 
 
-def _events(lines: list[str], first: int, name: str) -> np.ndarray:
+def _events(lines: list[str], first: int, name: str, grid: int) -> np.ndarray:
     """Return the EVENT table of the lines behind the head; `first` of the file's lines stand before them."""
-    numbers = [number for number, line in enumerate(lines) if line.strip() and line[0] != "%"]
+    lines = [line.partition("%")[0] for line in lines]
+    numbers = [number for number, line in enumerate(lines) if line.strip() and line[0] != "|"]
     rows = [lines[number].split() for number in numbers]
     if set(map(len, rows)) - {len(EVENT.names)}:
         number, words = next((number, words) for number, words in zip(numbers, rows) if len(words) != len(EVENT.names))
@@ -124,7 +228,7 @@ def _events(lines: list[str], first: int, name: str) -> np.ndarray:
         values = {}
         for word in set(column):  # few different words are many events: each is parsed once
             try:
-                values[word] = _chord(word) if attribute == "pitch" else _number(attribute, word)
+                values[word] = _chord(word) if attribute == "pitch" else _number(attribute, word, grid)
             except ValueError as error:
                 message, index = error.args
                 number = numbers[column.index(word)]
@@ -153,18 +257,17 @@ def _chord(word: str) -> tuple[int, int]:
 
 
 @lru_cache(maxsize=_REMEMBERED)
-def _number(attribute: str, word: str) -> float:
-    """Return the number that a word says. Raises ValueError(message, 0)."""
+def _number(attribute: str, word: str, grid: int) -> int:
+    """Return the velocity, or the grid points of the quarters, that a word says. Raises ValueError(message, 0)."""
     lowest, highest = LIMITS[attribute]
-    kind = int if attribute == "velocity" else float
-    try:
-        value = kind(word) if _NUMBER.fullmatch(word) else None
-    except ValueError:
-        value = None
-    if value is None or not lowest <= value <= highest:
-        wanted = "a whole number" if kind is int else "a number"
-        raise ValueError(f"{attribute} '{word}', wanted {wanted} from {lowest:g} to {highest:g}", 0)
-    return value
+    if attribute == "velocity":
+        value, wanted = int(word) if _NUMBER.fullmatch(word) else None, f"a whole number from {lowest} to {highest}"
+    else:
+        value = Fraction(word) * grid if _TIME.fullmatch(word) else None
+        wanted = f"quarters in whole {grid}ths{'' if lowest == 0 else ', above 0'}, such as 1/2"
+    if value is None or value.denominator != 1 or not lowest <= value <= highest:
+        raise ValueError(f"{attribute} '{word}', wanted {wanted}", 0)
+    return int(value)
 
 
 def write(path: Path, song: AbcSong) -> None:
@@ -191,8 +294,8 @@ def _one_line(text: str) -> str:
     return " ".join(text.split()).encode("utf-8", "replace").decode("utf-8")  # a path may hold bytes that are no text
 
 
-def _optional_ratio(text: str) -> float | None:
-    return None if text == "None" else float(text)
+def _optional(kind: type, text: str):
+    return None if text == "None" else kind(text)
 
 
 def _synthesis(text: str) -> str:
@@ -200,4 +303,6 @@ def _synthesis(text: str) -> str:
 
 
 _HEAD = {"source": str, "group": str, "synthesis": _synthesis, "key": str, "transposition": int, "folded": int,
-         "category": str, "normalise": str, "time_step": float, "split_ratio": _optional_ratio}
+         "beats": str, "start": _seconds, "tempos": _tempos, "metres": _metres, "swing": _share,
+         "category": str, "normalise": str, "grid": int, "exact_lengths": partial(_optional, int),
+         "split_ratio": partial(_optional, float)}

@@ -1,24 +1,29 @@
-"""The codec: a note table in any key <-> normalised events. Encoding and decoding stand side by side."""
+"""The codec: a song in any key and tempo <-> normalised events. Encoding and decoding stand side by side."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from serenity.errors import InputError
 from serenity.music.event import fold_notes, unfold_events
+from serenity.music.grid import from_grid, to_grid
 from serenity.music.harmony import Key, find_key
 from serenity.music.instruments import CATEGORIES
 from serenity.music.pitch import OCTAVE, centre_transposition, fold, key_transposition, transpose
+from serenity.music.song import Song
+from serenity.music.tempo_map import TempoMap
 
 
 @dataclass(frozen=True)
 class CodecSettings:
-    """How notes become events. A model carries the settings that it was trained with."""
+    """How songs become events. A model carries the settings that it was trained with."""
 
     category: str = "piano"          # row of serenity.music.instruments.CATEGORIES: its centre pitch and range
     normalise: str = "key"           # "key": to C major or A minor, then by octaves to the centre; "centre": to the
                                      # centre pitch by semitones; "none": as it is
-    time_step: float = 0.02          # seconds; nearer onsets are one strike
+    grid: int = 24                   # points a quarter; 24 hold thirty-seconds, and triplets of sixteenths
+    exact_lengths: int | None = 24   # durations up to so many points are exact, longer ones coarser; None: all are
     split_ratio: float | None = 1.5  # longest/shortest duration in one chord; None: one chord an onset
 
     def __post_init__(self):
@@ -26,8 +31,10 @@ class CodecSettings:
             raise InputError(f"category '{self.category}' is unknown; wanted one of {', '.join(CATEGORIES)}")
         if self.normalise not in ("key", "centre", "none"):
             raise InputError(f"normalise '{self.normalise}' is unknown; wanted key, centre or none")
-        if not 0.001 <= self.time_step <= 1:
-            raise InputError(f"time step {self.time_step} s is out of range; wanted 0.001 to 1 s")
+        exact = 1 if self.exact_lengths is None else self.exact_lengths
+        for name, value, lowest, highest in (("grid", self.grid, 4, 480), ("exact lengths", exact, 1, 10**6)):
+            if not isinstance(value, int) or not lowest <= value <= highest:
+                raise InputError(f"{name} {value}, wanted a whole number from {lowest} to {highest:,}")
         if self.split_ratio is not None and not self.split_ratio >= 1:
             raise InputError(f"split ratio {self.split_ratio} is out of range; wanted 1 or more, or None")
 
@@ -36,32 +43,47 @@ class CodecSettings:
 class Encoded:
     """A song as normalised events, with what is needed to undo the normalising."""
 
-    events: np.ndarray  # EVENT table
-    key: Key            # of the song as it was
-    transposition: int  # semitones that were added
-    folded: int         # notes moved by octaves into the category's range; these do not come back
+    events: np.ndarray   # EVENT table
+    tempo_map: TempoMap  # where grid points stand in seconds
+    key: Key             # of the song as it was
+    transposition: int   # semitones that were added
+    folded: int          # notes moved by octaves into the category's range; these do not come back
+    points: np.ndarray   # (notes,) int64: the grid point of each of the song's notes
+    beside: np.ndarray   # (notes,) seconds by which each began after its point; all 0 for a quantised song
 
 
-def encode(notes: np.ndarray, settings: CodecSettings, key: Key | None = None) -> Encoded:
-    """Normalise a note table and fold it into events. A table without notes raises ValueError.
+def encode(song: Song, settings: CodecSettings, key: Key | None = None) -> Encoded:
+    """Normalise a song and fold it into events. A song without notes raises ValueError.
 
     `key`: the song's, where it is known better than from these notes, as a sibling's is from its parent. None: found.
     """
     category = CATEGORIES[settings.category]
-    key = key or find_key(notes)
+    key = key or find_key(song.notes)
+    table, beside = to_grid(song.notes, song.tempo_map, settings.grid, settings.exact_lengths)
     transposition = 0
     if settings.normalise == "key":
         transposition = key_transposition(key.tonic, key.mode)
-        transposition += centre_transposition(transpose(notes, transposition), category.centre, OCTAVE)
+        transposition += centre_transposition(transpose(table, transposition), category.centre, OCTAVE)
     elif settings.normalise == "centre":
-        transposition = centre_transposition(notes, category.centre)
-    inside, folded = fold(transpose(notes, transposition), category.lowest, category.highest)
-    return Encoded(fold_notes(inside, settings.time_step, settings.split_ratio), key, transposition, folded)
+        transposition = centre_transposition(table, category.centre)
+    inside, folded = fold(transpose(table, transposition), category.lowest, category.highest)
+    return Encoded(fold_notes(inside, settings.split_ratio), song.tempo_map, key, transposition, folded,
+                   table["onset"], beside)
 
 
-def decode(events: np.ndarray, transposition: int) -> np.ndarray:
-    """Return the note table of normalised events in the song's own key and register. The inverse of encode.
+def on_grid(song: Song, settings: CodecSettings) -> np.ndarray:
+    """Return the notes of a song moved to the grid, in seconds: what encoding and decoding leave of their times."""
+    table, _ = to_grid(song.notes, song.tempo_map, settings.grid, settings.exact_lengths)
+    return from_grid(table, song.tempo_map, settings.grid)
 
-    A pitch that would leave MIDI's range 0-127 is moved by octaves to its edge.
+
+def decode(events: np.ndarray, tempo_map: TempoMap, grid: int, transposition: int = 0, begin: int = 0,
+           play: Callable[[np.ndarray], np.ndarray] | None = None) -> np.ndarray:
+    """Return the note table of normalised events in the song's own tempo, key and register. The inverse of encode.
+
+    The first step counts from the grid point `begin`. `play` says by how many seconds notes at grid points (n,) begin
+    after them; None: not at all. A pitch that would leave MIDI's range 0-127 is moved by octaves to its edge.
     """
-    return fold(transpose(unfold_events(events), -transposition))[0]
+    table = fold(transpose(unfold_events(events), -transposition))[0]
+    table["onset"] += begin
+    return from_grid(table, tempo_map, grid, play(table["onset"]) if play else 0.0)

@@ -1,74 +1,68 @@
 """Events: notes struck together, as one row each. Folding notes into events, and unfolding them.
 
-An event is a chord (a set of pitches) with one step, one duration and one velocity. Times lie on a grid of
-`time_step` seconds. Where the durations of notes struck together differ by more than `split_ratio`, they become
-several events, all but the first with step 0.
+An event is a chord (a set of pitches) with one step, one duration and one velocity. Times are whole points of the
+grid, so many a quarter (see grid.py). Where the durations of notes struck together differ by more than `split_ratio`,
+they become several events, all but the first with step 0.
 """
 
+from fractions import Fraction
 from functools import lru_cache
 
 import numpy as np
 
-from serenity.music.note import NOTE, sort_notes
+from serenity.music.grid import GRID_NOTE
+from serenity.music.note import sort_notes
 from serenity.music.pitch import chord_matrix, pitch_bits, top_pitch
+from serenity.music.tempo_map import TempoMap
 
 EVENT = np.dtype([
     ("pitch", np.uint64, 2),   # the chord as 128 bits, see serenity.music.pitch
-    ("step", np.float64),      # seconds since the previous event's onset; the first event's since the song's start
-    ("duration", np.float64),  # seconds, one grid step or more
+    ("step", np.int64),        # grid points since the previous event's onset; the first event's since quarter 0
+    ("duration", np.int64),    # grid points, 1 or more
     ("velocity", np.int16),    # MIDI velocity, 1-127
 ])
 
-LIMITS = {"step": (0, 86_400), "duration": (1e-6, 86_400), "velocity": (1, 127)}  # a day is the longest pause
-
-_MICROSECOND = 6  # decimals kept of a time: grid times compare equal, whatever sums they came from
+LIMITS = {"step": (0, 10**8), "duration": (1, 10**8), "velocity": (1, 127)}  # a day of the fastest music
 
 
-def fold_notes(notes: np.ndarray, time_step: float, split_ratio: float | None) -> np.ndarray:
-    """Return the events of a note table.
+def fold_notes(table: np.ndarray, split_ratio: float | None) -> np.ndarray:
+    """Return the events of a GRID_NOTE table.
 
-    Notes less than `time_step` seconds after the first of a strike belong to it; the strike falls on the grid point
-    nearest to its middle, so no onset moves by more than `time_step`. A chord lasts as long as its longest note, which
-    is at most `split_ratio` times its shortest (None: any ratio). Its velocity is the notes' mean. A pitch struck
-    twice in one strike counts once, with its longest duration.
+    A chord lasts as long as its longest note, which is at most `split_ratio` times its shortest (None: any ratio). Its
+    velocity is the notes' mean. A pitch struck twice at one point counts once, with its longest duration.
     """
-    if not len(notes):
+    if not len(table):
         return np.empty(0, EVENT)
-    notes = sort_notes(notes)
-    strike = _strikes(notes["onset"], time_step)
-    duration = np.maximum(1, np.rint(notes["duration"] / time_step)).astype(np.int64)  # in grid steps
+    order = np.lexsort((-table["duration"], table["pitch"], table["onset"]))
+    repeated = (np.diff(table["onset"][order]) == 0) & (np.diff(table["pitch"][order]) == 0)
+    table = table[order[np.append(True, ~repeated)]]
 
-    order = np.lexsort((-duration, notes["pitch"], strike))
-    repeated = (np.diff(strike[order]) == 0) & (np.diff(notes["pitch"][order]) == 0)
-    order = order[np.concatenate([[True], ~repeated])]
-    notes, strike, duration = notes[order], strike[order], duration[order]
-
-    longest = _split(strike, duration, np.inf if split_ratio is None else split_ratio)
-    order = np.lexsort((-longest, strike))
-    notes, strike, longest = notes[order], strike[order], longest[order]
-    first = np.flatnonzero(np.concatenate([[True], (np.diff(strike) != 0) | (np.diff(longest) != 0)]))
+    longest = _split(table["onset"], table["duration"], np.inf if split_ratio is None else split_ratio)
+    order = np.lexsort((-longest, table["onset"]))
+    table, longest = table[order], longest[order]
+    first = np.flatnonzero(np.append(True, (np.diff(table["onset"]) != 0) | (np.diff(longest) != 0)))
 
     events = np.empty(len(first), EVENT)
-    events["pitch"] = np.bitwise_or.reduceat(pitch_bits(notes["pitch"]), first, axis=0)
-    events["duration"] = np.round(longest[first] * time_step, _MICROSECOND)
-    counts = np.diff(np.append(first, len(notes)))
-    events["velocity"] = np.rint(np.add.reduceat(notes["velocity"].astype(float), first) / counts)
+    events["pitch"] = np.bitwise_or.reduceat(pitch_bits(table["pitch"]), first, axis=0)
+    events["duration"] = longest[first]
+    counts = np.diff(np.append(first, len(table)))
+    events["velocity"] = np.rint(np.add.reduceat(table["velocity"].astype(float), first) / counts)
 
     # One canonical order: by onset, and at one onset from the highest top note to the lowest.
-    order = np.lexsort((-top_pitch(events["pitch"]), strike[first]))
+    onset = table["onset"][first]
+    order = np.lexsort((-top_pitch(events["pitch"]), onset))
     events = events[order]
-    events["step"] = np.round(np.diff(strike[first][order], prepend=0) * time_step, _MICROSECOND)
+    events["step"] = np.diff(onset[order], prepend=0)
     return events
 
 
 def unfold_events(events: np.ndarray) -> np.ndarray:
-    """Return the note table of the events, one row for each note of each chord. The inverse of fold_notes."""
+    """Return the GRID_NOTE table of the events, a row for each note of each chord. The inverse of fold_notes."""
     event, pitch = np.nonzero(chord_matrix(events["pitch"]))
-    notes = np.empty(len(event), NOTE)
-    notes["onset"] = np.round(np.cumsum(events["step"]), _MICROSECOND)[event]
-    notes["pitch"] = pitch
-    notes["duration"], notes["velocity"] = events["duration"][event], events["velocity"][event]
-    return sort_notes(notes)
+    table = np.empty(len(event), GRID_NOTE)
+    table["onset"], table["pitch"] = np.cumsum(events["step"])[event], pitch
+    table["duration"], table["velocity"] = events["duration"][event], events["velocity"][event]
+    return sort_notes(table)
 
 
 @lru_cache(maxsize=1 << 16)  # songs have few different times
@@ -77,20 +71,16 @@ def number_name(number: float) -> str:
     return repr(number).removesuffix(".0")
 
 
-def _strikes(onset: np.ndarray, time_step: float) -> np.ndarray:
-    """Return each note's strike as an index on the time grid. Onsets ascend."""
-    reach = time_step - 10.0 ** -_MICROSECOND  # so that two neighbouring grid points never count as one strike
-    starts, breaks = [], np.append(0, np.flatnonzero(np.diff(onset) > reach) + 1)
-    spans = onset[np.append(breaks[1:], len(onset)) - 1] - onset[breaks]
-    for start, end, span in zip(breaks.tolist(), [*breaks[1:].tolist(), len(onset)], spans.tolist()):
-        starts.append(start)
-        if span > reach:  # a run of notes, each soon after the one before: more than one strike
-            while (start := int(np.searchsorted(onset[:end], onset[start] + reach, side="right"))) < end:
-                starts.append(start)
-    lengths = np.diff(np.append(starts, len(onset)))
-    last = onset[np.cumsum(lengths) - 1]
-    middle = (onset[starts] + last) / 2
-    return np.repeat(np.rint(middle / time_step).astype(np.int64), lengths)
+@lru_cache(maxsize=1 << 16)
+def time_name(points: int, grid: int) -> str:
+    """Return a time of whole grid points in quarters: 36 of 24 a quarter -> "3/2"."""
+    return str(Fraction(points, grid))
+
+
+def bar_places(events: np.ndarray, tempo_map: TempoMap, grid: int) -> np.ndarray:
+    """Return at which place of its bar each event begins, and the bar's length: (events, 2) uint16 grid points."""
+    _, place, length = tempo_map.bars(np.cumsum(events["step"]) / grid)
+    return np.minimum(np.rint(np.stack([place, length], axis=1) * grid), 2**16 - 1).astype(np.uint16)
 
 
 def _split(strike: np.ndarray, duration: np.ndarray, ratio: float) -> np.ndarray:

@@ -91,37 +91,6 @@ _PROFILE_ROWS /= np.linalg.norm(_PROFILE_ROWS, axis=1, keepdims=True)
 
 FADE = 3.0        # seconds in which a struck note fades to 1/e; an old note says less of the present chord
 BASS_SHARE = 0.3  # of a span; the lowest note that sounds so long is the bass
-SHORTEST_SPAN = 0.1  # seconds
-
-
-def beat_spans(notes: np.ndarray, tempos: np.ndarray) -> np.ndarray:
-    """Return the edges of a song's beats in seconds: (beats + 1,), ascending, from 0 to behind the last note.
-
-    Beats last a quarter of the tempo map (midi_file.TEMPO). Where in it they fall, the notes decide: files often begin
-    a little before the first beat. Their phases are averaged on the circle; long and low notes weigh more, since they
-    stand on beats more often. Of a tempo map without meaning this still gives even spans.
-    """
-    seconds = np.append(tempos["time"], tempos["time"][-1] + tempos["quarter"][-1] / 1e6)
-    beats = np.append(0, np.cumsum(np.diff(seconds) / (tempos["quarter"] / 1e6)))
-    last = max(end_time(notes), seconds[-1])
-    beats = np.append(beats, beats[-1] + (last + 1 - seconds[-1]) / (tempos["quarter"][-1] / 1e6))
-    seconds = np.append(seconds, last + 1)
-    weights = np.minimum(notes["duration"], 2) * np.clip((72 - notes["pitch"]) / 36, 0.2, 1)
-    phase = np.angle(np.sum(weights * np.exp(2j * np.pi * np.interp(notes["onset"], seconds, beats)))) / (2 * np.pi)
-    edges = np.interp(np.arange(phase % 1, beats[-1]), beats, seconds)
-    return _covering(edges, end_time(notes))
-
-
-def even_spans(notes: np.ndarray, length: float = 0.5) -> np.ndarray:
-    """Return the edges of spans of `length` seconds from 0 to behind the last note: (spans + 1,)."""
-    return _covering(np.arange(0, end_time(notes), length), end_time(notes))
-
-
-def _covering(edges: np.ndarray, end: float) -> np.ndarray:
-    """Return the edges inside 0..end with both ends added, without those that would make too short a span."""
-    inside = edges[(edges >= SHORTEST_SPAN) & (edges <= end - SHORTEST_SPAN)]
-    inside = inside[np.append(True, np.diff(inside) >= SHORTEST_SPAN)[:len(inside)]]
-    return np.concatenate([[0.0], inside, [max(end, SHORTEST_SPAN)]])
 
 
 def pitch_class_weights(notes: np.ndarray, edges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -221,7 +190,7 @@ _CHANGE = 2.3      # nats
 def find_chords(notes: np.ndarray, edges: np.ndarray) -> np.ndarray:
     """Return the chords of a song as a CHORD table, in order: neighbouring spans with one chord are one row.
 
-    `edges` (spans + 1,) in seconds are where chords may change: beat_spans or even_spans. Notes without harmony, a
+    `edges` (spans + 1,) in seconds are where chords may change: the beats (song.beat_edges). Notes without harmony, a
     single line say, still give chords: those that the line implies. A table without notes gives no chord.
     """
     if not len(notes):

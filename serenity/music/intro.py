@@ -13,9 +13,10 @@ import sys
 
 import numpy as np
 
-from serenity.music.midi_file import TEMPO, TIME_SIGNATURE, Track, write
+from serenity.music.midi_file import Track, write
 from serenity.music.note import note_table
 from serenity.music.pitch import parse_chord
+from serenity.music.tempo_map import TempoMap, metres, tempos
 
 QUARTER = 681_818  # microseconds; 88 quarter notes a minute
 BEATS = 4          # quarter notes a bar
@@ -86,7 +87,7 @@ def write_file(path: str | os.PathLike) -> None:
     """Write the intro as a MIDI file."""
     write(
         path, [Track("Piano", 0, False, compose())],
-        np.array([(0.0, QUARTER)], TEMPO), np.array([(0.0, BEATS, 4)], TIME_SIGNATURE),
+        TempoMap(tempos((0.0, QUARTER)), metres((0.0, BEATS, 4))),
         texts=["Intro in A major, composed by serenity.music.intro"],
     )
 

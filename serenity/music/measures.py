@@ -10,55 +10,68 @@ music", Neural Computing and Applications 32, 2020 (overlapping area).
 
 import numpy as np
 
+from serenity.music.harmony import pitch_class_weights
 from serenity.music.note import end_time
 from serenity.music.pitch import OCTAVE
+from serenity.music.tempo_map import TempoMap
 
 MAJOR = (0, 2, 4, 5, 7, 9, 11)  # semitones above the tonic; the natural minor scales have the same notes
 POSITIONS = 64                  # of a bar, in which onsets are looked for (Wu & Yang)
-BEATS = 4                       # of a bar
-SHORTEST_BEAT, LONGEST_BEAT = 0.45, 0.9  # seconds: an octave of tempi, about where people tap
-_TEMPI = 4000                   # beats that are tried, each 0.02 % longer than the one before
+SIXTEENTHS = 4                  # of a beat, which is a quarter
+ON = 0.02                       # quarters; an onset so near to a sixteenth stands on it
+REACH = 16                      # bars over which others are compared with one
+ROUNDS = (4, 8)                 # bars after which the chords of songs come round
 _GRID = 1000                    # points at which two densities are compared
 
 # --- bars -------------------------------------------------------------------------------------------------------------
 
-def find_beat(notes: np.ndarray) -> float:
-    """Return the length of the beat in seconds that fits the onsets best, from SHORTEST_BEAT to LONGEST_BEAT.
+def bar_numbers(notes: np.ndarray, tempo_map: TempoMap) -> tuple[np.ndarray, np.ndarray]:
+    """Return each note's bar, as the map counts them, and its position in the bar, 0 to POSITIONS - 1."""
+    bar, place, length = tempo_map.bars(tempo_map.quarters(notes["onset"]))
+    position = np.rint(place * POSITIONS / length).astype(np.int64)
+    return bar + position // POSITIONS, position % POSITIONS
 
-    For notes without a tempo map. Onsets are laid round a circle that takes one beat, half of one and a quarter; the
-    beat is the one at which they gather most, over the three together (the length of the mean vector: Mardia & Jupp,
-    "Directional Statistics", 2000, section 2.2). Long and low notes weigh more, as in harmony.beat_spans. It is the
-    tempo up to a factor of two: of 42 POP909 songs, by 128 events each, all came within 2 %, doubled or halved where
-    need be. A table without notes raises ValueError.
+
+def on_sixteenths(notes: np.ndarray, tempo_map: TempoMap) -> float:
+    """Return the share of notes that begin on a sixteenth of the beat; 0 for no notes."""
+    places = tempo_map.quarters(notes["onset"]) * SIXTEENTHS
+    return float(np.sum(abs(places - np.rint(places)) <= ON * SIXTEENTHS) / max(len(notes), 1))
+
+
+def bars_that_return(notes: np.ndarray, tempo_map: TempoMap) -> float:
+    """Return how much of a bar was played in one of the REACH bars before: 1 where all of it came back, 0 for nothing.
+
+    A bar is the set of its (place, pitch class), places by sixteenths. Two sets overlap by their intersection over
+    their union (Jaccard); of a bar the largest overlap counts; mean over the bars in which notes begin, from the second
+    on. Fewer than two: 0.
     """
     if not len(notes):
-        raise ValueError("wanted at least one note to find a beat, got none")
-    weights = np.minimum(notes["duration"], 2) * np.clip((72 - notes["pitch"]) / 36, 0.2, 1)
-    beats = np.geomspace(SHORTEST_BEAT, LONGEST_BEAT, _TEMPI)
-    turns = 2j * np.pi * notes["onset"][:, None] / beats                        # (notes, tempi)
-    gathered = sum(abs(weights @ np.exp(parts * turns)) for parts in (1, 2, 4))
-    return float(beats[gathered.argmax()])
-
-
-def bar_numbers(notes: np.ndarray, beat: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return each note's bar, from 0 on, and its position in the bar, 0 to POSITIONS - 1.
-
-    Bars have BEATS beats; the first begins with the first onset.
-    """
-    place = np.rint((notes["onset"] - notes["onset"].min(initial=np.inf)) * POSITIONS / (BEATS * beat)).astype(np.int64)
-    return np.divmod(place, POSITIONS)
+        return 0.0
+    bar, place, _ = tempo_map.bars(np.rint(tempo_map.quarters(notes["onset"]) * SIXTEENTHS) / SIXTEENTHS)
+    bar -= bar.min()
+    cell = np.rint(place * SIXTEENTHS).astype(np.int64) * OCTAVE + notes["pitch"] % OCTAVE
+    struck = np.zeros((bar.max() + 1, cell.max() + 1))
+    struck[bar, cell] = 1
+    shared, number = struck @ struck.T, struck.sum(axis=1)
+    overlap = shared / np.maximum(number[:, None] + number - shared, 1)  # (bar, other)
+    ago = np.subtract.outer(np.arange(len(struck)), np.arange(len(struck)))
+    most = np.where((ago >= 1) & (ago <= REACH), overlap, 0).max(axis=1)
+    counted = number > 0
+    counted[0] = False
+    return float(most[counted].mean()) if counted.any() else 0.0
 
 
 # --- pitch ------------------------------------------------------------------------------------------------------------
 
-def pitch_class_entropy(notes: np.ndarray, beat: float, bars: int = 1) -> float:
+def pitch_class_entropy(notes: np.ndarray, tempo_map: TempoMap, bars: int = 1) -> float:
     """Return the entropy of the pitch classes struck in `bars` bars, in bits, mean over the song (0 to 3.58).
 
     Low: a clear tonality. Wu & Yang's H1 and H4, for 1 bar and 4. Bars without an onset do not count.
     """
     if not len(notes):
         return 0.0
-    window = bar_numbers(notes, beat)[0] // bars
+    bar, _ = bar_numbers(notes, tempo_map)
+    window = (bar - bar.min()) // bars
     _, row = np.unique(window, return_inverse=True)
     counts = np.zeros((row.max() + 1, OCTAVE))
     np.add.at(counts, (row, notes["pitch"] % OCTAVE), 1)
@@ -91,13 +104,14 @@ def density(notes: np.ndarray) -> float:
     return float(len(notes) / (end_time(notes) - notes["onset"].min())) if len(notes) else 0.0
 
 
-def groove_similarity(notes: np.ndarray, beat: float) -> float:
+def groove_similarity(notes: np.ndarray, tempo_map: TempoMap) -> float:
     """Return how alike the rhythms of the bars are: the share of positions at which two bars agree on whether a note
     is struck, mean over all pairs of bars (Wu & Yang's GS). A single bar is like itself: 1.
     """
     if not len(notes):
         return 1.0
-    bar, position = bar_numbers(notes, beat)
+    bar, position = bar_numbers(notes, tempo_map)
+    bar -= bar.min()
     bars = int(bar.max()) + 1
     if bars < 2:
         return 1.0
@@ -116,6 +130,27 @@ def progression_irregularity(chords: np.ndarray) -> float:
     names = list(zip(chords["root"].tolist(), chords["quality"].tolist()))
     trigrams = list(zip(names, names[1:], names[2:]))
     return len(set(trigrams)) / len(trigrams) if trigrams else 0.0
+
+
+def chords_that_return(notes: np.ndarray, tempo_map: TempoMap) -> float:
+    """Return how much more alike the harmony of bars is at the distances of ROUNDS than at the others up to REACH.
+
+    Alike is the cosine of how much each pitch class sounds in them, -1..1 in their difference: above 0 the chords come
+    round. Mean over all pairs of bars in which something sounds; 0 where there are none at either kind of distance.
+    """
+    if not len(notes):
+        return 0.0
+    first, last = (int(tempo_map.bars(tempo_map.quarters(time))[0]) for time in (notes["onset"].min(), end_time(notes)))
+    edges = tempo_map.seconds(tempo_map.bar_line(np.arange(first, last + 2)))
+    weights, _ = pitch_class_weights(notes, edges)
+    length = np.linalg.norm(weights, axis=1)
+    weights /= np.where(length, length, 1)[:, None]
+    alike = weights @ weights.T                                                                        # (bar, other)
+    ago = np.subtract.outer(np.arange(len(weights)), np.arange(len(weights)))
+    is_pair = (ago >= 1) & (ago <= REACH) & (np.minimum.outer(length, length) > 0)
+    is_round = np.isin(ago, ROUNDS)
+    round_, other = alike[is_pair & is_round], alike[is_pair & ~is_round]
+    return float(round_.mean() - other.mean()) if len(round_) and len(other) else 0.0
 
 
 # --- two sets of songs ------------------------------------------------------------------------------------------------

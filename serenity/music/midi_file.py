@@ -5,8 +5,9 @@
 symusic reads, because it is many times faster; mido reads what symusic refuses or does not read in full, and is its
 oracle: `read_with_symusic` and `read_with_mido` give the same notes for every file that both read. What both mean:
 
-* Time is in seconds; the tempo changes of all tracks make one map. Of two at one tick the later in the file holds.
-  A file that counts time code (SMPTE) instead of quarter notes has a fixed tick; its tempo changes mean nothing.
+* Time is in seconds; the tempo changes of all tracks make one map (see tempo_map.py). Of two at one tick the later in
+  the file holds. A file that counts time code (SMPTE) instead of quarter notes has a fixed tick; its tempo changes
+  mean nothing.
 * A track of the file becomes one `Track` for each channel and program in it, in this order. Channel 10 is drums.
 * A note-on with velocity 0 is a note-off. A note-off ends the oldest note of its channel and pitch that still sounds;
   a key that is struck again also ends the note it had: no key sounds twice. (Notes struck at one tick may end apart.)
@@ -25,12 +26,11 @@ Source of the format: The Complete MIDI 1.0 Detailed Specification, Standard MID
 """
 
 import io
-import math
 import os
 import struct
 from collections import defaultdict, deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -38,18 +38,23 @@ import numpy as np
 from serenity.errors import InputError
 from serenity.files import write_whole
 from serenity.music.note import note_table, sort_notes
+from serenity.music.tempo_map import (
+    DEFAULT_QUARTER,
+    DEFAULT_TICKS_PER_QUARTER,
+    METRE,
+    STRAIGHT,
+    TEMPO,
+    TempoMap,
+)
 
 # What no honest file reaches, so that a broken one ends with a line instead of filling the memory.
 LARGEST_FILE = 8 * 2**20  # bytes; the longest piano performances take about a twentieth
 LONGEST_SONG = 24 * 3600.0  # seconds
 
+LONGEST_QUARTER = 2**24 - 1  # microseconds; a tempo has three bytes
+
 LONGEST_SUSTAIN = 8.0  # seconds; a piano string in the middle has faded by then, however long the pedal is held
 
-DEFAULT_QUARTER = 500_000  # microseconds; MIDI's tempo where a file states none
-DEFAULT_TICKS_PER_QUARTER = 480
-DEFAULT_BAR = 4.0  # quarter notes; MIDI's time signature, 4/4, where a file states none
-ROUNDING = 1e-6  # bars; a shorter one stems from rounded times
-MOST_BARS = 100_000  # given for one song; a wild tempo would fill the memory with them
 DRUM_CHANNEL = 9  # counted from 0
 PEDAL = 64  # controller number
 PEDAL_DOWN = 64  # controller value from which on the pedal is down
@@ -58,17 +63,6 @@ EXPRESSION = 11  # controller number: how loud, as a share of the channel's volu
 # their data (6, 38, 96 to 101), nor channel modes (120 and above); the pedal has its own place.
 CURVES = tuple(sorted({*range(120)} - {0, 6, 32, 38, PEDAL, *range(96, 102)}))
 _META, _META_TEXT, _TRACK_NAME = 0xFF, 0x01, 0x03
-
-TEMPO = np.dtype([
-    ("time", np.float64),   # seconds from the start of the file
-    ("quarter", np.int64),  # microseconds a quarter note lasts from there on
-])
-TIME_SIGNATURE = np.dtype([
-    ("time", np.float64),        # seconds from the start of the file
-    ("numerator", np.int16),
-    ("denominator", np.int16),   # 4 is a quarter note
-])
-
 
 CONTROL = np.dtype([
     ("time", np.float64),  # seconds from the start of the file
@@ -94,9 +88,7 @@ class Score:
     """What a MIDI file holds."""
 
     tracks: tuple[Track, ...]
-    tempos: np.ndarray  # TEMPO, in order; the first at 0 s, also where the file states none
-    time_signatures: np.ndarray  # TIME_SIGNATURE, in order; empty where the file states none
-    ticks_per_quarter: int
+    tempo_map: TempoMap  # the file's own, from 0 s on
     texts: tuple[str, ...] = ()
 
 
@@ -382,31 +374,38 @@ def _score(layout: _Layout, parts: Iterable[_Part], tempos: np.ndarray, signatur
     """Build the score; tempos (change, 2) and signatures (change, 3) begin with a tick and are in order."""
     if layout.ticks_per_quarter:
         ticks_per_quarter = layout.ticks_per_quarter
-        clock = _tempo_map(tempos[:, 0], tempos[:, 1], ticks_per_quarter)
+        tempos = _tempo_table(tempos, ticks_per_quarter)
     else:  # time code: a tick is a part of a second; at MIDI's default tempo half as many make a quarter note
         ticks_per_quarter = max(round(layout.ticks_per_second * DEFAULT_QUARTER / 1e6), 1)
-        clock = _Clock(np.zeros(1), np.zeros(1), np.full(1, 1 / layout.ticks_per_second), np.full(1, DEFAULT_QUARTER))
-    tracks = tuple(track for part in parts if len((track := _track(part, clock)).notes))
+        tempos = _table(TEMPO, np.zeros(1), np.full(1, 1e6 * ticks_per_quarter / layout.ticks_per_second))
     signatures = signatures[(signatures[:, 1] > 0) & (signatures[:, 2] > 0) & (signatures[:, 2] <= 128)]
     signatures = signatures[_last_of_each(signatures[:, 0])]
+    metres = _table(METRE, signatures[:, 0] / ticks_per_quarter, *signatures[:, 1:].T)
+    clock = TempoMap(tempos, metres, ticks_per_quarter)
+    tracks = tuple(track for part in parts if len((track := _track(part, clock)).notes))
     texts = (_text(content) for body in layout.bodies for kind, content in _head(body) if kind == _META_TEXT)
-    return Score(
-        tracks, clock.tempos(), _table(TIME_SIGNATURE, clock.seconds(signatures[:, 0]), *signatures[:, 1:].T),
-        ticks_per_quarter, tuple(texts),
-    )
+    return Score(tracks, clock, tuple(texts))
 
 
-def _track(part: _Part, clock: "_Clock") -> Track:
+def _tempo_table(changes: np.ndarray, ticks_per_quarter: int) -> np.ndarray:
+    """Return the TEMPO table of changes (tick, microseconds) in order; MIDI's default holds before the first."""
+    lasts = changes[:, 1] > 0  # a quarter note of 0 microseconds stops no clock
+    tick, quarter = np.append(0, changes[lasts, 0]), np.append(DEFAULT_QUARTER, changes[lasts, 1])
+    keep = _last_of_each(tick)
+    return _table(TEMPO, tick[keep] / ticks_per_quarter, quarter[keep])
+
+
+def _track(part: _Part, clock: TempoMap) -> Track:
     has_length = part.end > part.onset
     onset, end, pitch, velocity = (array[has_length] for array in (part.onset, part.end, part.pitch, part.velocity))
     end = np.minimum(end, next_strike(onset, pitch))
-    onset, end = clock.seconds(onset), clock.seconds(end)
+    onset, end = clock.seconds_of_ticks(onset), clock.seconds_of_ticks(end)
     last = end.max(initial=0.0)
     if last > LONGEST_SONG:
         raise InputError(f"lasts {last / 3600:,.0f} hours; wanted at most {LONGEST_SONG / 3600:.0f}")
     notes = note_table(onset, end - onset, pitch, np.clip(velocity, 1, 127))
     value = np.clip(part.control_value, 0, 127)
-    controls = _table(CONTROL, clock.seconds(part.control_time), part.control_number, value)
+    controls = _table(CONTROL, clock.seconds_of_ticks(part.control_time), part.control_number, value)
     moves = controls[controls["number"] == PEDAL]
     pedals = _pedals(moves["time"], moves["value"] >= PEDAL_DOWN, last)
     curves = controls[np.isin(controls["number"], CURVES) & (controls["time"] <= last)]
@@ -439,40 +438,6 @@ def next_strike(onset: np.ndarray, pitch: np.ndarray) -> np.ndarray:
     return result
 
 
-@dataclass(frozen=True)
-class _Clock:
-    """A tempo map: from tick[i], which is at time[i] seconds, on, a tick lasts tick_seconds[i]."""
-
-    tick: np.ndarray
-    time: np.ndarray
-    tick_seconds: np.ndarray
-    quarter: np.ndarray  # microseconds
-
-    def seconds(self, ticks: np.ndarray) -> np.ndarray:
-        at = np.searchsorted(self.tick, ticks, side="right") - 1
-        return self.time[at] + (ticks - self.tick[at]) * self.tick_seconds[at]
-
-    def ticks(self, seconds: np.ndarray) -> np.ndarray:
-        """The inverse of `seconds`, rounded to whole ticks."""
-        seconds = np.asarray(seconds, np.float64)
-        at = np.maximum(np.searchsorted(self.time, seconds, side="right") - 1, 0)
-        return np.rint(self.tick[at] + (seconds - self.time[at]) / self.tick_seconds[at]).astype(np.int64)
-
-    def tempos(self) -> np.ndarray:
-        return _table(TEMPO, self.time, self.quarter)
-
-
-def _tempo_map(tick: np.ndarray, quarter: np.ndarray, ticks_per_quarter: int) -> _Clock:
-    """Build a clock from tempo changes in order; MIDI's default holds before the first."""
-    lasts = quarter > 0  # a quarter note of 0 microseconds stops no clock
-    tick, quarter = np.append(0, tick[lasts]), np.append(DEFAULT_QUARTER, quarter[lasts])
-    keep = _last_of_each(tick)
-    tick, quarter = tick[keep], quarter[keep]
-    tick_seconds = quarter / (1e6 * ticks_per_quarter)
-    time = np.append(0.0, np.cumsum(np.diff(tick) * tick_seconds[:-1]))
-    return _Clock(tick, time, tick_seconds, quarter)
-
-
 def _last_of_each(tick: np.ndarray) -> np.ndarray:
     """Return a mask of the last row of each run of equal ticks."""
     return np.append(tick[1:] != tick[:-1], True)[:len(tick)]
@@ -483,26 +448,6 @@ def _table(dtype: np.dtype, *columns) -> np.ndarray:
     for name, column in zip(dtype.names, columns, strict=True):
         table[name] = column
     return table
-
-
-def bar_onsets(score: Score, end: float) -> np.ndarray:
-    """Return where bars begin, float64 (bars,): seconds in order, from 0 to before `end`, at most MOST_BARS.
-
-    A time signature begins a bar, also where it cuts the one before. Before the first there is 4/4, as MIDI has it;
-    a caller who wants bars only where the file knows of them looks at `score.time_signatures`.
-    """
-    changes, signatures = score.tempos["time"], score.time_signatures
-    times = np.append(changes, max(end, changes[-1]) + 1)
-    quarters = np.append(0.0, np.cumsum(np.diff(times) * 1e6 / score.tempos["quarter"]))  # counted at `times`
-    starts = np.append(0.0, signatures["time"])
-    lengths = np.append(DEFAULT_BAR, signatures["numerator"] * 4.0 / signatures["denominator"])  # quarter notes
-    stops = np.minimum(np.append(starts[1:], end), end)
-    bars, count = [], 0
-    for first, last, length in zip(np.interp(starts, times, quarters), np.interp(stops, times, quarters), lengths):
-        number = min(max(math.ceil((last - first) / length - ROUNDING), 0), MOST_BARS - count)
-        bars.append(first + length * np.arange(number))
-        count += number
-    return np.interp(np.concatenate(bars), quarters, times)
 
 
 # --- the pedal ------------------------------------------------------------------------------------------------------
@@ -530,40 +475,29 @@ def sustain(notes: np.ndarray, pedals: np.ndarray, longest: float = LONGEST_SUST
 # --- write ----------------------------------------------------------------------------------------------------------
 
 
-def write(
-    path: str | os.PathLike,
-    tracks: Iterable[Track],
-    tempos: np.ndarray | None = None,
-    time_signatures: np.ndarray | None = None,
-    ticks_per_quarter: int = DEFAULT_TICKS_PER_QUARTER,
-    texts: Iterable[str] = (),
-) -> None:
+def write(path: str | os.PathLike, tracks: Iterable[Track], tempo_map: TempoMap = TempoMap(),
+          texts: Iterable[str] = ()) -> None:
     """Write a type 1 MIDI file; the file appears whole or not at all. Equal input gives equal bytes.
 
-    Arguments are as in `Score`. Times are rounded to ticks; the last tempo holds to the end, the first also before its
-    time. What the format cannot hold is mended: a note has at least one tick, it ends where its key is struck again,
-    and notes of one pitch at one tick become one, as long as the longest and as loud as the loudest.
+    Arguments are as in `Score`. Times are rounded to ticks, tempos to microseconds; swing is no part of a file's map.
+    What the format cannot hold is mended: a note has at least one tick, it ends where its key is struck again, and
+    notes of one pitch at one tick become one, as long as the longest and as loud as the loudest.
     """
-    write_whole(path, to_bytes(tracks, tempos, time_signatures, ticks_per_quarter, texts))
+    write_whole(path, to_bytes(tracks, tempo_map, texts))
 
 
-def to_bytes(
-    tracks: Iterable[Track],
-    tempos: np.ndarray | None = None,
-    time_signatures: np.ndarray | None = None,
-    ticks_per_quarter: int = DEFAULT_TICKS_PER_QUARTER,
-    texts: Iterable[str] = (),
-) -> bytes:
+def to_bytes(tracks: Iterable[Track], tempo_map: TempoMap = TempoMap(), texts: Iterable[str] = ()) -> bytes:
     """Return the bytes of a MIDI file; the inverse of `parse`. Arguments as in `write`."""
     import mido
 
-    clock = _written_clock(tempos, ticks_per_quarter)
+    clock = _written_map(tempo_map)
+    ticks_per_quarter = clock.ticks_per_quarter
     conductor = [(0, mido.MetaMessage("text", text=_writable(text))) for text in texts]
-    for tick, quarter in zip(clock.tick.tolist(), clock.quarter.tolist()):
-        conductor.append((tick, mido.MetaMessage("set_tempo", tempo=quarter)))
-    if time_signatures is not None:
-        for tick, row in zip(clock.ticks(time_signatures["time"]).tolist(), time_signatures.tolist()):
-            conductor.append((tick, mido.MetaMessage("time_signature", numerator=row[1], denominator=row[2])))
+    for start, quarter in clock.tempos.tolist():
+        conductor.append((round(start * ticks_per_quarter), mido.MetaMessage("set_tempo", tempo=int(quarter))))
+    for start, *signature in clock.metres.tolist():
+        conductor.append((round(start * ticks_per_quarter), mido.MetaMessage(
+            "time_signature", numerator=signature[0], denominator=signature[1])))
     conductor.sort(key=lambda event: event[0])
 
     channels = [channel for channel in range(16) if channel != DRUM_CHANNEL]
@@ -577,20 +511,21 @@ def to_bytes(
     return buffer.getvalue()
 
 
-def _written_clock(tempos: np.ndarray | None, ticks_per_quarter: int) -> _Clock:
-    """Return the clock of the file to be written: its tempo changes stand on whole ticks, so the times follow those."""
-    if tempos is None or not len(tempos):
-        return _tempo_map(np.zeros(0, np.int64), np.zeros(0, np.int64), ticks_per_quarter)
-    tick, time = [0], 0.0
-    for before, after in zip(tempos[:-1], tempos[1:]):
-        tick_seconds = before["quarter"] / (1e6 * ticks_per_quarter)
-        ticks = max(round((after["time"] - time) / tick_seconds), 0)  # from the file's time: rounding does not add up
-        tick.append(tick[-1] + ticks)
-        time += ticks * tick_seconds
-    return _tempo_map(np.array(tick), tempos["quarter"], ticks_per_quarter)
+def _written_map(tempo_map: TempoMap) -> TempoMap:
+    """Return the map as a file can hold it: changes on whole ticks, whole microseconds.
+
+    What rounding takes off one quarter is given to the next tempo, so that it does not add up.
+    """
+    starts = np.rint(tempo_map.tempos["start"] * tempo_map.ticks_per_quarter) / tempo_map.ticks_per_quarter
+    lengths, owed = [], 0.0
+    for span, length in zip(np.append(np.diff(starts), np.inf).tolist(), tempo_map.tempos["length"].tolist()):
+        wanted = length + (owed / span if span else 0.0)
+        lengths.append(min(max(round(wanted), 1), LONGEST_QUARTER))
+        owed = (wanted - lengths[-1]) * span if 0 < span < np.inf else owed
+    return replace(tempo_map, tempos=_table(TEMPO, starts, np.array(lengths)), start=0.0, swing=STRAIGHT)
 
 
-def _events(track: Track, channel: int, clock: _Clock) -> list:
+def _events(track: Track, channel: int, clock: TempoMap) -> list:
     """Return (tick, message) of one track, in order: at one tick what ends stands before what begins."""
     from mido import Message, MetaMessage
 
@@ -608,7 +543,7 @@ def _events(track: Track, channel: int, clock: _Clock) -> list:
     return [(tick, message) for tick, _, message in events]
 
 
-def _tick_notes(notes: np.ndarray, clock: _Clock) -> tuple[np.ndarray, ...]:
+def _tick_notes(notes: np.ndarray, clock: TempoMap) -> tuple[np.ndarray, ...]:
     """Return onset, end, pitch and velocity with times in ticks, no two notes of a pitch at one time."""
     notes = sort_notes(notes)
     onset = clock.ticks(notes["onset"])

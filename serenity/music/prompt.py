@@ -5,22 +5,22 @@ from dataclasses import replace
 import numpy as np
 
 from serenity.errors import InputError
-from serenity.music.bars import line_before
 from serenity.music.midi_file import Score, Track
 
 
-def choose_events(events: np.ndarray, first: int | None = None, last: int | None = None,
+def choose_events(onset: np.ndarray, first: int | None = None, last: int | None = None,
                   seconds: tuple[float, float] | None = None) -> slice:
     """Return which events are the prompt: the `first` so many, the `last` so many, those that begin in the time from
     seconds[0] up to seconds[1], or, where nothing is said, all. InputError where none begins in that time.
+
+    `onset` (events,) are the seconds at which they begin.
     """
     if first is not None:
-        return slice(0, min(first, len(events)))
+        return slice(0, min(first, len(onset)))
     if last is not None:
-        return slice(max(len(events) - last, 0), len(events))
+        return slice(max(len(onset) - last, 0), len(onset))
     if seconds is None:
-        return slice(0, len(events))
-    onset = np.cumsum(events["step"])
+        return slice(0, len(onset))
     chosen = slice(*np.searchsorted(onset, seconds).tolist())
     if chosen.start == chosen.stop:
         raise InputError(f"nothing begins from {seconds[0]:g} s up to {seconds[1]:g} s; wanted a part of "
@@ -28,15 +28,15 @@ def choose_events(events: np.ndarray, first: int | None = None, last: int | None
     return chosen
 
 
-def cut_times(events: np.ndarray, chosen: slice) -> tuple[float, float]:
-    """Return between which times, seconds, the chosen events stand: half way to the neighbours left out.
+def cut_times(onset: np.ndarray, chosen: slice) -> tuple[float, float]:
+    """Return between which times, seconds, the chosen of events at `onset` (events,) stand: half way to the neighbours
+    left out.
 
     Where nothing is left out it is -inf or inf. Events of one strike cannot be told apart by time; all of them count.
     """
-    onset = np.cumsum(events["step"])
     before, after = onset[onset < onset[chosen.start]], onset[onset > onset[chosen.stop - 1]]
     start = (before[-1] + onset[chosen.start]) / 2 if chosen.start and len(before) else -np.inf
-    end = (after[0] + onset[chosen.stop - 1]) / 2 if chosen.stop < len(events) and len(after) else np.inf
+    end = (after[0] + onset[chosen.stop - 1]) / 2 if chosen.stop < len(onset) and len(after) else np.inf
     return float(start), float(end)
 
 
@@ -49,15 +49,21 @@ def excerpt(score: Score, start: float, end: float) -> tuple[Score, float]:
     tracks = tuple(cut for track in score.tracks if len((cut := cut_track(track, start, end)).notes))
     if not tracks:  # the events on either side stand so near that no note is between them
         raise InputError("the prompt holds no note of its own; wanted more of the seed")
-    tempos, signatures = (table[table["time"] < end] for table in (score.tempos, score.time_signatures))
+    clock = score.tempo_map
+    if end < np.inf:
+        last = clock.quarters(end)
+        clock = replace(clock, tempos=clock.tempos[clock.tempos["start"] <= last],
+                        metres=clock.metres[clock.metres["start"] < last])
     if start == -np.inf:
-        return replace(score, tracks=tracks, tempos=tempos, time_signatures=signatures), 0.0
+        return replace(score, tracks=tracks, tempo_map=clock), 0.0
     first = min(track.notes["onset"][0] for track in tracks)
-    begin = line_before(score, first)
+    line = clock.bar_line(clock.bars(clock.quarters(first))[0])
+    line = np.rint(line * clock.ticks_per_quarter) / clock.ticks_per_quarter  # the excerpt begins on a tick
+    begin = float(clock.seconds(line))
     tracks = tuple(replace(track, notes=_moved(track.notes, "onset", begin),
                            pedals=np.maximum(track.pedals - begin, 0), controls=_controls(track.controls, begin))
                    for track in tracks)
-    return replace(score, tracks=tracks, tempos=_from(tempos, begin), time_signatures=_from(signatures, begin)), begin
+    return replace(score, tracks=tracks, tempo_map=clock.counted_from(line).moved(-begin)), begin
 
 
 def cut_track(track: Track, start: float, end: float) -> Track:
@@ -71,7 +77,7 @@ def cut_track(track: Track, start: float, end: float) -> Track:
 
 
 def _from(changes: np.ndarray, begin: float) -> np.ndarray:
-    """Return changes of tempo or metre as they hold from `begin` on, which becomes 0 s."""
+    """Return changes of a controller as they hold from `begin` on, which becomes 0 s."""
     before = int(np.searchsorted(changes["time"], begin + 1e-9, side="right"))
     changes = _moved(changes[max(before - 1, 0):], "time", begin)
     if before:

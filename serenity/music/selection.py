@@ -9,32 +9,32 @@ from pathlib import Path
 import numpy as np
 
 from serenity.errors import InputError
-from serenity.music import harmony, instruments, midi_file, quality
+from serenity.music import harmony, midi_file, quality
 from serenity.music.fingerprint import FIGURE, fingerprint, similar_pairs, top_line
+from serenity.music.song import of_score
 
 
 def assess(path: Path, category: str = "piano") -> dict:
     """Return what one MIDI file is worth, as values that JSON can hold.
 
-    `reason` is None, or why the file cannot be read. Otherwise there are `measures` (quality.MEASURES), `key`,
+    `reason` is None, or why the file cannot be read. Otherwise there are `measures` (quality.MEASURES), `key`, `beat`,
     `progression` (the song's commonest) and `fingerprint` (hex; "" where the song is too short for one).
     """
     try:
-        score = midi_file.read(path)
-        choice = instruments.choose(score, category)
+        song = of_score(midi_file.read(path), category)
     except InputError as error:
         return {"reason": f"unreadable: {str(error).removeprefix(f'{path}: ')}"}
-    struck = choice.struck
-    key = harmony.find_key(struck)
-    chords = harmony.find_chords(struck, harmony.beat_spans(struck, score.tempos))
-    has_figures = len(top_line(choice.notes)) > FIGURE
+    key = harmony.find_key(song.struck)
+    chords = harmony.find_chords(song.struck, song.beat_edges)
+    has_figures = len(top_line(song.notes)) > FIGURE
     return {
         "reason": None,
         "measures": {name: float(f"{value:.5g}") for name, value in
-                     quality.measure(choice.notes, struck, chords, key, category).items()},
+                     quality.measure(song.notes, song.struck, chords, key, category).items()},
         "key": str(key),
+        "beat": str(song.beats),
         "progression": harmony.commonest_progression(*harmony.triads(chords, key))[0],
-        "fingerprint": fingerprint(choice.notes).tobytes().hex() if has_figures else "",
+        "fingerprint": fingerprint(song.notes).tobytes().hex() if has_figures else "",
     }
 
 
@@ -51,7 +51,8 @@ def select(songs: dict[str, dict], filtered: bool = True) -> list[dict]:
         verdict = quality.judge(song["measures"])
         lines.append({"song": name, "kept": verdict.kept or not filtered,
                       "reason": verdict.reason if filtered else None, "score": round(verdict.score, 3),
-                      "key": song["key"], "progression": song["progression"], "measures": song["measures"]})
+                      "key": song["key"], "beat": song["beat"],
+                      "progression": song["progression"], "measures": song["measures"]})
     if filtered:
         _drop_copies(lines, songs)
     return lines

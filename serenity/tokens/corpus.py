@@ -3,6 +3,7 @@
 A folder of
 
     tokens.npy       (events, 4) uint16, song after song; columns as in ATTRIBUTES
+    bars.npy         (events, 2) uint16: the place of each event in its bar, and the bar's length, in grid points
     songs.jsonl      one line a song: name, group, whether it is synthetic, split, first event, number of events
     vocabulary.json  the dictionaries, counted on the training songs alone
     corpus.json      codec settings and totals
@@ -23,15 +24,17 @@ import numpy as np
 from serenity.errors import InputError
 from serenity.music.abc_file import AbcSong
 from serenity.music.codec import CodecSettings
+from serenity.music.event import bar_places
 from serenity.tokens import vocabulary as vocabularies
 from serenity.tokens.vocabulary import ATTRIBUTES, SPECIALS, TOP_K, Vocabulary
 
-FILES = ("tokens.npy", "songs.jsonl", "vocabulary.json", "corpus.json")
+FILES = ("tokens.npy", "bars.npy", "songs.jsonl", "vocabulary.json", "corpus.json")
 SPLITS = ("train", "validation", "test")
 CHUNK = 32         # songs that are read at a time
 MERGE = 100_000    # different chords that are counted before sums are made
 SHARES = {"validation": 0.05, "test": 0.05}  # of the groups
-FORMAT = "serenity-corpus 1"
+FORMAT = "serenity-corpus 2"
+SECONDS = "serenity-corpus 1"  # the format in which time was counted in seconds
 TOTALS = ("format", "songs", "synthetic", "events", *SPLITS, "exact", "licences", "made_of", "settings")  # corpus.json
 SONG = ("name", "group", "synthetic", "split", "start", "events")  # what a line of songs.jsonl holds
 
@@ -41,6 +44,7 @@ class Corpus:
     """An open token store. `tokens` is memory-mapped: only what is read comes into memory."""
 
     tokens: np.ndarray             # (events, 4) uint16
+    bars: np.ndarray               # (events, 2) uint16: place in the bar and the bar's length, grid points
     songs: tuple[dict, ...]        # name, group, synthetic, split, start, events
     vocabulary: Vocabulary
     settings: CodecSettings
@@ -133,9 +137,11 @@ def build(folder: Path, entries: Sequence[Entry], read: Callable[[str], AbcSong]
               "made_of": made_of}
     work = partial(_encode, read, vocabulary, settings)
     encoded = chain.from_iterable(each(work, _chunks(entries), "writing tokens"))
-    with open(half / "tokens.raw", "wb") as raw, open(half / "songs.jsonl", "w", encoding="utf-8") as index:
-        for entry, (tokens, exact) in zip(entries, encoded):
+    with open(half / "tokens.raw", "wb") as raw, open(half / "bars.raw", "wb") as raw_bars, \
+            open(half / "songs.jsonl", "w", encoding="utf-8") as index:
+        for entry, (tokens, bars, exact) in zip(entries, encoded):
             tokens.tofile(raw)
+            bars.tofile(raw_bars)
             split = splits[entry.group]
             index.write(json.dumps({**asdict(entry), "split": split, "start": totals["events"],
                                     "events": len(tokens)}) + "\n")
@@ -144,7 +150,8 @@ def build(folder: Path, entries: Sequence[Entry], read: Callable[[str], AbcSong]
             totals[split] += 1
             for attribute, number in zip(ATTRIBUTES, exact):
                 totals["exact"][attribute] += number
-    _add_header(half / "tokens.raw", half / "tokens.npy", totals["events"])
+    _add_header(half / "tokens.raw", half / "tokens.npy", (totals["events"], len(ATTRIBUTES)))
+    _add_header(half / "bars.raw", half / "bars.npy", (totals["events"], 2))
     vocabularies.write(half / "vocabulary.json", vocabulary)
     totals["settings"] = asdict(settings)
     (half / "corpus.json").write_text(json.dumps(totals, indent=1) + "\n", encoding="utf-8")
@@ -178,14 +185,16 @@ def _count_chunk(read: Callable, names: list[str]) -> tuple[str, CodecSettings, 
 
 
 def _encode(read: Callable, vocabulary: Vocabulary, settings: CodecSettings,
-            names: list[str]) -> list[tuple[np.ndarray, list[int]]]:
-    """Return the tokens of each song and how many of them are exact in each attribute."""
+            names: list[str]) -> list[tuple[np.ndarray, np.ndarray, list[int]]]:
+    """Return the tokens and bar places of each song, and how many tokens are exact in each attribute."""
     songs = [read(name) for name in names]
     for name, song in zip(names, songs):
         _refuse_mixture(name, song.settings, settings)
     tokens, known = vocabulary.encode(np.concatenate([song.events for song in songs]))  # at once: they share chords
     ends = np.cumsum([len(song.events) for song in songs])[:-1]
-    return [(part, exact.sum(axis=0).tolist()) for part, exact in zip(np.split(tokens, ends), np.split(known, ends))]
+    bars = [bar_places(song.events, song.tempo_map, settings.grid) for song in songs]
+    return [(part, places, exact.sum(axis=0).tolist())
+            for part, places, exact in zip(np.split(tokens, ends), bars, np.split(known, ends))]
 
 
 def _refuse_mixture(name: str, settings: CodecSettings, wanted: CodecSettings) -> None:
@@ -201,37 +210,48 @@ def load(folder: Path) -> Corpus:
     try:
         head = json.loads((folder / "corpus.json").read_text(encoding="utf-8"))
         songs = tuple(json.loads(line) for line in (folder / "songs.jsonl").read_text(encoding="utf-8").splitlines())
+        if head["format"] != FORMAT:
+            older = ", made by an older Serenity, which counted seconds" if head["format"] == SECONDS else ""
+            raise InputError(f"{folder}/corpus.json: format '{head['format']}'{older}; wanted '{FORMAT}': "
+                             "run preprocess.py again")
         tokens = np.lib.format.open_memmap(folder / "tokens.npy", "r")
+        bars = np.lib.format.open_memmap(folder / "bars.npy", "r")
         settings = CodecSettings(**head["settings"])
         total = sum(song["events"] for song in songs)
         if missing := {*TOTALS} - {*head} or {name for song in songs for name in {*SONG} - {*song}}:
             raise ValueError(f"it lacks {', '.join(sorted(missing))}")
+    except InputError:
+        raise
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{folder} is no whole token store ({error}); run preprocess.py again") from None
-    if head["format"] != FORMAT:
-        raise InputError(f"{folder}/corpus.json: format '{head['format']}', wanted '{FORMAT}'; run preprocess.py again")
     vocabulary = vocabularies.read(folder / "vocabulary.json")
     if tokens.shape != (total, len(ATTRIBUTES)) or tokens.dtype != np.uint16:
         raise InputError(f"{folder}/tokens.npy has shape {tokens.shape} and type {tokens.dtype}, songs.jsonl tells of "
                          f"{total} events; run preprocess.py again")
-    return Corpus(tokens, songs, vocabulary, settings, head)
+    if bars.shape != (total, 2) or bars.dtype != np.uint16:
+        raise InputError(f"{folder}/bars.npy has shape {bars.shape} and type {bars.dtype}, songs.jsonl tells of "
+                         f"{total} events; run preprocess.py again")
+    return Corpus(tokens, bars, songs, vocabulary, settings, head)
 
 
 # --- with dictionaries that stand already -----------------------------------------------------------------------------
 
-def in_memory(songs: Sequence[tuple[Entry, np.ndarray]], vocabulary: Vocabulary, settings: CodecSettings,
+def in_memory(songs: Sequence[tuple[Entry, np.ndarray, np.ndarray]], vocabulary: Vocabulary, settings: CodecSettings,
               shares: dict[str, float] = SHARES) -> Corpus:
-    """Return a corpus of songs, each as its event table, in the tokens of a vocabulary. Nothing is written."""
-    splits = split_groups((entry.group for entry, _ in songs), shares)
-    tokens, known = vocabulary.encode(np.concatenate([events for _, events in songs]))
-    starts = np.cumsum([0, *(len(events) for _, events in songs)])
+    """Return a corpus of songs, each as its event table and bar places, in the tokens of a vocabulary.
+
+    Nothing is written.
+    """
+    splits = split_groups((entry.group for entry, *_ in songs), shares)
+    tokens, known = vocabulary.encode(np.concatenate([events for _, events, _ in songs]))
+    starts = np.cumsum([0, *(len(events) for _, events, _ in songs)])
     rows = tuple({**asdict(entry), "split": splits[entry.group], "start": int(start), "events": len(events)}
-                 for (entry, events), start in zip(songs, starts))
-    totals = {"format": FORMAT, "songs": len(rows), "synthetic": sum(entry.synthetic for entry, _ in songs),
+                 for (entry, events, _), start in zip(songs, starts))
+    totals = {"format": FORMAT, "songs": len(rows), "synthetic": sum(entry.synthetic for entry, *_ in songs),
               "events": len(tokens), **{split: [row["split"] for row in rows].count(split) for split in SPLITS},
               "exact": dict(zip(ATTRIBUTES, known.sum(axis=0).tolist())), "licences": {}, "made_of": "",
               "settings": asdict(settings)}
-    return Corpus(tokens, rows, vocabulary, settings, totals)
+    return Corpus(tokens, np.concatenate([bars for *_, bars in songs]), rows, vocabulary, settings, totals)
 
 
 def translate(corpus: Corpus, vocabulary: Vocabulary) -> Corpus:
@@ -263,10 +283,9 @@ def refuse_other_files(folder: Path) -> None:
         raise InputError(f"{folder} holds {others[0]}, no part of a token store; wanted an empty or new folder")
 
 
-def _add_header(raw: Path, npy: Path, events: int) -> None:
+def _add_header(raw: Path, npy: Path, shape: tuple[int, int]) -> None:
     """Turn raw uint16 rows into a .npy file, a piece at a time."""
     with open(npy, "wb") as target, open(raw, "rb") as source:
-        np.lib.format.write_array_header_1_0(target, {"descr": "<u2", "fortran_order": False,
-                                                      "shape": (events, len(ATTRIBUTES))})
+        np.lib.format.write_array_header_1_0(target, {"descr": "<u2", "fortran_order": False, "shape": shape})
         shutil.copyfileobj(source, target, 1 << 20)
     raw.unlink()

@@ -1,8 +1,8 @@
 """What tokens have in common: a few numbers that describe each value, so that rare ones learn from common ones.
 
-Most of 5000 chords are rare, but share notes, top, bass and pitch classes with common ones; a duration of 1.02 s is
-nearly one of 1.04 s. A network that adds to each token's own vector a projection of these features need not learn that
-anew for every token.
+Most of 5000 chords are rare, but share notes, top, bass and pitch classes with common ones; a duration of 23 grid
+points is nearly one of 24. A network that adds to each token's own vector a projection of these features need not learn
+that anew for every token.
 """
 
 import numpy as np
@@ -14,7 +14,7 @@ LOWEST, HIGHEST = 21, 108  # the piano's keys: what lies beyond counts as the ou
 KEYS = HIGHEST - LOWEST + 1
 MOST_NOTES = 12            # chords of more notes count as having so many
 KNOTS = {"step": (12, 96), "duration": (12, 96), "velocity": (6, 16)}  # of a coarse and a fine scale
-SHORTEST = 0.02            # seconds, added before the logarithm: below it differences count for little
+SHORTEST = 1.0             # grid points, added before the logarithm: below it differences count for little
 
 NUMBER = {"pitch": SPECIALS + 3 * KEYS + OCTAVE + MOST_NOTES} | {
     attribute: SPECIALS + sum(knots) for attribute, knots in KNOTS.items()}  # features of a token, by attribute
@@ -71,6 +71,6 @@ def _number_features(vocabulary: AttributeVocabulary) -> np.ndarray:
     return np.concatenate([scale / np.linalg.norm(scale, axis=1, keepdims=True) for scale in scales], axis=1)
 
 
-def onset_seconds(vocabulary: AttributeVocabulary) -> np.ndarray:
-    """Return the seconds of each token of `step`, 0 for PAD, START and END: (tokens,) float32."""
-    return np.concatenate([np.zeros(SPECIALS), vocabulary.values]).astype(np.float32)
+def step_quarters(vocabulary: AttributeVocabulary, grid: int) -> np.ndarray:
+    """Return the quarters of each token of `step`, 0 for PAD, START and END: (tokens,) float32."""
+    return np.concatenate([np.zeros(SPECIALS), vocabulary.values / grid]).astype(np.float32)

@@ -11,9 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from serenity.errors import InputError
-from serenity.music import codec, instruments, midi_file
+from serenity.music import codec, midi_file
 from serenity.music.codec import CodecSettings
+from serenity.music.event import bar_places
 from serenity.music.fingerprint import FIGURE, fingerprint, similar_pairs, top_line
+from serenity.music.song import of_score
 from serenity.tokens.corpus import Corpus, Entry, in_memory
 from serenity.tokens.vocabulary import Vocabulary
 
@@ -39,19 +41,24 @@ def read_folder(folder: Path, vocabulary: Vocabulary, settings: CodecSettings,
     if not songs:
         raise InputError(f"{folder} holds {len(paths)} MIDI files, of which none can be read{_first(refused)}; "
                          "wanted one song or more")
-    groups = group({name: marks for name, (_, marks) in songs.items()})
-    return in_memory([(Entry(name, groups[name]), events) for name, (events, _) in songs.items()], vocabulary, settings,
-                     SHARES), refused
+    groups = group({name: marks for name, (*_, marks) in songs.items()})
+    entries = [(Entry(name, groups[name]), events, bars) for name, (events, bars, _) in songs.items()]
+    return in_memory(entries, vocabulary, settings, SHARES), refused
 
 
-def read_song(path: Path, settings: CodecSettings) -> tuple[np.ndarray, np.ndarray | None] | str:
-    """Return a file's events and its fingerprint (None: too short for one), or why it cannot be read."""
+def read_song(path: Path, settings: CodecSettings) -> tuple[np.ndarray, np.ndarray, np.ndarray | None] | str:
+    """Return a file's events, their bar places and its fingerprint, or why it cannot be read.
+
+    The fingerprint is None where the song is too short for one.
+    """
     try:
-        notes = instruments.choose(midi_file.read(path), settings.category).notes
+        song = of_score(midi_file.read(path), settings.category)
     except InputError as error:
         return str(error) if str(error).startswith(str(path)) else f"{path}: {error}"
-    has_figures = len(top_line(notes)) > FIGURE
-    return codec.encode(notes, settings).events, fingerprint(notes) if has_figures else None
+    has_figures = len(top_line(song.notes)) > FIGURE
+    events = codec.encode(song, settings).events
+    marks = fingerprint(song.notes) if has_figures else None
+    return events, bar_places(events, song.tempo_map, settings.grid), marks
 
 
 def group(prints: dict[str, np.ndarray | None]) -> dict[str, str]:

@@ -1,15 +1,22 @@
 """The seed: from a score to the prompt that a model reads, and from the model's tokens back into the seed's song."""
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from serenity.errors import InputError
 from serenity.music import codec, instruments
+from serenity.music.beats import Hints, going_on
 from serenity.music.codec import CodecSettings, Encoded
+from serenity.music.feel import play, read_feel
+from serenity.music.grid import SHORTEST
 from serenity.music.instruments import Choice
-from serenity.music.midi_file import Score
-from serenity.music.note import end_time, merge_tables
+from serenity.music.midi_file import LONGEST_SONG, Score
+from serenity.music.note import end_time, merge_tables, sort_notes
 from serenity.music.prompt import choose_events, cut_times, excerpt
+from serenity.music.song import Song, of_choice
+from serenity.music.tempo_map import TempoMap
 from serenity.tokens.unknown import Replaced, find_replaced
 from serenity.tokens.vocabulary import ATTRIBUTES, SPECIALS, Vocabulary
 from serenity.tokens.windows import stream
@@ -20,11 +27,32 @@ class Seed:
     """A seed as read, and the part of it that is the prompt."""
 
     choice: Choice      # the tracks taken
+    song: Song          # its notes and beats
     encoded: Encoded    # the whole seed as events
+    settings: CodecSettings
     prompt: np.ndarray  # (length, 4) int32: the prompt as the end of a stream, with START where it begins the song
     unknown: list[Replaced]
-    score: Score        # the tracks taken, cut down to the prompt, with their tempos and time signatures
-    start: float        # seconds, in `score`: the prompt's last onset, from which the continuation's steps count
+    score: Score        # the tracks taken, cut down to the prompt, with the file's tempo map
+    tempo_map: TempoMap  # of the music, in the seconds of `score`, and how it goes on after the join
+    join: int           # grid point of the prompt's last event, from which the continuation's steps count
+
+    @property
+    def start(self) -> float:
+        """Seconds, in `score`, of the prompt's last onset on the grid."""
+        return float(self.tempo_map.seconds(self.join / self.settings.grid))
+
+    def seconds_after(self, points: int) -> float:
+        """Return how many seconds after `start` so many grid points are over."""
+        return float(self.tempo_map.seconds((self.join + points) / self.settings.grid)) - self.start
+
+    @property
+    def file_map(self) -> TempoMap:
+        """The file's tempo map, with the tempo that goes on from the join, where its beats are the music's."""
+        if self.song.beats.source != "file":
+            return self.score.tempo_map
+        clock, join = self.score.tempo_map, self.join / self.settings.grid
+        tick = np.rint(clock.quarters(self.start) * clock.ticks_per_quarter) / clock.ticks_per_quarter
+        return clock.steady_from(float(tick), round(self.tempo_map.tempo(join) * self.song.beats.scale, 3))
 
     @property
     def events(self) -> int:
@@ -38,30 +66,62 @@ class Seed:
 
 
 def read(score: Score, category: str, settings: CodecSettings, vocabulary: Vocabulary, first: int | None = None,
-         last: int | None = None, seconds: tuple[float, float] | None = None) -> Seed:
+         last: int | None = None, seconds: tuple[float, float] | None = None, hints: Hints = Hints()) -> Seed:
     """Return the seed of a score. Which part of it is the prompt: see prompt.choose_events. Raises InputError.
 
-    `category` says whose tracks are taken; normalised they are as the model's `settings` have it.
+    `category` says whose tracks are taken; normalised they are as the model's `settings` have it. `hints` are what is
+    known of the beats.
     """
     choice = instruments.choose(score, category)
-    encoded = codec.encode(choice.notes, settings)
-    chosen = choose_events(encoded.events, first, last, seconds)
-    cut, taken_off = excerpt(replace(score, tracks=choice.tracks), *cut_times(encoded.events, chosen))
+    song = of_choice(choice, score.tempo_map, hints)
+    encoded = codec.encode(song, settings)
+    points = np.cumsum(encoded.events["step"])
+    onset = song.tempo_map.seconds(points / settings.grid)
+    chosen = choose_events(onset, first, last, seconds)
+    start, end = cut_times(onset, chosen)
+    cut, taken_off = excerpt(replace(score, tracks=choice.tracks), start, end)
     events = encoded.events[chosen]
     tokens, known = vocabulary.encode(events)
     prompt = stream(tokens, 0, len(tokens) + 1)[min(chosen.start, 1):]  # START is dropped where the beginning is
-    # On the grid an event may stand a little before its notes: the continuation begins before neither.
-    grid_onset = encoded.events["step"][:chosen.stop].sum() - taken_off
-    last_onset = max(track.notes["onset"][-1] for track in cut.tracks)
-    return Seed(choice, encoded, prompt, find_replaced(events, tokens, known, vocabulary, encoded.transposition), cut,
-                float(max(grid_onset, last_onset)))
+    replaced = find_replaced(events, tokens, known, vocabulary, settings.grid, encoded.transposition)
+    join = int(points[chosen.stop - 1])
+    metres = song.tempo_map.metres
+    metres = metres[song.tempo_map.seconds(metres["start"]) < end]  # as in the excerpt: later ones are none of its own
+    tempo_map = going_on(replace(song.tempo_map, metres=metres).moved(-taken_off), join / settings.grid)
+    return Seed(choice, song, encoded, settings, prompt, replaced, cut, tempo_map, join)
 
 
-def continue_notes(seed: Seed, tokens: np.ndarray, vocabulary: Vocabulary) -> np.ndarray:
-    """Return the notes of a continuation (events, 4) in the seed's key, register and time."""
-    notes = codec.decode(vocabulary.decode(tokens, seed.encoded.events.dtype), seed.encoded.transposition)
-    notes["onset"] += seed.start
-    return notes
+def continue_notes(seed: Seed, tokens: np.ndarray, vocabulary: Vocabulary, rng: np.random.Generator) -> np.ndarray:
+    """Return the notes of a continuation (events, 4) in the seed's key, register and tempo, and played as it is.
+
+    None begins before the prompt's last note.
+    """
+    grid, encoded = seed.settings.grid, seed.encoded
+    feel = read_feel(encoded.points, encoded.beside, grid)
+    notes = codec.decode(vocabulary.decode(tokens, encoded.events.dtype), seed.tempo_map, grid, encoded.transposition,
+                         seed.join, (lambda points: play(points, feel, grid, rng)) if feel else None)
+    late = np.maximum(seed.notes["onset"][-1] - notes["onset"], 0)
+    notes["onset"] += late
+    notes["duration"] = np.maximum(notes["duration"] - late, SHORTEST)
+    return sort_notes(notes)
+
+
+def steps_until(seed: Seed, bars: int | None = None, seconds: float | None = None) -> int | None:
+    """Return how many grid points after the join a continuation ends: after so many whole `bars` behind the seed's
+    last one, or so many `seconds` after the join; None: nothing said. InputError where that is too far.
+    """
+    grid, tempo_map = seed.settings.grid, seed.tempo_map
+    if bars is not None:
+        number, _, _ = tempo_map.bars(seed.join / grid)
+        end = float(tempo_map.bar_line(number + 1 + bars))
+    elif seconds is not None:
+        end = float(tempo_map.quarters(seed.start + seconds))
+    else:
+        return None
+    if tempo_map.seconds(end) > LONGEST_SONG:
+        more = f"{seconds:g} seconds" if bars is None else f"{bars} bars"
+        raise InputError(f"{more} more are not over within {LONGEST_SONG / 3600:.0f} hours; wanted fewer")
+    return math.ceil(end * grid - 1e-6) - seed.join
 
 
 def loops(tokens: np.ndarray) -> bool:
@@ -79,12 +139,19 @@ def report(seed: Seed) -> list[str]:
     key, seconds, whole_seconds = encoded.key, end_time(seed.notes), end_time(choice.notes)
     lines = [f"{choice.reason}{shown}; {len(choice.notes)} notes, {choice.dropped} left out{folded}",
              f"{key} (confidence {key.confidence:.2f}); {seed.events} of {len(encoded.events)} events as prompt, "
-             f"{seconds:.1f} of {whole_seconds:.1f} s"]
+             f"{seconds:.1f} of {whole_seconds:.1f} s", _beat_line(seed)]
     if seed.unknown:
         count, values = sum(replaced.count for replaced in seed.unknown), len(ATTRIBUTES) * seed.events
         lines.append(f"{count} of {values} values ({count / values:.1%}) that the model does not know became their "
                      f"nearest: {', '.join(map(str, seed.unknown))}")
     return lines
+
+
+def _beat_line(seed: Seed) -> str:
+    """Return where the beats are, and how far the seed is played beside their grid."""
+    beside = abs(seed.encoded.beside)
+    played = f"; played {1000 * np.median(beside):.0f} ms beside the grid in the median" if beside.any() else ""
+    return f"{seed.song.beats}{played}"
 
 
 def _printable(name: str) -> str:

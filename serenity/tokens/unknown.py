@@ -4,11 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from serenity.music.event import number_name
+from serenity.music.event import number_name, time_name
 from serenity.music.pitch import chord_pitches, spell
 from serenity.tokens.vocabulary import ATTRIBUTES, Vocabulary, column_values
-
-UNITS = {"pitch": "", "step": " s", "duration": " s", "velocity": ""}
 
 
 @dataclass(frozen=True)
@@ -20,33 +18,33 @@ class Replaced:
     worst: tuple[tuple[str, str], ...]  # (was, became) as text, the farthest apart first
 
     def __str__(self) -> str:
-        unit = UNITS[self.attribute]
-        return f"{self.attribute} {self.count} ({', '.join(f'{was}{unit} -> {new}{unit}' for was, new in self.worst)})"
+        return f"{self.attribute} {self.count} ({', '.join(f'{was} -> {new}' for was, new in self.worst)})"
 
 
 def find_replaced(events: np.ndarray, tokens: np.ndarray, known: np.ndarray, vocabulary: Vocabulary,
-                  transposition: int = 0, worst: int = 2) -> list[Replaced]:
+                  grid: int, transposition: int = 0, worst: int = 2) -> list[Replaced]:
     """Return what `vocabulary.encode(events)`, which gave tokens and known (events, 4), could not hold exactly.
 
-    `transposition`, as in codec.Encoded, is taken back: chords are named as they stand in the song.
+    `transposition`, as in codec.Encoded, is taken back: chords are named as they stand in the song, times in quarters.
     """
     found = []
     for column, attribute in enumerate(ATTRIBUTES):
         unknown = ~known[:, column]
         if unknown.any():
             pairs = column_values(events, attribute)[unknown], vocabulary[attribute].decode(tokens[unknown, column])
-            found.append(Replaced(attribute, int(unknown.sum()), _worst(*pairs, attribute, transposition, worst)))
+            found.append(Replaced(attribute, int(unknown.sum()), _worst(*pairs, attribute, grid, transposition, worst)))
     return found
 
 
-def _worst(was: np.ndarray, became: np.ndarray, attribute: str, transposition: int, count: int) -> tuple:
+def _worst(was: np.ndarray, became: np.ndarray, attribute: str, grid: int, transposition: int, count: int) -> tuple:
     is_chord = attribute == "pitch"
     distance = np.bitwise_count(was ^ became).sum(axis=1) if is_chord else np.abs(was - became)
     pairs = {}  # in order, each once
     for row in np.argsort(-distance.astype(float), kind="stable"):
         both = was[row], became[row]
         pairs[tuple(spell(pitch - transposition for pitch in chord_pitches(chord)) for chord in both) if is_chord
-              else tuple(number_name(float(value)) for value in both)] = None
+              else tuple(number_name(float(value)) for value in both) if attribute == "velocity"
+              else tuple(time_name(int(value), grid) for value in both)] = None
         if len(pairs) == count:
             break
     return tuple(pairs)

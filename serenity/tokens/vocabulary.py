@@ -29,14 +29,15 @@ MOST_VALUES = 2 ** 16 - SPECIALS  # tokens are stored in 16 bits
 TOP_K = {"pitch": 5000, "step": 1000, "duration": 1000, "velocity": 127}
 VELOCITY_BIN = 4  # neighbouring velocities that count as one: a listener tells about 32 apart
 
-FORMAT = "serenity-vocabulary 1"
+FORMAT = "serenity-vocabulary 2"
 
 
 @dataclass(frozen=True)
 class AttributeVocabulary:
     """One attribute's values by falling count. Token t stands for values[t - SPECIALS].
 
-    `values` is (k, 2) uint64 chords for pitch (see serenity.music.pitch), else (k,) float64: seconds, or velocity.
+    `values` is (k, 2) uint64 chords for pitch (see serenity.music.pitch), (k,) int64 grid points for step and duration,
+    (k,) float64 for velocity.
     """
 
     attribute: str
@@ -276,7 +277,8 @@ def _from_names(attribute: str, names, source: str) -> AttributeVocabulary:
         if attribute == "pitch":
             values = np.stack([chord_bits(parse_chord(name)) for name in names])
         else:
-            values = np.array([float(name) for name in names])
+            kind = float if attribute == "velocity" else int  # grid points are whole
+            values = np.array([kind(name) for name in names], kind)
         counts = np.array([int(count) for count in names.values()], np.int64)
     except (ValueError, TypeError, OverflowError) as error:
         raise InputError(f"{source}: {attribute}: {error.args[0]}") from None
@@ -287,5 +289,5 @@ def _from_names(attribute: str, names, source: str) -> AttributeVocabulary:
     if attribute in LIMITS:
         lowest, highest = LIMITS[attribute]
         if wrong := [name for name, value in zip(names, values) if not lowest <= value <= highest]:
-            raise InputError(f"{source}: {attribute} '{wrong[0]}', wanted a number from {lowest:g} to {highest:g}")
+            raise InputError(f"{source}: {attribute} '{wrong[0]}', wanted a number from {lowest} to {highest:,}")
     return AttributeVocabulary(attribute, values, counts)

@@ -5,7 +5,7 @@ prompt, those from it on the continuation. A prompt stands at the right end of i
 event is always next to the continuation; a continuation stands at the left end, PAD after it.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -104,17 +104,13 @@ def tile_places(lengths: list[int], settings: WindowSettings) -> np.ndarray:
                      for place in range(1, events + 2, settings.continuation)], np.int64).reshape(-1, 3)
 
 
-def cut(songs: list[np.ndarray], places: np.ndarray, settings: WindowSettings, encoder: bool = True,
-        changes: Sequence[Callable[[np.ndarray], np.ndarray]] | None = None) -> Batch:
-    """Return the windows at `places` (song, place, prompt length) as one batch, with prompts apart for an encoder.
-
-    `changes`, one a window, give what is shown instead of its part of the stream: (n, 4) -> (n, 4).
-    """
+def cut(songs: list[np.ndarray], places: np.ndarray, settings: WindowSettings, encoder: bool = True) -> Batch:
+    """Return the windows at `places` (song, place, prompt length) as one batch, with prompts apart for an encoder."""
     make = _with_prompt_apart if encoder else _as_one
     rows = []
-    for row, (song, place, prompt) in enumerate(places.tolist()):
+    for song, place, prompt in places.tolist():
         events = stream(songs[song], place - prompt, place + settings.continuation)
-        rows.append(make(changes[row](events) if changes else events, min(place, prompt), settings))
+        rows.append(make(events, min(place, prompt), settings))
     return Batch(*map(np.stack, zip(*rows)))
 
 

@@ -25,21 +25,21 @@ from serenity.listen.expression import (
     phrases,
     quantise,
     smooth,
-    steady,
     strikes,
     swell,
     thin,
     voices,
 )
-from serenity.music.midi_file import CONTROL, TEMPO, Track, next_strike, parse, sustain, to_bytes
+from serenity.music.midi_file import CONTROL, Track, next_strike, parse, sustain, to_bytes
 from serenity.music.note import NOTE, note_table
 from serenity.music.pitch import parse_chord
+from serenity.music.tempo_map import TempoMap, tempos
 from tests.real_midi import notes_of, over_real_files
 from tests.songs import compose_notes
 from tests.strategies import note_tables
 
 SONG = compose_notes(1, bars=12)
-TWO_TEMPOS = np.array([(0.0, 500_000), (1.0, 800_000)], TEMPO)
+TWO_TEMPOS = TempoMap(tempos((0.0, 500_000), (2.0, 800_000)))
 
 some_notes = st.one_of(note_tables, st.just(np.zeros(0, NOTE)), st.integers(0, 9).map(lambda n: compose_notes(n, 6)))
 shares = st.floats(0, 1)
@@ -144,31 +144,6 @@ def test_quantising_half_way_halves_the_distance():
     assert quantise(notes, TWO_TEMPOS, 4, 0.5)["onset"] == pytest.approx([0.51, 0.99])
     assert quantise(notes, TWO_TEMPOS, 4, 1.0)["onset"] == pytest.approx([0.5, 1.0])
     assert quantise(notes, TWO_TEMPOS, 4, 0.0).tolist() == notes.tolist()
-
-
-@given(some_notes, st.integers(1, 8))
-def test_steadying_keeps_the_order_of_strikes_and_the_notes_of_each(notes, grid):
-    steadied = steady(notes, TWO_TEMPOS, grid)
-    assert len(steadied) == len(notes) and in_order_of_notes(steadied)
-    assert (np.diff(np.unique(steadied["onset"])) > 0).all()
-    assert sorted(steadied["pitch"]) == sorted(notes["pitch"])
-    assert (ends(steadied) <= next_strike(steadied["onset"], steadied["pitch"]) + 1e-9).all()
-
-
-@pytest.mark.parametrize("drift", [-0.01, -0.004, 0.004, 0.01])
-def test_steadying_brings_a_drifting_pulse_back_to_the_beat(drift):
-    eighth = 0.25 + drift / 4  # at 120 a minute, up to a hundredth too slow or too fast: 2.5 beats off at the end
-    notes = note_table(eighth * np.arange(500), [0.2] * 500, [60, 64, 67, 72] * 125, [80] * 500)
-    tempos = np.array([(0.0, 500_000)], TEMPO)
-    assert steady(notes, tempos, 4)["onset"] == pytest.approx(0.25 * np.arange(500), abs=0.015)
-    assert quantise(notes, tempos, 4, 1.0)["onset"][-1] != pytest.approx(0.25 * 499, abs=0.05)
-
-
-def test_steadying_leaves_a_pulse_on_the_beat_and_what_is_played_around_it():
-    around = 0.25 * np.arange(40) + np.tile([0.01, -0.01], 20)
-    notes = note_table(around, [0.2] * 40, [60] * 40, [80] * 40)
-    moved = steady(notes, np.array([(0.0, 500_000)], TEMPO), 4)
-    assert moved["onset"] == pytest.approx(around, abs=0.003)
 
 
 @given(some_notes, st.floats(0, 3))
@@ -361,7 +336,7 @@ def test_the_order_in_which_they_are_named_does_not_matter():
 
 
 def test_an_unknown_name_gets_one_clear_line():
-    with pytest.raises(InputError, match="expression 'louder' is unknown; wanted one or more of thin, steady"):
+    with pytest.raises(InputError, match="expression 'louder' is unknown; wanted one or more of thin, quantise"):
         apply(Track("", 0, False, SONG), ["thin", "louder"])
 
 

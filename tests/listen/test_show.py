@@ -5,14 +5,15 @@ import pytest
 from PIL import Image
 
 from serenity.listen import audio, page, show
-from serenity.music.midi_file import TEMPO, TIME_SIGNATURE, Score, Track
+from serenity.music.midi_file import Score, Track
 from serenity.music.note import note_table
+from serenity.music.tempo_map import TempoMap, metres, tempos
 
 
-def song(seconds, split, tempo=500_000, metres=((0, 4, 4),)):
+def song(seconds, split, tempo=500_000, start=0.0):
     notes = note_table(np.arange(seconds), np.ones(seconds), 60 + np.arange(seconds) % 12, [64] * seconds)
-    return show.Song("song", Score((Track("Piano", 0, False, notes),), np.array([(0, tempo)], TEMPO),
-                                   np.array(list(metres), TIME_SIGNATURE), 480), split)
+    file_map, music = TempoMap(metres=metres((0, 4, 4))), TempoMap(tempos((0, tempo)), start=start)
+    return show.Song("song", Score((Track("Piano", 0, False, notes),), file_map), music, split)
 
 
 def test_a_short_song_is_shown_whole():
@@ -25,6 +26,7 @@ def test_a_long_song_is_shown_from_a_bar_before_the_join():
     notes = part.score.tracks[0].notes
     assert part.split == pytest.approx(16)  # bars of 2 s: the one at 684 s holds 685 s
     assert len(notes) == 75 and notes["onset"][0] == pytest.approx(1)
+    assert part.tempo_map.start == pytest.approx(-684)  # its bars went with it
 
 
 def test_the_picture_of_three_hours_is_no_larger_than_that_of_20_minutes(tmp_path):
@@ -35,12 +37,12 @@ def test_the_picture_of_three_hours_is_no_larger_than_that_of_20_minutes(tmp_pat
     assert heights[1] <= 1.1 * heights[0]
 
 
-def test_bars_are_drawn_where_the_file_knows_of_them(tmp_path, monkeypatch):
+def test_the_bars_of_the_music_are_drawn(tmp_path, monkeypatch):
     seen = []
-    monkeypatch.setattr(show.piano_roll, "save", lambda path, notes, split, bars, title: seen.append(len(bars)))
-    for one in (song(8, 4.0), song(8, 4.0, metres=()), song(8, 4.0, tempo=100)):  # the last: bars of 0.4 ms
+    monkeypatch.setattr(show.piano_roll, "save", lambda path, notes, split, bars, title: seen.append(bars.tolist()))
+    for one in (song(8, 4.0), song(8, 4.0, start=0.5), song(8, 4.0, tempo=100)):  # the last: bars of 0.4 ms
         show.save_picture(tmp_path / "song.png", one)
-    assert seen == [4, 0, 0]
+    assert seen == [[0, 2, 4, 6], [0.5, 2.5, 4.5, 6.5], []]
 
 
 def test_a_page_holds_the_songs_in_order_with_their_files(tmp_path, monkeypatch):

@@ -92,6 +92,10 @@ BROKEN = {
     "config cut off": (cut_in_half("config.json"), "config.json is no JSON"),
     "config is a list": (lambda folder: (folder / "config.json").write_text("[]"), "holds a list; wanted an object"),
     "config of another program": (lambda folder: edit_config(folder, format="llama"), "format 'llama', wanted"),
+    "config of the time in seconds": (
+        lambda folder: edit_config(folder, format="serenity-model 1", codec={"time_step": 0.02}),
+        "format 'serenity-model 1', made by an older Serenity, which counted seconds, wanted 'serenity-model 2': "
+        "train it anew with train.py$"),
     "config without networks": (lambda folder: edit_config(folder, networks={}), "networks for , wanted pitch"),
     "config with an odd size": (lambda folder: edit_config(folder, window={"prompt": "x", "continuation": 3}),
                                 "the settings cannot be read"),

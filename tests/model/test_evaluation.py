@@ -16,8 +16,9 @@ TOPS = (1, 5)
 
 @pytest.fixture(scope="module")
 def corpus():
-    songs = [(corpora.Entry(name, name), song.events) for name, song in abc_songs(3, bars=6)]
-    vocabulary = count_values(events for _, events in songs)
+    songs = [(corpora.Entry(name, name), song.events, np.zeros((len(song.events), 2), np.uint16))
+             for name, song in abc_songs(3, bars=6)]
+    vocabulary = count_values(events for _, events, _ in songs)
     return corpora.in_memory(songs, vocabulary, abc_songs(1)[0][1].settings)
 
 

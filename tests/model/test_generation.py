@@ -45,7 +45,7 @@ def scripted(monkeypatch):
     Script.calls, Script.read, Script.end_after = [], [], None
     monkeypatch.setattr(generation, "Decoder", Script)
     settings = SimpleNamespace(order=DECISION_ORDER, vocabulary_sizes=dict.fromkeys(ATTRIBUTES, SPECIALS + VALUES))
-    steps = SimpleNamespace(values=np.array([0.1, 0.0, 0.2, 0.3, 0.4, 0.5]))  # tokens 3 to 8
+    steps = SimpleNamespace(values=np.array([6, 0, 12, 18, 24, 30]))  # grid points of the tokens 3 to 8
     return SimpleNamespace(settings=settings, weights=dict.fromkeys(ATTRIBUTES), vocabulary={"step": steps})
 
 
@@ -142,16 +142,19 @@ def test_a_real_decoder_makes_variations_that_do_not_depend_on_how_many(model_fo
 
 # --- length -----------------------------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize(("seconds", "events"), [(0.1, 0), (0.2, 0), (0.21, 1), (0.5, 1), (0.51, 2), (1, 3), (99, 9)])
-def test_seconds_end_a_song_before_the_first_event_that_would_reach_them(scripted, seconds, events):
-    """The steps are 0.2, 0.3, 0.4, 0.5 s and so on: the onsets are 0.2, 0.5, 0.9, 1.4 ..."""
-    assert len(one(scripted, 9, seconds=seconds).tokens) == events
+@pytest.mark.parametrize(("until", "events"), [
+    (0, 0), (6, 0), (12, 0), (13, 1), (30, 1), (31, 2), (55, 3), (84, 3), (85, 4), (91, 6), (9999, 9)])
+def test_a_song_ends_before_the_first_event_whose_grid_point_would_reach_the_end(scripted, until, events):
+    """The steps are 12, 18, 24, 30, 6, 0 and so on: the onsets are 12, 30, 54, 84, 90, 90, 102 ..."""
+    assert len(one(scripted, 9, until=until).tokens) == events
 
 
-def test_onsets_are_counted_on_the_grid(scripted):
-    """Nine steps of 0.1 s are 0.9 s, though their sum in binary is 0.8999999999999999."""
-    only = np.arange(SPECIALS + VALUES) == SPECIALS
-    assert len(one(scripted, 20, seconds=0.9, allowed={"step": only}).tokens) == 8
+def test_a_variation_that_has_ended_goes_on_in_no_other(scripted):
+    """By chance each comes to its end after another number of events; all keep to it."""
+    songs = complete(scripted, PROMPT, 40, CHANCE, seed=1, variations=6, until=240)
+    onsets = [np.cumsum(scripted.vocabulary["step"].values[song.tokens[:, 1] - SPECIALS]) for song in songs]
+    assert len({len(song.tokens) for song in songs}) > 2
+    assert all(240 - 30 <= onset[-1] < 240 for onset in onsets)  # the longest step is 30
 
 
 def test_the_end_is_one_decision(scripted):

@@ -10,9 +10,10 @@ from serenity.model import checkpoint
 from serenity.model.generation import complete
 from serenity.model.quartet import NetworkSettings, QuartetSettings
 from serenity.model.sampling import Sampling
-from serenity.music import codec, instruments, midi_file
+from serenity.music import codec, midi_file
 from serenity.music.abc_file import AbcSong
 from serenity.music.codec import CodecSettings
+from serenity.music.song import of_score
 from serenity.tokens import corpus as corpora
 from serenity.tokens.vocabulary import ATTRIBUTES
 from serenity.tokens.windows import WindowSettings, stream
@@ -36,7 +37,7 @@ def learn(folder: Path, songs) -> corpora.Corpus:
     repeated = replace(corpus, songs=corpus.songs * REPEATS + judged)
     settings = QuartetSettings(dict.fromkeys(ATTRIBUTES, SMALL), corpus.vocabulary.sizes, WINDOW, corpus.settings)
     checkpoint.write_settings(folder / "model", settings, corpus.vocabulary)
-    training = TrainingSettings(epochs=7, batch=4, learning_rate=5e-3, weight_decay=0.0, tempo=0.0)
+    training = TrainingSettings(epochs=7, batch=4, learning_rate=5e-3, weight_decay=0.0)
     for attribute in ATTRIBUTES:
         train_network(repeated, settings, attribute, training, folder / "model")
     return corpus
@@ -60,9 +61,10 @@ def four_songs():
         return abc_songs(4, bars=24)
     songs = []
     for file in files:
-        encoded = codec.encode(instruments.choose(midi_file.read(file)).notes, CodecSettings())
+        song = of_score(midi_file.read(file))
+        encoded = codec.encode(song, CodecSettings())
         songs.append((file.stem, AbcSong(file.name, file.stem, str(encoded.key), encoded.transposition, encoded.folded,
-                                         CodecSettings(), encoded.events[:240])))
+                                         song.beats.source, song.tempo_map, CodecSettings(), encoded.events[:240])))
     return songs
 
 

@@ -6,9 +6,12 @@ import pytest
 from serenity.model import checkpoint
 from serenity.model.sample_song import EVENTS, PROMPT, compose, write
 from serenity.music import midi_file
-from serenity.music.codec import decode
+from serenity.music.codec import CodecSettings, decode
 from serenity.music.event import EVENT
+from serenity.music.tempo_map import TempoMap
 from tests.songs import abc_songs
+
+GRID, QUARTER = CodecSettings().grid, 0.5  # points a quarter; seconds of one where nothing is said of the tempo
 
 
 @pytest.fixture
@@ -28,8 +31,8 @@ def events_of(model, song):
 def test_without_any_network_it_is_the_longest_song_itself(model, songs):
     notes, start = compose([songs[0][:30], songs[1]], model.settings, model.vocabulary, {})
     shown = songs[1][:PROMPT + EVENTS]
-    np.testing.assert_array_equal(notes, decode(events_of(model, shown), 0))
-    assert start == pytest.approx(events_of(model, shown)["step"][:PROMPT + 1].sum())
+    np.testing.assert_array_equal(notes, decode(events_of(model, shown), TempoMap(), GRID))
+    assert start == pytest.approx(events_of(model, shown)["step"][:PROMPT + 1].sum() / GRID * QUARTER)
 
 
 def test_what_is_trained_decides_and_the_rest_is_the_song_s_own(model, songs):
@@ -53,7 +56,7 @@ def test_all_four_make_a_song_of_their_own(model, songs):
 
 def test_a_short_song_is_halved_and_one_event_is_too_short(model, songs):
     notes, start = compose([songs[0][:10]], model.settings, model.vocabulary, {})
-    assert start == pytest.approx(events_of(model, songs[0])["step"][:6].sum())
+    assert start == pytest.approx(events_of(model, songs[0])["step"][:6].sum() / GRID * QUARTER)
     assert compose([songs[0][:1]], model.settings, model.vocabulary, {}) is None
 
 

@@ -93,7 +93,7 @@ def small_network(corpus, settings, dropout=0.0):
 def batch_of(corpus):
     from serenity.model.dataset import WindowDataset
 
-    return WindowDataset(corpus, "step", quartet(corpus), TrainingSettings(batch=2, tempo=0))[0]
+    return WindowDataset(corpus, "step", quartet(corpus), TrainingSettings(batch=2))[0]
 
 
 def test_the_learning_rate_climbs_then_falls(corpus):
@@ -224,17 +224,6 @@ def test_an_epoch_may_show_fewer_songs_than_there_are(corpus):
     parts[0].on_epoch_end()
     assert parts[0].places.tolist() == second
     assert [TrainingSettings(epoch_songs=count).parts(10) for count in (None, 1, 3, 10, 99)] == [1, 10, 3, 1, 1]
-
-
-def test_windows_are_shown_in_other_tempos_and_nothing_else_changes(corpus):
-    from serenity.model.dataset import WindowDataset
-
-    def shown(tempo, attribute):
-        dataset = WindowDataset(corpus, attribute, quartet(corpus), TrainingSettings(batch=2, tempo=tempo))
-        return [dataset[number][1].tolist() for number in range(len(dataset))]
-    for attribute in ATTRIBUTES:
-        assert (shown(0.2, attribute) == shown(0.0, attribute)) == (attribute in ("pitch", "velocity"))
-    assert shown(0.2, "duration") == shown(0.2, "duration")
 
 
 # --- going on ---------------------------------------------------------------------------------------------------------
@@ -401,7 +390,6 @@ def test_a_full_disk_ends_with_a_line_and_keeps_the_last_good_state(train, tmp_p
     ({"accumulate": 0}, "accumulate 0, wanted 1 or more"),
     ({"patience": 0}, "patience 0, wanted 1 or more"),
     ({"epoch_songs": -1}, "epoch songs -1, wanted 1 or more"),
-    ({"tempo": -0.1}, "tempo -0.1, wanted a share from 0 to 1"),
     ({"siblings": -0.5}, "siblings -0.5, wanted 0 or more"),
     ({"learning_rate": 1.0}, "learning rate 1.0, wanted above 0 and below 1"),
     ({"weight_decay": -0.1}, "weight decay -0.1, wanted 0 or more"),

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from serenity.music import harmony, instruments, midi_file
+from serenity.music import harmony, midi_file
 from serenity.music.harmony import (
     CHORD,
     FADE,
@@ -18,10 +18,8 @@ from serenity.music.harmony import (
     QUALITIES,
     QUALITY_NAMES,
     Key,
-    beat_spans,
     chord_name,
     commonest_progression,
-    even_spans,
     find_chords,
     find_key,
     in_progressions,
@@ -33,9 +31,10 @@ from serenity.music.harmony import (
     triad_number,
     triads,
 )
-from serenity.music.midi_file import TEMPO
 from serenity.music.note import NOTE, end_time, note_table
 from serenity.music.pitch import transpose
+from serenity.music.song import beat_edges, of_score
+from serenity.music.tempo_map import TempoMap, tempos
 from tests.songs import compose_notes
 
 C_MAJOR, A_MINOR = Key(0, "major", 1.0), Key(9, "minor", 1.0)
@@ -51,6 +50,11 @@ def played(*chords, seconds=2.0):
     """Return a song of chords, each a tuple of pitches struck together."""
     rows = [(number * seconds, seconds, pitch, 80) for number, chord in enumerate(chords) for pitch in chord]
     return note_table(*zip(*rows))
+
+
+def spans(notes, seconds=0.5):
+    """Return the edges of even beats of so many seconds."""
+    return beat_edges(TempoMap(tempos((0.0, 1e6 * seconds))), end_time(notes))
 
 
 def chord(name, bass=None, start=0.0, end=1.0):
@@ -140,29 +144,9 @@ def test_the_bass_is_the_lowest_note_that_lasts():
 @given(st.integers(0, 30), st.floats(0.2, 3))
 def test_all_that_sounds_is_in_some_span(seed, length):
     notes = compose_notes(seed, 6)
-    edges = even_spans(notes, length)
+    edges = spans(notes, length)
     weights, _ = pitch_class_weights(notes, edges)
     assert weights.sum() == pytest.approx(FADE * np.sum(1 - np.exp(-notes["duration"] / FADE)))
-    assert edges[0] == 0
-    assert edges[-1] == end_time(notes)
-    assert (np.diff(edges) > 0).all()
-
-
-@settings(max_examples=20)
-@given(st.floats(0, 0.99), st.sampled_from([400_000, 500_000, 731_000]))
-def test_beats_are_found_where_the_notes_fall(phase, quarter):
-    beat = quarter / 1e6
-    onsets = beat * (phase + np.arange(40))
-    notes = note_table(onsets, np.full(40, beat), np.full(40, 48), np.full(40, 80))
-    edges = beat_spans(notes, np.array([(0.0, quarter)], TEMPO))
-    assert np.diff(edges)[1:-1] == pytest.approx(beat)
-    assert np.abs(edges[1:-1, None] - onsets).min(axis=1).max() < 0.01 * beat + 1e-6
-
-
-def test_beats_follow_a_change_of_tempo():
-    notes = note_table([0.0, 4.0], [4.0, 4.0], [48, 48], [80, 80])
-    edges = beat_spans(notes, np.array([(0.0, 500_000), (4.0, 1_000_000)], TEMPO))
-    assert edges == pytest.approx([0, 0.5, 1, 1.5, 2, 2.5, 3, 3.5, 4, 5, 6, 7, 8])
 
 
 @given(arrays(float, st.tuples(st.integers(1, 5), st.integers(1, 4)), elements=st.integers(-20, 20)), st.integers(0, 9))
@@ -190,7 +174,7 @@ def test_a_chord_by_hand(pitches, name):
 
 def test_a_broken_chord_is_one_chord():
     notes = note_table(np.arange(8) / 4, [0.25] * 8, [48, 55, 60, 64, 67, 64, 60, 55], [80] * 8)
-    assert [chord_name(found) for found in find_chords(notes, even_spans(notes, 1.0))] == ["c"]
+    assert [chord_name(found) for found in find_chords(notes, spans(notes, 1.0))] == ["c"]
 
 
 def test_a_passing_note_changes_no_chord():
@@ -203,7 +187,7 @@ def test_a_passing_note_changes_no_chord():
 @given(st.integers(0, 20), st.integers(-11, 11))
 def test_chords_move_with_the_song(seed, semitones):
     notes = compose_notes(seed, 8)
-    edges = even_spans(notes)
+    edges = spans(notes)
     there, moved = find_chords(notes, edges), find_chords(transpose(notes, semitones), edges)
     assert np.array_equal((there["root"] + semitones) % 12, moved["root"])
     for name in ("start", "end", "quality"):
@@ -214,7 +198,7 @@ def test_chords_move_with_the_song(seed, semitones):
 @given(st.integers(0, 20))
 def test_chords_fill_the_song_and_neighbours_differ(seed):
     notes = compose_notes(seed, 8)
-    chords = find_chords(notes, even_spans(notes))
+    chords = find_chords(notes, spans(notes))
     assert chords["start"][0] == 0
     assert chords["end"][-1] == end_time(notes)
     assert np.array_equal(chords["start"][1:], chords["end"][:-1])
@@ -318,9 +302,8 @@ def root_of(name):
 def test_most_chords_of_real_songs_are_the_annotated_ones():
     right = told = 0
     for folder in sorted(ANNOTATIONS.iterdir())[::80]:
-        score = midi_file.read(ANNOTATIONS.parent / f"{folder.name}.mid")
-        struck = instruments.choose(score).struck
-        chords = find_chords(struck, beat_spans(struck, score.tempos))
+        song = of_score(midi_file.read(ANNOTATIONS.parent / f"{folder.name}.mid"))
+        chords = find_chords(song.struck, song.beat_edges)
         for start, end, name in (line.split() for line in (folder / "chord_midi.txt").read_text().splitlines()):
             root = root_of(name.split("/")[0].split(":")[0])
             at = np.searchsorted(chords["start"], (float(start) + float(end)) / 2, side="right") - 1

@@ -3,8 +3,9 @@ import pytest
 
 from serenity.errors import InputError
 from serenity.music.instruments import CATEGORIES, choose, instrument_in
-from serenity.music.midi_file import TEMPO, TIME_SIGNATURE, Score, Track
+from serenity.music.midi_file import Score, Track
 from serenity.music.note import note_table
+from serenity.music.tempo_map import TempoMap
 
 
 def track(name: str = "", program: int = 0, *, notes=1, pitch=60, is_drum=False, pedals=()) -> Track:
@@ -13,7 +14,7 @@ def track(name: str = "", program: int = 0, *, notes=1, pitch=60, is_drum=False,
 
 
 def score(*tracks: Track) -> Score:
-    return Score(tracks, np.array([(0, 500_000)], TEMPO), np.empty(0, TIME_SIGNATURE), 480)
+    return Score(tracks, TempoMap())
 
 
 @pytest.mark.parametrize("category", CATEGORIES.values(), ids=lambda category: category.name)

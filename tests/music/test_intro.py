@@ -7,6 +7,7 @@ from serenity.music import intro, midi_file
 from serenity.music.harmony import find_key
 from serenity.music.note import end_time
 from serenity.music.pitch import PITCH_CLASS_NAMES
+from serenity.music.song import of_score
 
 INTRO = Path(__file__).resolve().parents[2] / "data" / "intro.mid"
 SECONDS = intro.QUARTER / 1e6
@@ -23,9 +24,14 @@ def test_the_file_holds_every_note_with_tempo_and_metre():
     notes = intro.compose()
     assert np.array_equal(track.notes[["pitch", "velocity"]], notes[["pitch", "velocity"]])
     assert np.allclose(track.notes["onset"], notes["onset"], atol=1e-6)
-    assert np.allclose(track.notes["duration"], notes["duration"], atol=SECONDS / score.ticks_per_quarter)
-    assert score.tempos["quarter"].tolist() == [intro.QUARTER]
-    assert score.time_signatures.tolist() == [(0.0, 4, 4)]
+    assert np.allclose(track.notes["duration"], notes["duration"], atol=SECONDS / score.tempo_map.ticks_per_quarter)
+    assert score.tempo_map.tempos.tolist() == [(0.0, intro.QUARTER)]
+    assert score.tempo_map.metres.tolist() == [(0.0, 4, 4)]
+
+
+def test_its_beats_are_those_of_its_score():
+    song = of_score(midi_file.read(INTRO))
+    assert str(song.beats) == "beat: the file's, 88 BPM, 4/4, bar 1 at 0.00 s"
 
 
 def test_composing_twice_gives_the_same():

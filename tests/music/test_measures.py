@@ -6,9 +6,10 @@ import pytest
 from serenity.music import harmony, measures
 from serenity.music.measures import POSITIONS
 from serenity.music.note import NOTE, note_table
+from serenity.music.tempo_map import TempoMap, metres, tempos
 from tests.songs import pop_song
 
-BEAT = 0.5  # seconds: a bar is 2 s
+MAP = TempoMap()  # a beat is 0.5 s, a bar 2 s
 NOTHING = np.empty(0, NOTE)
 
 
@@ -20,30 +21,38 @@ def notes(*rows):
 
 # --- bars ---
 
-@pytest.mark.parametrize("beat", [0.48, 0.6, 0.75])
-def test_the_beat_is_found_up_to_a_factor_of_two(beat):
-    song = pop_song(bars=12)
-    song["onset"] *= beat / 0.5
-    found = measures.find_beat(song)
-    assert min(abs(found * factor / beat - 1) for factor in (0.5, 1, 2)) < 0.005
+def test_notes_lie_in_the_bars_of_the_map():
+    bar, position = measures.bar_numbers(notes((3, 1, 60), (4, 1, 60), (5, 1, 60), (5.995, 1, 60)), MAP)
+    assert bar.tolist() == [1, 2, 2, 3]  # the last stands on the next bar's line but for a little
+    assert position.tolist() == [POSITIONS // 2, 0, POSITIONS // 2, 0]
 
 
-def test_the_beat_does_not_depend_on_when_the_song_begins():
-    song = pop_song(bars=12)
-    later = song.copy()
-    later["onset"] += 1.234
-    assert measures.find_beat(later) == measures.find_beat(song)
+def test_positions_are_of_the_bar_in_any_metre_and_tempo():
+    waltz = TempoMap(tempos((0, 1_000_000)), metres((0, 3, 4)))
+    bar, position = measures.bar_numbers(notes((0, 1, 60), (1.5, 1, 60), (4.5, 1, 60)), waltz)
+    assert bar.tolist() == [0, 0, 1]
+    assert position.tolist() == [0, POSITIONS // 2, POSITIONS // 2]
 
 
-def test_notes_lie_in_bars_of_four_beats_from_the_first_onset_on():
-    bar, position = measures.bar_numbers(notes((3, 1, 60), (4, 1, 60), (5, 1, 60), (5.5, 1, 60)), BEAT)
-    assert bar.tolist() == [0, 0, 1, 1]
-    assert position.tolist() == [0, POSITIONS // 2, 0, POSITIONS // 4]
+def test_the_share_on_sixteenths():
+    beside = [(0, 1, 60), (0.125, 1, 60), (0.5 / 3, 1, 60), (0.379, 1, 64)]  # a triplet; 4 ms late
+    assert measures.on_sixteenths(notes(*beside), MAP) == 3 / 4
+    assert measures.on_sixteenths(notes((0.5 * 2 / 3, 1, 60)), TempoMap(swing=2 / 3)) == 1
 
 
-def test_without_notes_there_is_no_beat():
-    with pytest.raises(ValueError, match="one note"):
-        measures.find_beat(NOTHING)
+def test_a_bar_returns_by_the_overlap_of_places_and_pitch_classes():
+    first, again = [(0, 1, 60), (1, 1, 64)], [(2, 1, 72), (3, 1, 64)]  # an octave up is the same
+    assert measures.bars_that_return(notes(*first, *again), MAP) == 1
+    other = [(2, 1, 60), (3.5, 1, 64)]  # one of three cells is shared
+    assert measures.bars_that_return(notes(*first, *other), MAP) == pytest.approx(1 / 3)
+    # of the bars behind the first one comes back whole, after a silent one, and one not at all
+    later = [(4, 1, 60), (5, 1, 64), (6, 1, 61)]
+    assert measures.bars_that_return(notes(*first, *later), MAP) == pytest.approx(1 / 2)
+
+
+@pytest.mark.parametrize(("bars", "returns"), [(16, 1), (17, 0)])
+def test_a_bar_that_was_played_long_ago_does_not_return(bars, returns):
+    assert measures.bars_that_return(notes((0, 1, 60), (2 * bars, 1, 60)), MAP) == returns
 
 
 # --- pitch ---
@@ -51,9 +60,9 @@ def test_without_notes_there_is_no_beat():
 def test_pitch_class_entropy_by_hand():
     # bar 1: c, c an octave up; bar 2: c, g; bar 3 is empty; bar 4: four different ones
     song = notes((0, 1, 60), (1, 1, 72), (2, 1, 60), (3, 1, 67), (6, 1, 60), (6.5, 1, 62), (7, 1, 64), (7.5, 1, 65))
-    assert measures.pitch_class_entropy(song, BEAT) == pytest.approx((0 + 1 + 2) / 3)
+    assert measures.pitch_class_entropy(song, MAP) == pytest.approx((0 + 1 + 2) / 3)
     # over 4 bars: c 4 of 8, the others 1 of 8 each
-    assert measures.pitch_class_entropy(song, BEAT, bars=4) == pytest.approx(0.5 * 1 + 4 * 3 / 8)
+    assert measures.pitch_class_entropy(song, MAP, bars=4) == pytest.approx(0.5 * 1 + 4 * 3 / 8)
 
 
 def test_scale_consistency_is_the_share_in_the_best_scale_in_any_key():
@@ -76,12 +85,12 @@ def test_density_is_notes_a_second():
 def test_bars_of_one_rhythm_are_alike_and_others_by_what_differs():
     once = [(0, 1, 60), (1, 1, 60)]
     again = [(2, 1, 64), (2, 1, 67), (3, 1, 62)]  # a chord is one strike
-    assert measures.groove_similarity(notes(*once, *again), BEAT) == 1
+    assert measures.groove_similarity(notes(*once, *again), MAP) == 1
     other = [(2, 1, 64), (3.5, 1, 62)]  # two positions differ
-    assert measures.groove_similarity(notes(*once, *other), BEAT) == pytest.approx(1 - 2 / POSITIONS)
+    assert measures.groove_similarity(notes(*once, *other), MAP) == pytest.approx(1 - 2 / POSITIONS)
     # of the three pairs of bars two differ
     third = [(4, 1, 60), (5, 1, 60)]
-    assert measures.groove_similarity(notes(*once, *other, *third), BEAT) == pytest.approx(1 - 4 / 3 / POSITIONS)
+    assert measures.groove_similarity(notes(*once, *other, *third), MAP) == pytest.approx(1 - 4 / 3 / POSITIONS)
 
 
 # --- harmony ---
@@ -104,10 +113,19 @@ def test_a_loop_is_more_regular_than_a_walk():
     assert regular < 0.5 * irregular
 
 
+@pytest.mark.parametrize(("period", "lowest", "highest"), [(4, 0.5, 1), (8, 0.2, 1), (3, -0.5, 0), (1, -1e-9, 1e-9)])
+def test_chords_come_round_after_four_or_eight_bars(period, lowest, highest):
+    bar = np.arange(32)
+    song = note_table(2.0 * bar, np.full(32, 2.0), 60 + bar % period, np.full(32, 80))
+    assert lowest <= measures.chords_that_return(song, MAP) <= highest
+
+
 @pytest.mark.parametrize(("measure", "value"), [
-    (lambda song: measures.pitch_class_entropy(song, BEAT), 0), (measures.scale_consistency, 0),
+    (lambda song: measures.pitch_class_entropy(song, MAP), 0), (measures.scale_consistency, 0),
     (measures.polyphony, 0),
-    (measures.density, 0), (lambda song: measures.groove_similarity(song, BEAT), 1),
+    (measures.density, 0), (lambda song: measures.groove_similarity(song, MAP), 1),
+    (lambda song: measures.on_sixteenths(song, MAP), 0), (lambda song: measures.bars_that_return(song, MAP), 0),
+    (lambda song: measures.chords_that_return(song, MAP), 0),
 ])
 def test_nothing_has_measures_too(measure, value):
     assert measure(NOTHING) == value

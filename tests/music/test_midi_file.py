@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from serenity.errors import InputError
 from serenity.music import midi_file
-from serenity.music.midi_file import CONTROL, TEMPO, TIME_SIGNATURE, Track, parse, read, sustain, to_bytes, write
+from serenity.music.midi_file import CONTROL, Track, parse, read, sustain, to_bytes, write
 from serenity.music.note import NOTE, note_table
+from serenity.music.tempo_map import STRAIGHT, TEMPO, TempoMap, metres, tempos
 
 REAL_MIDI = os.environ.get("SERENITY_TEST_MIDI")  # a folder of real files; CI sets it
 TICK = 0.5 / 480  # seconds, at 480 ticks a quarter note and MIDI's default tempo
@@ -39,6 +40,11 @@ def track(*events: tuple, end: bytes = b"\x00\xff\x2f\x00") -> bytes:
 def midi(*tracks: bytes, kind: int = 1, division: int = 480, promised: int | None = None) -> bytes:
     count = len(tracks) if promised is None else promised
     return b"MThd" + struct.pack(">LHHH", 6, kind, count, division) + b"".join(tracks)
+
+
+def metre(pause: int, numerator: int, power: int) -> tuple:
+    """A time signature; its denominator is 2 ** power."""
+    return (pause, 0xFF, 0x58, 4, numerator, power, 24, 8)
 
 
 def name(text: bytes) -> tuple:
@@ -89,23 +95,28 @@ def test_tempo_changes_of_all_tracks_are_applied(reader):
     conductor = track((480, *SLOW[1:]))
     score = reader(midi(conductor, track(C4_ON, (960, 0x80, 60, 0))))
     assert score.tracks[0].notes["duration"].tolist() == [0.5 + 1.0]
-    assert score.tempos.tolist() == [(0.0, 500_000), (0.5, 1_000_000)]
+    assert score.tempo_map.tempos.tolist() == [(0.0, 500_000), (1.0, 1_000_000)]
 
 
 def test_of_two_tempos_at_one_tick_the_later_holds(reader):
     score = reader(midi(track((0, 0xFF, 0x51, 3, 0, 0, 1), SLOW, C4_ON, C4_OFF)))
-    assert score.tempos.tolist() == [(0.0, 1_000_000)]
+    assert score.tempo_map.tempos.tolist() == [(0.0, 1_000_000)]
 
 
 def test_a_tempo_of_zero_is_left_out(reader):
     score = reader(midi(track((0, 0xFF, 0x51, 3, 0, 0, 0), C4_ON, C4_OFF)))
-    assert score.tempos.tolist() == [(0.0, 500_000)]
+    assert score.tempo_map.tempos.tolist() == [(0.0, 500_000)]
 
 
 def test_time_signatures_are_read_and_impossible_ones_left_out(reader):
-    six_eight, none, vast = ((0, 0xFF, 0x58, 4, *values, 24, 8) for values in ((6, 3), (0, 2), (4, 200)))
+    six_eight, none, vast = metre(0, 6, 3), metre(0, 0, 2), metre(0, 4, 200)
     score = reader(midi(track(six_eight, C4_ON, (480, *none[1:]), (0, *vast[1:]), (0, 0x80, 60, 0))))
-    assert score.time_signatures.tolist() == [(0.0, 6, 8)]
+    assert score.tempo_map.metres.tolist() == [(0.0, 6, 8)]
+
+
+def test_of_two_time_signatures_at_one_tick_the_later_holds(reader):
+    score = reader(midi(track(metre(960, 6, 3), metre(0, 3, 2)), SOUND))
+    assert score.tempo_map.metres.tolist() == [(2.0, 3, 4)]
 
 
 def test_a_key_struck_again_ends_its_note_and_note_offs_end_the_oldest(reader):
@@ -223,9 +234,15 @@ def assert_same(one: midi_file.Score, other: midi_file.Score, where="") -> None:
         assert part.pedals == pytest.approx(twin.pedals, abs=0.001, rel=0), where
         assert part.controls["time"] == pytest.approx(twin.controls["time"], abs=0.001, rel=0), where
         assert part.controls[["number", "value"]].tolist() == twin.controls[["number", "value"]].tolist(), where
+    assert one.texts == other.texts, where
+    assert_same_map(one.tempo_map, other.tempo_map, where)
+
+
+def assert_same_map(one: TempoMap, other: TempoMap, where="") -> None:
     assert one.tempos.tolist() == other.tempos.tolist(), where
-    assert one.time_signatures.tolist() == other.time_signatures.tolist(), where
-    assert one.texts == other.texts and one.ticks_per_quarter == other.ticks_per_quarter, where
+    assert one.metres.tolist() == other.metres.tolist(), where
+    assert one.ticks_per_quarter == other.ticks_per_quarter, where
+    assert (one.start, one.swing) == (other.start, other.swing) == (0.0, STRAIGHT), where
 
 
 # --- odd files that are read ----------------------------------------------------------------------------------------
@@ -270,7 +287,9 @@ def test_time_code_is_a_fixed_number_of_ticks_a_second():
     data = midi(track(SLOW, C4_ON, (1000, 0x80, 60, 0)), division=(256 - 25) << 8 | 40)  # 25 frames of 40 ticks
     score = parse(data)
     assert score.tracks[0].notes.tolist() == [(0.0, 1.0, 60, 80)]
-    assert (score.ticks_per_quarter, score.tempos.tolist()) == (500, [(0.0, 500_000)])  # the same clock
+    clock = score.tempo_map
+    assert (clock.ticks_per_quarter, clock.tempos.tolist()) == (500, [(0.0, 500_000)])  # the same clock
+    assert clock.seconds_of_ticks(1000) == 1.0
 
 
 def test_sequences_of_type_2_follow_one_another_each_at_its_own_tempo():
@@ -357,50 +376,6 @@ def test_damaged_bytes_end_in_a_score_or_an_input_error(data):
         assert "\n" not in str(error)
 
 
-# --- bars -----------------------------------------------------------------------------------------------------------
-
-
-def bars_of(data: bytes, end: float) -> list[float]:
-    return np.round(midi_file.bar_onsets(parse(data), end), 6).tolist()
-
-
-def metre(pause: int, numerator: int, power: int) -> tuple:
-    """A time signature; its denominator is 2 ** power."""
-    return (pause, 0xFF, 0x58, 4, numerator, power, 24, 8)
-
-
-def test_bars_are_those_of_4_4_where_the_file_states_none():
-    assert bars_of(midi(SOUND), 6.5) == [0, 2, 4, 6]
-
-
-def test_the_bar_that_would_begin_at_the_end_is_none():
-    assert bars_of(midi(SOUND), 6.0) == [0, 2, 4]
-
-
-def test_bars_follow_the_tempo_map_and_the_time_signatures():
-    # two bars of 3/4 at 120, 1.5 s each; two of 6/8 at 60, 3 s each; then 120 again
-    data = midi(track(metre(0, 3, 2), metre(2880, 6, 3), (0, *SLOW[1:]), (2880, 0xFF, 0x51, 3, 7, 0xA1, 0x20)), SOUND)
-    assert bars_of(data, 13) == [0, 1.5, 3, 6, 9, 10.5, 12]
-
-
-def test_a_time_signature_begins_a_bar_and_cuts_the_one_before():
-    assert bars_of(midi(track(metre(480, 1, 2), metre(960, 2, 2)), SOUND), 3) == [0, 0.5, 1, 1.5, 2.5]
-
-
-def test_bars_of_no_length_of_time_are_none_and_a_wild_tempo_gives_no_more_than_memory_holds():
-    assert bars_of(midi(SOUND), 0.0) == []
-    wild = midi(track((0, 0xFF, 0x51, 3, 0, 0, 1), metre(0, 1, 5)), SOUND)
-    assert len(midi_file.bar_onsets(parse(wild), 3600.0)) == midi_file.MOST_BARS
-
-
-@given(st.lists(st.tuples(st.integers(1, 2000), st.integers(1, 7), st.integers(1, 3)), max_size=5),
-       st.lists(st.tuples(st.integers(1, 3000), st.integers(100_000, 2_000_000)), max_size=5), st.floats(0.1, 60))
-def test_bars_stand_in_order_within_the_song(metres, tempos, end):
-    changes = [(pause, 0xFF, 0x51, 3, *quarter.to_bytes(3, "big")) for pause, quarter in tempos]
-    bars = midi_file.bar_onsets(parse(midi(track(*(metre(*row) for row in metres)), track(*changes), SOUND)), end)
-    assert bars[0] == 0 and bars[-1] < end and (np.diff(bars) > 0).all()
-
-
 # --- the pedal ------------------------------------------------------------------------------------------------------
 
 
@@ -450,11 +425,12 @@ def test_sustaining_leaves_the_given_table_as_it_was():
 
 @st.composite
 def songs(draw) -> tuple:
-    """Return tracks and tempos. A tick is shorter than a millisecond; a key's notes do not overlap."""
+    """Return tracks and a tempo map. A tick is shorter than a millisecond; a key's notes do not overlap."""
     gap = st.floats(0.002, 3)
-    changes = draw(st.lists(st.tuples(gap, st.integers(150_000, 900_000)), min_size=1, max_size=5))
-    tempos = np.array(list(zip(np.cumsum([time for time, _ in changes]), [quarter for _, quarter in changes])), TEMPO)
-    tempos["time"][0] = 0
+    changes = draw(st.lists(st.tuples(st.integers(1, 6000), st.integers(150_000, 900_000)), max_size=4))
+    starts = np.cumsum([0, *(ticks for ticks, _ in changes)]) / 960
+    lengths = [draw(st.integers(150_000, 900_000)), *(length for _, length in changes)]
+    table = np.array(list(zip(starts, lengths)), TEMPO)
     tracks = []
     for program in range(draw(st.integers(1, 3))):
         tables = []
@@ -471,16 +447,15 @@ def songs(draw) -> tuple:
         times = np.linspace(0, max(last - 0.01, 0), len(curve))
         controls = np.array([(time, *point) for time, point in zip(times, curve)], CONTROL)
         tracks.append(Track(draw(st.text(max_size=5)), program, draw(st.booleans()), notes, pedals, controls))
-    return tracks, tempos
+    return tracks, TempoMap(table, ticks_per_quarter=960)
 
 
 @settings(max_examples=200, deadline=None)
 @given(songs())
 def test_what_was_written_is_read_within_a_millisecond(song):
-    tracks, tempos = song
-    score = parse(to_bytes(tracks, tempos, ticks_per_quarter=960))
-    assert score.tempos["quarter"].tolist() == tempos["quarter"].tolist()
-    assert score.tempos["time"] == pytest.approx(tempos["time"], abs=0.001)
+    tracks, clock = song
+    score = parse(to_bytes(tracks, clock))
+    assert_same_map(score.tempo_map, clock)
     tracks = [given for given in tracks if len(given.notes)]
     assert [(found.program, found.is_drum) for found in score.tracks] == [(t.program, t.is_drum) for t in tracks]
     for found, given_track in zip(score.tracks, tracks):
@@ -502,9 +477,9 @@ def written(notes: np.ndarray, **options) -> midi_file.Score:
 
 def test_what_was_read_from_a_written_file_is_written_as_the_same_bytes():
     score = written(note_table([0, 0.3, 1.7], [0.2, 0.5, 3], [60, 64, 67], [1, 64, 127]), texts=["recipe"])
-    again = to_bytes(score.tracks, score.tempos, score.time_signatures, score.ticks_per_quarter, score.texts)
+    again = to_bytes(score.tracks, score.tempo_map, score.texts)
     last = parse(again)
-    assert again == to_bytes(last.tracks, last.tempos, last.time_signatures, last.ticks_per_quarter, last.texts)
+    assert again == to_bytes(last.tracks, last.tempo_map, last.texts)
     assert_same(score, last)
 
 
@@ -524,11 +499,30 @@ def test_a_note_shorter_than_a_tick_is_not_lost():
 
 
 def test_time_signatures_and_texts_come_back():
-    signatures = np.array([(0, 3, 4), (3, 6, 8)], TIME_SIGNATURE)
+    signatures = metres((0, 3, 4), (6, 6, 8))
     texts = ["seed=7 temperature=1.0", "Für Elise", "月光"]
-    score = written(note_table([0], [1], [60], [80]), time_signatures=signatures, texts=texts)
-    assert score.time_signatures.tolist() == signatures.tolist()
+    score = written(note_table([0], [1], [60], [80]), tempo_map=TempoMap(metres=signatures), texts=texts)
+    assert score.tempo_map.metres.tolist() == signatures.tolist()
     assert score.texts == tuple(texts)
+
+
+def test_what_rounding_takes_off_tempos_does_not_add_up():
+    played = TempoMap.through(np.arange(2001), 0.5000004 * np.arange(2001))  # a file holds whole microseconds
+    found = written(note_table([0], [1], [60], [80]), tempo_map=played).tempo_map
+    assert len(found.tempos) == 2000
+    assert found.seconds(np.arange(2001)) == pytest.approx(played.seconds(np.arange(2001)), abs=2e-6)
+
+
+def test_tempos_that_a_file_cannot_hold_become_the_nearest_and_notes_stay_where_they_are():
+    wild = TempoMap(tempos((0.0, 0.2), (10.0, 5e7)))
+    score = written(note_table([0.5], [1], [60], [80]), tempo_map=wild)
+    assert score.tempo_map.tempos["length"].tolist() == [1, 2**24 - 1]
+    assert score.tracks[0].notes["onset"] == pytest.approx(0.5, abs=0.02)  # a tick lasts 35 ms
+
+
+def test_notes_are_written_at_their_seconds_whatever_the_swing():
+    notes = note_table([0.25, 0.5], [0.25, 0.5], [60, 62], [80, 80])
+    assert written(notes, tempo_map=TempoMap(swing=2 / 3)).tracks[0].notes.tolist() == notes.tolist()
 
 
 def test_a_half_character_in_a_text_is_replaced():

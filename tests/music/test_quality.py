@@ -7,17 +7,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from serenity.music import harmony, quality
-from serenity.music.midi_file import TEMPO
-from serenity.music.note import merge_tables, note_table
+from serenity.music.note import end_time, merge_tables, note_table
 from serenity.music.pitch import transpose
 from serenity.music.quality import LOWEST_SCORE, MEASURES, Verdict, credit, entropy, judge, longest_loop, score, strikes
+from serenity.music.song import beat_edges
+from serenity.music.tempo_map import TempoMap
 from tests.songs import compose_notes, pop_song
-
-TEMPOS = np.array([(0.0, 500_000)], TEMPO)
 
 
 def measured(notes):
-    chords = harmony.find_chords(notes, harmony.beat_spans(notes, TEMPOS))
+    chords = harmony.find_chords(notes, beat_edges(TempoMap(), end_time(notes)))
     return quality.measure(notes, notes, chords, harmony.find_key(notes))
 
 

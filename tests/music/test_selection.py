@@ -30,6 +30,7 @@ def test_a_song_is_read_and_measured(songs):
     found = songs["a.mid"]
     assert found["reason"] is None
     assert (found["key"], found["progression"]) == ("c major", "I V vi IV")
+    assert found["beat"] == "beat: the file's, 120 BPM, 4/4, bar 1 at 0.00 s"
     assert list(found["measures"]) == list(MEASURES)
 
 
@@ -40,6 +41,7 @@ def test_what_cannot_be_read_says_why_without_its_path(songs):
 def test_the_best_of_alike_songs_stays(songs):
     lines = {line["song"]: line for line in selection.select(songs)}
     assert [name for name, line in lines.items() if line["kept"]] == ["a.mid"]
+    assert lines["a.mid"]["beat"] == songs["a.mid"]["beat"]
     assert lines["copy.mid"]["reason"] == lines["moved.mid"]["reason"] == "copy of a.mid"
     assert lines["worse.mid"]["score"] < lines["a.mid"]["score"]
     assert lines["worse.mid"]["reason"] in ("copy of a.mid", "near-copy of a.mid")

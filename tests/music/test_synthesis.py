@@ -23,7 +23,7 @@ from serenity.music.synthesis import (
     to_table,
 )
 from tests.real_midi import notes_of, over_real_files
-from tests.songs import compose_notes
+from tests.songs import compose_notes, song_of
 from tests.strategies import note_tables
 
 PIANO = CATEGORIES["piano"]
@@ -247,7 +247,7 @@ def difference(notes, other):
 
 
 def events(notes):
-    return encode(notes, CodecSettings()).events.tobytes()
+    return encode(song_of(notes), CodecSettings()).events.tobytes()
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from serenity.music.event import bar_places
 from serenity.tokens import corpus as corpora
 from serenity.tokens.baselines import LAG, all_bits, chains, copy_bits, discounts, markov_bits, unigram_bits
 from serenity.tokens.vocabulary import ATTRIBUTES, SPECIALS, count_values
@@ -116,8 +117,9 @@ def test_songs_that_repeat_are_copied_and_others_are_not(rng):
 
 
 def test_all_of_a_store():
-    songs = [(corpora.Entry(name, name), one.events) for name, one in abc_songs(5, bars=12)]
-    vocabulary = count_values(events for _, events in songs)
+    songs = [(corpora.Entry(name, name), one.events, bar_places(one.events, one.tempo_map, one.settings.grid))
+             for name, one in abc_songs(5, bars=12)]
+    vocabulary = count_values(events for _, events, _ in songs)
     corpus = corpora.in_memory(songs, vocabulary, abc_songs(1)[0][1].settings)
     judged = corpus.of_split("validation") or corpus.of_split("train")
     found = all_bits(corpus, judged)

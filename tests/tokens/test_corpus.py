@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from serenity.errors import InputError
 from serenity.music.codec import CodecSettings
-from serenity.music.event import EVENT
+from serenity.music.event import EVENT, bar_places
+from serenity.music.tempo_map import TempoMap, metres
 from serenity.tokens import corpus as corpora
 from serenity.tokens.corpus import FILES, SPLITS, in_memory, load, made_of, split_groups, translate
 from serenity.tokens.vocabulary import END, SPECIALS, column_values, count_values
@@ -20,6 +21,10 @@ SONGS = abc_songs(30, bars=6)
 def grouped(songs, group):
     """Return the songs with the group that `group(name)` gives."""
     return [(name, replace(song, group=group(name))) for name, song in songs]
+
+
+def places_of(song):
+    return bar_places(song.events, song.tempo_map, song.settings.grid)
 
 
 def build(folder, songs, **more):
@@ -78,9 +83,10 @@ OTHERS = [(name, song) for name, song in abc_songs(40, bars=6) if name not in di
 def test_songs_in_memory_are_the_same_as_in_a_store_but_for_the_dictionaries(store, tmp_path):
     build(tmp_path / "tokens", OTHERS)
     stored = load(tmp_path / "tokens")
-    corpus = in_memory([(corpora.Entry(name, song.group), song.events) for name, song in OTHERS], stored.vocabulary,
-                       CodecSettings())
+    songs = [(corpora.Entry(name, song.group), song.events, places_of(song)) for name, song in OTHERS]
+    corpus = in_memory(songs, stored.vocabulary, CodecSettings())
     assert np.array_equal(corpus.tokens, stored.tokens) and corpus.songs == stored.songs
+    assert np.array_equal(corpus.bars, stored.bars)
     assert corpus.totals == stored.totals
 
 
@@ -92,7 +98,7 @@ def test_a_store_is_translated_into_other_dictionaries_value_by_value(store, tmp
     assert np.array_equal(corpus.tokens, tokens)
     assert list(corpus.totals["exact"].values()) == known.sum(axis=0).tolist()
     assert known.any(axis=0).all() and not known.all()
-    assert corpus.vocabulary is wanted and corpus.songs == stored.songs
+    assert corpus.vocabulary is wanted and corpus.songs == stored.songs and corpus.bars is stored.bars
     assert translate(corpus, wanted).tokens.tolist() == corpus.tokens.tolist()
 
 
@@ -115,6 +121,25 @@ def test_all_songs_come_back_in_their_place(store):
     assert all(next(rest, None) is None for rest in found.values())
 
 
+def test_the_place_of_each_event_in_its_bar_stands_beside_its_tokens(store):
+    corpus = load(store[0])
+    assert corpus.bars.shape == (len(corpus.tokens), 2) and corpus.bars.dtype == np.uint16
+    for record, (_, song) in zip(corpus.songs, SONGS):
+        onset = np.cumsum(song.events["step"])
+        bars = corpus.bars[record["start"]:record["start"] + record["events"]]
+        assert np.array_equal(bars[:, 0], onset % 96) and (bars[:, 1] == 96).all()  # 4/4 at 24 points a quarter
+
+
+def test_bars_follow_a_change_of_metre(tmp_path):
+    """Two bars of 4/4, the second cut short by the 3/4 that begins at quarter 7, then 6/8 from quarter 13 on."""
+    events = np.repeat(SONGS[0][1].events[:1], 9)
+    events["step"] = np.diff(np.array([0, 36, 96, 160, 168, 180, 240, 312, 384]), prepend=0)
+    clock = TempoMap(metres=metres((0.0, 4, 4), (7.0, 3, 4), (13.0, 6, 8)))
+    build(tmp_path / "tokens", [("song", replace(SONGS[0][1], events=events, tempo_map=clock))])
+    assert load(tmp_path / "tokens").bars.tolist() == [
+        [0, 96], [36, 96], [0, 72], [64, 72], [0, 72], [12, 72], [0, 72], [0, 72], [0, 72]]
+
+
 def test_no_token_is_a_special_one(store):
     corpus = load(store[0])
     assert corpus.tokens.min() >= SPECIALS > END
@@ -122,7 +147,8 @@ def test_no_token_is_a_special_one(store):
 
 
 def test_the_tokens_stay_on_disk(store):
-    assert isinstance(load(store[0]).tokens, np.memmap)
+    corpus = load(store[0])
+    assert isinstance(corpus.tokens, np.memmap) and isinstance(corpus.bars, np.memmap)
 
 
 def test_the_totals_add_up(store):
@@ -260,9 +286,15 @@ def without(field):
     return lambda text: json.dumps({name: value for name, value in json.loads(text).items() if name != field})
 
 
-def cut_in_half(folder):
-    path = folder / "tokens.npy"
-    path.write_bytes(path.read_bytes()[:path.stat().st_size // 2])
+def cut_in_half(name):
+    def cut(folder):
+        content = (folder / name).read_bytes()
+        (folder / name).write_bytes(content[:len(content) // 2])
+    return cut
+
+
+def resave(name, change):
+    return lambda folder: np.save(folder / name, change(np.load(folder / name)))
 
 
 def drop_a_song(text):
@@ -279,21 +311,33 @@ BROKEN = {
     "corpus.json without settings": (rewrite("corpus.json", without("settings")), "is no whole token store"),
     "corpus.json without train": (rewrite("corpus.json", without("train")), "it lacks train"),
     "corpus.json of another format": (
-        rewrite("corpus.json", lambda text: text.replace("corpus 1", "corpus 2")), "wanted 'serenity-corpus 1'"),
+        rewrite("corpus.json", lambda text: text.replace("corpus 2", "corpus 3")),
+        "format 'serenity-corpus 3'; wanted 'serenity-corpus 2': run preprocess.py again"),
+    "a store of the time in seconds": (
+        rewrite("corpus.json", lambda text: text.replace("corpus 2", "corpus 1").replace("grid", "time_step")),
+        "format 'serenity-corpus 1', made by an older Serenity, which counted seconds; wanted 'serenity-corpus 2': "
+        "run preprocess.py again"),
     "a setting out of range": (
-        rewrite("corpus.json", lambda text: text.replace('"time_step": 0.02', '"time_step": 0')), "is out of range"),
+        rewrite("corpus.json", lambda text: text.replace('"grid": 24', '"grid": 0')), "grid 0, wanted"),
     "an unknown setting": (
-        rewrite("corpus.json", lambda text: text.replace('"time_step"', '"time"')), "is no whole token store"),
+        rewrite("corpus.json", lambda text: text.replace('"grid"', '"mesh"')), "is no whole token store"),
     "songs.jsonl cut": (rewrite("songs.jsonl", lambda text: text[:-10]), "is no whole token store"),
     "a song too few": (rewrite("songs.jsonl", drop_a_song), "songs.jsonl tells of"),
     "a song without split": (rewrite("songs.jsonl", lambda text: text.replace('"split"', '"side"')), "it lacks split"),
     "songs.jsonl empty": (rewrite("songs.jsonl", lambda text: ""), "songs.jsonl tells of 0 events"),
     "tokens.npy empty": (lambda folder: (folder / "tokens.npy").write_bytes(b""), "is no whole token store"),
-    "tokens.npy cut": (cut_in_half, "is no whole token store"),
+    "tokens.npy cut": (cut_in_half("tokens.npy"), "is no whole token store"),
     "tokens.npy of another type": (
-        lambda folder: np.save(folder / "tokens.npy", np.load(folder / "tokens.npy").astype(float)), "type float64"),
+        resave("tokens.npy", lambda tokens: tokens.astype(float)), "type float64, songs.jsonl tells of"),
     "tokens.npy a pickle": (
         lambda folder: np.save(folder / "tokens.npy", np.array([{}]), allow_pickle=True), "is no whole token store"),
+    "no bars.npy": (lambda folder: (folder / "bars.npy").unlink(), "is no whole token store"),
+    "bars.npy empty": (lambda folder: (folder / "bars.npy").write_bytes(b""), "is no whole token store"),
+    "bars.npy cut": (cut_in_half("bars.npy"), "is no whole token store"),
+    "bars.npy of another type": (
+        resave("bars.npy", lambda bars: bars.astype(np.int16)), "type int16, songs.jsonl tells of"),
+    "bars.npy of too few events": (resave("bars.npy", lambda bars: bars[1:]), "bars.npy has shape ("),
+    "bars.npy of one column": (resave("bars.npy", lambda bars: bars[:, :1]), "bars.npy has shape ("),
     "vocabulary.json cut": (rewrite("vocabulary.json", lambda text: text[:50]), "vocabulary.json: no JSON"),
 }
 

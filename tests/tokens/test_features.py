@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from serenity.music.pitch import chord_bits, parse_chord
-from serenity.tokens.features import HIGHEST, LOWEST, NUMBER, features, onset_seconds
+from serenity.tokens.features import HIGHEST, LOWEST, NUMBER, features, step_quarters
 from serenity.tokens.vocabulary import ATTRIBUTES, SPECIALS, AttributeVocabulary, count_values
 from tests.songs import abc_songs
 
@@ -15,7 +15,7 @@ def chords(*names):
 
 
 def numbers(attribute, *values):
-    return features(AttributeVocabulary(attribute, np.array(values, float), np.ones(len(values), int)))[SPECIALS:]
+    return features(AttributeVocabulary(attribute, np.array(values), np.ones(len(values), int)))[SPECIALS:]
 
 
 @pytest.mark.parametrize("attribute", ATTRIBUTES)
@@ -56,7 +56,7 @@ def bits(pitch):
 
 @pytest.mark.parametrize("attribute", ["step", "duration"])
 def test_times_are_the_more_alike_the_nearer_they_are_by_ratio(attribute):
-    short, longer, long, longest = numbers(attribute, 0.1, 0.12, 2.0, 2.02)
+    short, longer, long, longest = numbers(attribute, 5, 6, 100, 101)
     assert long @ longest > short @ longer > short @ long
     assert long @ longest < 1
 
@@ -65,6 +65,9 @@ def test_a_dictionary_of_one_value_has_features_too():
     assert np.isfinite(numbers("velocity", 64)).all()
 
 
-def test_special_tokens_take_no_time():
-    vocabulary = AttributeVocabulary("step", np.array([0.5, 0.0, 0.02]), np.ones(3, int))
-    np.testing.assert_allclose(onset_seconds(vocabulary), [0, 0, 0, 0.5, 0, 0.02])
+@pytest.mark.parametrize(("grid", "quarters"), [(24, [0.5, 0, 1 / 24, 8]), (48, [0.25, 0, 1 / 48, 4])])
+def test_a_step_s_token_tells_its_quarters_and_special_ones_take_no_time(grid, quarters):
+    vocabulary = AttributeVocabulary("step", np.array([12, 0, 1, 192]), np.ones(4, int))
+    told = step_quarters(vocabulary, grid)
+    assert told.dtype == np.float32
+    np.testing.assert_allclose(told, [0, 0, 0, *quarters])

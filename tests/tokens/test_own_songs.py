@@ -4,8 +4,10 @@ import pytest
 from serenity.errors import InputError
 from serenity.music import codec, midi_file
 from serenity.music.codec import CodecSettings
+from serenity.music.event import bar_places
 from serenity.music.midi_file import Track
 from serenity.music.note import note_table
+from serenity.music.song import of_score
 from serenity.tokens.own_songs import group, read_folder, read_song
 from serenity.tokens.vocabulary import count_values
 from tests.songs import abc_songs, compose_notes
@@ -36,10 +38,12 @@ def test_every_song_that_can_be_read_is_there_in_the_vocabulary_s_tokens(folder)
     assert [song["name"] for song in corpus.songs] == ["0 in d.MID", *(f"deep/{number}.mid" for number in range(4))]
     assert sorted(line.split(": ")[0] for line in refused) == [str(folder / "cut.mid"), str(folder / "drums.mid")]
     assert corpus.vocabulary is VOCABULARY and corpus.settings == CodecSettings()
-    notes = midi_file.read(folder / "deep" / "3.mid").tracks[0].notes
-    tokens, known = VOCABULARY.encode(codec.encode(notes, CodecSettings()).events)
-    row = corpus.songs[-1]
+    song, row = of_score(midi_file.read(folder / "deep" / "3.mid")), corpus.songs[-1]
+    events = codec.encode(song, CodecSettings()).events
+    tokens, _ = VOCABULARY.encode(events)
     np.testing.assert_array_equal(corpus.tokens[row["start"]:], tokens)
+    np.testing.assert_array_equal(corpus.bars[row["start"]:], bar_places(events, song.tempo_map, 24))
+    assert len(corpus.bars) == len(corpus.tokens)
     assert 0 < corpus.totals["exact"]["pitch"] < corpus.totals["events"] == len(corpus.tokens)
 
 
@@ -63,8 +67,8 @@ def test_of_few_songs_all_but_one_are_learned_from(tmp_path, count, validation):
 
 def test_a_song_that_is_too_short_to_compare_is_read_all_the_same(tmp_path):
     path = write(tmp_path / "one note.mid", note_table([0.0], [1.0], [60], [80]))
-    events, marks = read_song(path, CodecSettings())
-    assert len(events) == 1 and marks is None
+    events, bars, marks = read_song(path, CodecSettings())
+    assert len(events) == len(bars) == 1 and marks is None
 
 
 def test_songs_are_grouped_through_others():

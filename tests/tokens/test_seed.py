@@ -1,11 +1,19 @@
+import re
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from serenity.errors import InputError
+from serenity.music import midi_file
+from serenity.music.beats import Hints
 from serenity.music.codec import CodecSettings
 from serenity.music.instruments import CATEGORIES
-from serenity.music.midi_file import TEMPO, TIME_SIGNATURE, Score, Track
+from serenity.music.midi_file import Score, Track
+from serenity.music.note import sort_notes
 from serenity.music.pitch import chord_matrix
+from serenity.music.tempo_map import TempoMap, metres, tempos
 from serenity.tokens import seed as seeds
 from serenity.tokens.playable import playable
 from serenity.tokens.unknown import Replaced, find_replaced
@@ -13,12 +21,33 @@ from serenity.tokens.vocabulary import SPECIALS, START, count_values
 from tests.songs import abc_songs, compose_notes
 
 VOCABULARY = count_values(song.events for _, song in abc_songs(3))
-TEMPOS, METRE = np.array([(0, 500_000)], TEMPO), np.array([(0, 4, 4)], TIME_SIGNATURE)
+GRID = CodecSettings().grid
 
 
-def read(notes, name="Piano", **part):
-    score = Score((Track(name, 0, False, notes),), TEMPOS, METRE, 480)
-    return seeds.read(score, "piano", CodecSettings(), VOCABULARY, **part)
+def read(notes, tempo_map=TempoMap(), name="Piano", **options):
+    score = Score((Track(name, 0, False, notes),), tempo_map)
+    return seeds.read(score, "piano", CodecSettings(), VOCABULARY, **options)
+
+
+def continued(seed, chance=0):
+    """Return the prompt's own tokens, taken as a continuation, as notes."""
+    values = seed.prompt[seed.prompt[:, 0] >= SPECIALS]
+    return seeds.continue_notes(seed, values, VOCABULARY, np.random.default_rng(chance))
+
+
+def played(notes, tempo_map):
+    """Return notes at 120 quarters a minute as they sound on another map."""
+    notes, ends = notes.copy(), notes["onset"] + notes["duration"]
+    notes["onset"] = tempo_map.seconds(2 * notes["onset"])
+    notes["duration"] = tempo_map.seconds(2 * ends) - notes["onset"]
+    return notes
+
+
+def jittered(notes, deviation=0.012):
+    """Return notes that begin by chance before or after their time."""
+    notes = notes.copy()
+    notes["onset"] += 0.1 + np.random.default_rng(0).normal(0, deviation, len(notes))
+    return sort_notes(notes)
 
 
 def test_the_prompt_begins_with_start_only_where_it_begins_the_song():
@@ -35,8 +64,7 @@ def test_the_prompt_begins_with_start_only_where_it_begins_the_song():
 def test_what_the_seed_says_itself_comes_back_where_it_stood(part):
     """The prompt's own tokens, taken as a continuation, are the prompt's notes, in its key, after its last onset."""
     seed = read(compose_notes(1, bars=8, transposition=4), **part)
-    values = seed.prompt[seed.prompt[:, 0] >= SPECIALS]
-    notes = seeds.continue_notes(seed, values, VOCABULARY)
+    notes = continued(seed)
     assert sorted(set(notes["pitch"].tolist())) == sorted(set(seed.notes["pitch"].tolist()))
     assert notes["onset"][0] >= seed.start >= seed.notes["onset"][-1]
 
@@ -47,7 +75,113 @@ def test_the_report_says_what_was_taken_the_key_and_what_was_replaced():
     lines = seeds.report(read(strange, name="Piano\x1b[31m"))
     assert lines[0].startswith("piano by name (Piano?[31m); 84 notes, 0 left out, 10 moved by octaves")
     assert "(confidence 0." in lines[1] and "of 16.0 s" in lines[1]
-    assert "values (" in lines[2] and "became their nearest: pitch" in lines[2]
+    assert re.fullmatch(r"beat: the file's, 120 BPM, 4/4( \(3/4 less likely\))?, bar 1 at 0\.00 s", lines[2])
+    assert "values (" in lines[3] and "became their nearest: pitch" in lines[3]
+
+
+def test_the_report_says_how_far_a_seed_is_played_beside_the_grid():
+    line = seeds.report(read(jittered(compose_notes(1, bars=8))))[2]
+    assert line == "beat: the file's, 120 BPM, 4/4, bar 1 at 0.10 s; played 8 ms beside the grid in the median"
+
+
+# --- beats ------------------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize(("hints", "join"), [
+    (Hints(level=2.0), 2 * 744), (Hints(level=0.5), 744 // 2), (Hints(metre=(3, 4)), 744), (Hints(first_beat=0.5), 816),
+])
+def test_what_is_known_of_the_beats_changes_how_they_are_counted(hints, join):
+    """A song of 32 quarters, 24 points each, whose last onset is at quarter 31; from a bar that begins at 0.5 s: 34."""
+    seed = read(compose_notes(1, bars=8), hints=hints)
+    assert (seed.join, seed.start) == (join, 15.5)
+    assert seed.song.beats.metre == (hints.metre or (4, 4))
+    assert seed.song.beats.source == "file"
+
+
+def test_a_stated_tempo_goes_before_the_files():
+    seed = read(compose_notes(1, bars=8), TempoMap(tempos((0.0, 700_000))), hints=Hints(bpm=120))
+    assert (seed.song.beats.source, seed.song.beats.quarter) == ("given", 500_000)
+    assert seed.file_map is seed.score.tempo_map  # the file's grid never was the music's
+
+
+RITARDANDO = tempos((0.0, 500_000), (28.0, 600_000), (30.0, 900_000))
+
+
+def test_the_file_keeps_its_map_to_the_join_and_goes_on_in_the_tempo_before_the_ritardando():
+    clock = TempoMap(RITARDANDO, ticks_per_quarter=384)
+    seed = read(played(compose_notes(1, bars=8), clock), clock)
+    assert seed.file_map.tempos.tolist() == [*RITARDANDO.tolist(), (31.0, 500_000)]
+    assert seed.seconds_after(GRID) == 0.5 and seed.file_map.ticks_per_quarter == 384
+    np.testing.assert_allclose(seed.file_map.seconds([28, 31, 33]), seed.tempo_map.seconds([28, 31, 33]))
+
+
+@pytest.mark.parametrize("options", [
+    {}, {"first": 20}, {"last": 20}, {"hints": Hints(level=2.0)}, {"hints": Hints(level=0.5)},
+    {"hints": Hints(metre=(6, 8))}, {"hints": Hints(metre=(7, 8))}])
+@pytest.mark.parametrize("length", [500_000, 700_001, 333_333])
+def test_the_map_of_a_file_in_one_tempo_stays_as_it_is(length, options):
+    clock = TempoMap(tempos((0.0, length)), metres((0.0, 4, 4)))
+    seed = read(played(compose_notes(1, bars=8), clock), clock, **options)
+    assert seed.file_map.tempos.tolist() == [(0.0, length)]
+    assert seed.file_map.metres.tolist() == [(0.0, 4, 4)]
+
+
+def test_a_metre_behind_the_prompt_is_none_of_the_continuations():
+    clock = TempoMap(metres=metres((0.0, 4, 4), (16.0, 3, 4)))
+    notes = compose_notes(1, bars=8)
+    whole, part = read(notes, clock), read(notes, clock, seconds=(0.0, 6.0))
+    assert whole.tempo_map.metres.tolist() == whole.file_map.metres.tolist() == [(0.0, 4, 4), (16.0, 3, 4)]
+    assert part.tempo_map.metres.tolist() == part.file_map.metres.tolist() == [(0.0, 4, 4)]
+
+
+# --- how long ---------------------------------------------------------------------------------------------------------
+
+@given(st.sampled_from([(4, 4), (3, 4), (6, 8), (12, 8), (7, 8)]), st.integers(1, 9), st.integers(3, 30))
+def test_bars_end_on_the_bar_line_so_many_bars_behind_the_last_one(metre, bars, first):
+    seed = read(compose_notes(1, bars=8), TempoMap(metres=metres((0.0, *metre))), first=first)
+    assert seed.song.beats.metre == metre
+    steps, bar = seeds.steps_until(seed, bars=bars), metre[0] * 4 * GRID // metre[1]
+    assert (seed.join + steps) % bar == 0
+    assert (seed.join + steps) // bar == seed.join // bar + 1 + bars
+
+
+def test_seconds_are_counted_from_the_join_in_the_tempo_that_goes_on():
+    clock = TempoMap(RITARDANDO)
+    seed = read(played(compose_notes(1, bars=8), clock), clock)
+    assert seeds.steps_until(seed, seconds=3.0) == 6 * GRID
+    assert seeds.steps_until(seed, seconds=3.001) == 6 * GRID + 1  # what begins before the end may be played
+    assert seed.seconds_after(6 * GRID) == pytest.approx(3.0)
+    assert seeds.steps_until(seed) is None
+
+
+@pytest.mark.parametrize(("length", "said"), [({"bars": 43_200}, "43200 bars"), ({"seconds": 86_400}, "86400 seconds")])
+def test_what_is_longer_than_a_day_is_refused(length, said):
+    with pytest.raises(InputError, match=f"^{said} more are not over within 24 hours; wanted fewer$"):
+        seeds.steps_until(read(compose_notes(1, bars=8)), **length)
+
+
+# --- the continuation -------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("length", [500_000, 631_579])
+def test_a_quantised_seed_goes_on_upon_the_grid_to_the_tick(length):
+    clock = TempoMap(tempos((0.0, length)))
+    seed = read(played(compose_notes(1, bars=8), clock), clock)
+    assert not seed.encoded.beside.any()
+    track = Track("", 0, False, continued(seed))
+    written = midi_file.parse(midi_file.to_bytes([track], seed.file_map))
+    ticks = written.tempo_map.ticks(written.tracks[0].notes["onset"])
+    assert (ticks % (480 // GRID) == 0).all() and np.array_equal(continued(seed, 1), continued(seed, 2))
+
+
+def test_a_played_seed_goes_on_beside_the_grid_as_far_as_it_is_itself():
+    seed = read(jittered(compose_notes(1, bars=16)))
+    assert 0.009 < seed.encoded.beside.std() < 0.014
+    notes, other = continued(seed, 1), continued(seed, 2)
+    eighths = seed.tempo_map.seconds(np.rint(2 * seed.tempo_map.quarters(notes["onset"])) / 2)
+    beside = notes["onset"] - eighths
+    assert beside.std() == pytest.approx(seed.encoded.beside.std(), rel=0.25)
+    assert abs(beside.mean()) < 0.005 and abs(beside).max() < 0.06
+    assert np.array_equal(notes, continued(seed, 1)) and not np.array_equal(notes["onset"], other["onset"])
+    assert notes["onset"].min() >= seed.notes["onset"][-1]
 
 
 def test_loops_are_told_from_music():
@@ -60,12 +194,12 @@ def test_loops_are_told_from_music():
 def test_the_worst_come_first_in_the_songs_own_key():
     seed = read(compose_notes(1, bars=8))
     events = seed.encoded.events.copy()
-    events["step"][:3] = 7.31, 7.31, 99.0
+    events["step"][:3] = 175, 175, 2376
     tokens, known = VOCABULARY.encode(events)
-    [replaced] = find_replaced(events, tokens, known, VOCABULARY)
+    [replaced] = find_replaced(events, tokens, known, VOCABULARY, GRID)
     assert (replaced.attribute, replaced.count) == ("step", 3)
-    assert [was for was, _ in replaced.worst] == ["99", "7.31"]
-    assert str(replaced).startswith("step 3 (99 s -> ")
+    assert [was for was, _ in replaced.worst] == ["99", "175/24"]  # in quarters
+    assert str(replaced).startswith("step 3 (99 -> ")
 
 
 def test_chords_are_named_as_they_stand_in_the_song():
@@ -74,7 +208,7 @@ def test_chords_are_named_as_they_stand_in_the_song():
     events["pitch"] = np.uint64(1) << np.uint64(60), 0  # c4 alone
     tokens, known = VOCABULARY.encode(events)
     known[:, 0] = False
-    names = [find_replaced(events, tokens, known, VOCABULARY, semitones)[0].worst[0][0] for semitones in (0, -2)]
+    names = [find_replaced(events, tokens, known, VOCABULARY, GRID, semitones)[0].worst[0][0] for semitones in (0, -2)]
     assert names == ["c4", "d4"]
 
 
@@ -99,5 +233,3 @@ def test_every_chord_allowed_lies_in_the_range_and_no_other(category, transposit
 def test_no_chord_in_range_is_told():
     with pytest.raises(InputError, match="no chord that the model knows lies in the range of the cello here"):
         playable(VOCABULARY.pitch, -90, CATEGORIES["cello"])
-
-

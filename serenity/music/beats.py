@@ -1,0 +1,321 @@
+"""The beats of a song: its file's tempo map where the notes agree with it, beats found from the notes where not.
+
+Many files have a tempo map that means nothing: a performance recorded at "120". Many have the right tempos, but begin a
+little before the first beat, or state a wrong metre. So the notes decide (beat_tracking.py): whether the map is
+believed, where its beats begin, and how many beats a bar has. What a user knows better (Hints) goes before both.
+
+The result is a TempoMap of the music: its quarter 0 begins the bar in which the first note stands.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from serenity.errors import InputError
+from serenity.music import beat_tracking
+from serenity.music.beat_tracking import AGREES, Reading
+from serenity.music.note import end_time
+from serenity.music.tempo_map import NEAR, STRAIGHT, TempoMap, metres, tempos
+
+BPM = (10.0, 600.0)     # quarters a minute that a user may state
+LEVELS = (0.25, 4.0)    # quarters for each one found
+PLAIN = {(4, 4), (2, 4), (1, 4)}  # metres that files state without meaning them
+STATED = 4.0            # how many times as likely a plain 4/4, or a bar line, is where the file states it
+AT_START = 0.02         # quarters; beats so near to the file's own quarters are those
+LINES = 12              # a quarter, to which the notes of a song on its beats are near
+SLOWEST, FASTEST = 20.0, 500.0  # quarters a minute, over the song, of a map that may be believed
+
+# Swing: off-beat eighths that stand late in the quarter, all of them.
+EIGHTHS = (0.4, 0.85)   # of the quarter: where off-beat eighths are looked for
+LATE = (0.56, 0.72)     # of the quarter: where swung ones stand in the mean
+EARLY = (0.18, 0.42)    # of the quarter: where sixteenths and triplets stand that speak against swing
+FEWEST_SWUNG = 8        # strikes
+MOST_EARLY = 0.15       # of the strikes inside of quarters
+MOST_STRAY = 0.06       # quarters; median distance of off-beat eighths from their mean
+
+EVEN = 0.5              # seconds a beat while the metre is looked for
+UPBEAT = 0.3            # of a beat; a shorter time before the first one is no upbeat
+NEAR_BEAT = 0.5         # of half a beat; a stated bar line so near to one stands on it
+RIVAL = 0.1             # of the best reading's probability; what has less is not spoken of
+MOST_BEATS = 10_000     # of a song that are asked for the metre
+
+MOST_NUMERATOR = 255    # of a time signature in a MIDI file
+STEADY = 16             # quarters before the join, over which the tempo that goes on is taken
+
+LONGEST_TICK = 1000.0   # microseconds; of a map that is written for what was played freely
+MOST_TICKS = 2**15 - 1  # a quarter, that a file can hold
+
+
+@dataclass(frozen=True)
+class Hints:
+    """What a user knows better than file and notes; None, or 1 for `level`: nothing."""
+
+    bpm: float | None = None               # quarters a minute
+    metre: tuple[int, int] | None = None   # numerator and denominator of the time signature
+    first_beat: float | None = None        # seconds at which a bar begins
+    level: float = 1.0                     # 2: twice as many quarters as found; 0.5: half as many
+
+    def __post_init__(self):
+        if self.bpm is not None and not BPM[0] <= self.bpm <= BPM[1]:
+            raise InputError(f"{self.bpm:g} quarters a minute; wanted {BPM[0]:g} to {BPM[1]:g}")
+        if self.first_beat is not None and not abs(self.first_beat) < 86_400:
+            raise InputError(f"first beat at {self.first_beat:g} s; wanted a time in the song, in seconds")
+        if not LEVELS[0] <= self.level <= LEVELS[1]:
+            raise InputError(f"level {self.level:g}; wanted {LEVELS[0]:g} to {LEVELS[1]:g} quarters for each one found")
+        if self.metre is not None:
+            numerator, denominator = self.metre
+            if not 1 <= numerator <= 64 or denominator not in (1, 2, 4, 8, 16, 32):
+                raise InputError(f"metre {numerator}/{denominator}; wanted one such as 4/4, 3/4, 6/8 or 12/8")
+
+
+@dataclass(frozen=True, eq=False)
+class Beats:
+    """Where the beats of a song fall, and how that is known."""
+
+    tempo_map: TempoMap   # of the music; quarter 0 begins the bar of the first note
+    source: str           # "file", "found" or "given"
+    agreement: float      # of the notes with the file's tempo map, 0 to 1
+    file_map: TempoMap
+    rival: Reading | None = None  # the likeliest reading in another metre; None: there is none near
+    scale: float = 1.0            # quarters of the music for each of the file's, where those are its beats
+    span: tuple[float, float] = (0.0, 86_400.0)  # seconds from the first note to the last one's end
+
+    @property
+    def quarter(self) -> float:
+        """How long a quarter usually lasts, in microseconds: the median over the song's quarters."""
+        return _usual(self.tempo_map, *self.span)
+
+    @property
+    def metre(self) -> tuple[int, int]:
+        """Numerator and denominator of the first metre."""
+        return tuple(self.tempo_map.signatures[["numerator", "denominator"]][0].tolist())
+
+    def __str__(self) -> str:
+        bpm, stated = 6e7 / self.quarter, 6e7 / _usual(self.file_map, *self.span)
+        said = {"file": "the file's", "found": "found", "given": "as given"}[self.source]
+        differs = f" (the file says {stated:.0f})" if self.source != "file" and abs(stated / bpm - 1) > 0.01 else ""
+        swing = f", swing {self.tempo_map.swing:.0%}" if self.tempo_map.swing != STRAIGHT else ""
+        rival = ""
+        if self.rival is not None and (other := (self.rival.numerator, self.rival.denominator)) != self.metre:
+            rival = f" ({other[0]}/{other[1]} less likely)"
+        line = float(self.tempo_map.seconds(0.0))
+        if line < -0.005:  # the song begins inside of a bar
+            line = float(self.tempo_map.seconds(self.tempo_map.bar_line(1)))
+        return (f"beat: {said}, {bpm:.0f} BPM{differs}{swing}, {self.metre[0]}/{self.metre[1]}{rival}, "
+                f"bar 1 at {max(line, 0):.2f} s")
+
+
+def _usual(tempo_map: TempoMap, first: float, last: float) -> float:
+    """Return how long a quarter lasts in the median of those between two seconds, in microseconds."""
+    edges = np.append(tempo_map.tempos["start"], np.inf)
+    edges[0] = -np.inf
+    quarters = np.diff(np.clip(edges, *tempo_map.quarters(np.array([first, last]))))
+    order = np.argsort(tempo_map.tempos["length"])
+    before = np.cumsum(quarters[order])
+    return float(tempo_map.tempos["length"][order[np.searchsorted(before, before[-1] / 2)]])
+
+
+def read_beats(struck: np.ndarray, file_map: TempoMap, hints: Hints = Hints()) -> Beats:
+    """Return the beats of notes as they were struck, from a file with that tempo map. Notes: one or more."""
+    stated, source = file_map, "file"
+    if hints.bpm is not None:
+        stated, source = TempoMap(tempos((0.0, 6e7 / hints.bpm))), "given"
+    agreement = beat_tracking.agreement(struck, stated.quarters(struck["onset"]))
+    is_notated = False  # the file may mean its bar lines, too
+    span = float(struck["onset"][0]), end_time(struck)
+    if agreement.share >= AGREES and _is_playable(stated, *span):
+        apart = 0.5 if _means_its_metre(file_map) else 1.0  # quarters; in 6/8 each second beat stands on a half
+        is_notated = source == "file" and min(agreement.offset % apart, -agreement.offset % apart) < AT_START
+        beats = _on_lines(stated if is_notated else stated.counted_from(agreement.offset), struck)
+    else:
+        beats, source = _found(struck, hints.bpm), "given" if hints.bpm is not None else "found"
+    if hints.level != 1:
+        beats = _at_level(beats, hints.level)
+    is_notated &= hints == Hints()
+    if hints.metre is None or not _is_compound(*hints.metre):
+        beats = _swung(beats, struck)
+    if is_notated and _means_its_metre(file_map):
+        return Beats(_from_bar_of(beats, struck), source, agreement.share, file_map, span=span)
+    tempo_map, rival, scale = _with_metre(beats, struck, file_map if is_notated else None, hints)
+    return Beats(tempo_map, source, agreement.share, file_map, rival, scale * hints.level, span)
+
+
+def _is_playable(tempo_map: TempoMap, first: float, last: float) -> bool:
+    """Return whether the tempo between two seconds, over all, is one in which music is played."""
+    quarters = np.diff(tempo_map.quarters(np.array([first, last])))[0]
+    return bool(SLOWEST <= 60 * quarters / (last - first) <= FASTEST)
+
+
+def _on_lines(tempo_map: TempoMap, struck: np.ndarray) -> TempoMap:
+    """Return the map moved by as much as the notes lie beside its lines in the median. Bars stay on whole quarters."""
+    quarters = tempo_map.quarters(struck["onset"]) * LINES
+    late = (quarters - np.rint(quarters)) / LINES
+    near = late[abs(late) < AT_START]
+    offset = float(np.median(near)) if len(near) > len(late) / 2 else 0.0
+    moved = tempo_map.counted_from(offset)
+    return replace(moved, metres=tempo_map.metres) if abs(offset) > NEAR else tempo_map
+
+
+def _found(struck: np.ndarray, bpm: float | None) -> TempoMap:
+    """Return a map through the beats found from the notes; with `bpm` at the level that is nearest to it."""
+    beats = beat_tracking.track(struck)
+    tempo_map = TempoMap.through(np.arange(len(beats)), beats)
+    if bpm is None:
+        return tempo_map
+    found = 6e7 / float(np.median(tempo_map.tempos["length"]))
+    return _at_level(tempo_map, min((1 / 3, 1 / 2, 2 / 3, 1, 3 / 2, 2, 3), key=lambda ratio: abs(np.log(
+        found * ratio / bpm))))
+
+
+def _at_level(tempo_map: TempoMap, level: float) -> TempoMap:
+    """Return the map with `level` quarters for each of its own."""
+    table = tempo_map.tempos.copy()
+    table["start"] *= level
+    table["length"] /= level
+    return replace(tempo_map, tempos=table)
+
+
+# --- metre ------------------------------------------------------------------------------------------------------------
+
+def _means_its_metre(file_map: TempoMap) -> bool:
+    """Return whether a file states a metre that no program states by itself, or more than one: it was notated."""
+    stated = set(file_map.metres[["numerator", "denominator"]].tolist())
+    return len(stated) > 1 or bool(stated - PLAIN)
+
+
+def _with_metre(beats: TempoMap, struck: np.ndarray, file_map: TempoMap | None, hints: Hints
+                ) -> tuple[TempoMap, Reading | None, float]:
+    """Return the map of `beats` in quarters of its metre, counted from the bar of the first note; the likeliest reading
+    in another metre; and how many quarters one of the given beats is.
+
+    `file_map` is given where the file may mean its bar lines.
+    """
+    first, last = np.floor(beats.quarters(np.array([struck["onset"][0], end_time(struck)])) + NEAR)
+    given = np.arange(first, min(last + 1, first + MOST_BEATS) + 1)
+    even = _evenly(struck, beats)  # so that swing and tempo do not matter
+    readings = beat_tracking.metre(even, given * EVEN)
+    readings = sorted((replace(reading, probability=reading.probability * _belief(reading, beats, given, file_map))
+                       for reading in readings), key=lambda reading: -reading.probability)
+    best = readings[0] if hints.metre is None else _in_metre(readings, *hints.metre)
+    scale = 4 * best.numerator / best.denominator / best.beats_per_bar
+    line = float(given[0] + best.first)
+    if hints.first_beat is not None:
+        line = float(beats.quarters(hints.first_beat))
+        line = round(2 * line) / 2 if abs(2 * line - round(2 * line)) < 0.5 * NEAR_BEAT else line
+    begin = float(beats.quarters(struck["onset"][0])) + UPBEAT / 3
+    start = line + best.beats_per_bar * float(np.floor((begin - line) / best.beats_per_bar))
+    if scale != 1 or abs(start - round(start)) > NEAR:  # other eighths than those that swing
+        beats = replace(beats, swing=STRAIGHT)
+    tempo_map = replace(_at_level(beats.counted_from(start), scale),
+                        metres=metres((0.0, best.numerator, best.denominator)))
+    others = [reading for reading in readings if (reading.numerator, reading.denominator)
+              != (best.numerator, best.denominator) and reading.probability > RIVAL * best.probability]
+    return tempo_map, others[0] if others and hints.metre is None else None, scale
+
+
+def _evenly(notes: np.ndarray, beats: TempoMap) -> np.ndarray:
+    """Return the notes as if played straight in an even tempo, EVEN seconds a beat."""
+    even = notes.copy()
+    even["onset"] = beats.quarters(notes["onset"]) * EVEN
+    even["duration"] = np.maximum(beats.quarters(notes["onset"] + notes["duration"]) * EVEN - even["onset"], 1e-3)
+    return even
+
+
+def _in_metre(readings: list[Reading], numerator: int, denominator: int) -> Reading:
+    """Return the likeliest reading in a metre that a user states: with its own bar line, or that of its like."""
+    is_compound = _is_compound(numerator, denominator)
+    alike = [reading for reading in readings if (reading.numerator, reading.denominator) == (numerator, denominator)]
+    alike += [reading for reading in readings if (reading.denominator == 8) == is_compound] + readings
+    like = alike[0]
+    a_beat = 1.0  # given beats a quarter: where triplets divide them, and the metre is simple
+    if (like.denominator == 8) == is_compound:
+        a_beat = like.beats_per_bar * like.denominator / (4 * like.numerator)
+    bar = 4 * numerator / denominator * a_beat
+    return replace(like, numerator=numerator, denominator=denominator, first=like.first % bar, beats_per_bar=bar)
+
+
+def _is_compound(numerator: int, denominator: int) -> bool:
+    return denominator >= 8 and numerator % 3 == 0
+
+
+def _belief(reading: Reading, beats: TempoMap, given: np.ndarray, file_map: TempoMap | None) -> float:
+    """Return how many times as likely a reading is for what the file states: a plain metre, and bar lines."""
+    if file_map is None or not len(file_map.metres):
+        return 1.0
+    if (reading.numerator, reading.denominator) != tuple(file_map.metres[["numerator", "denominator"]][0].tolist()):
+        return 1.0
+    _, place, length = file_map.bars(file_map.quarters(beats.seconds(given[0] + reading.first)))
+    return STATED * (STATED if min(place, length - place) < 2 * AT_START else 1.0)
+
+
+def _from_bar_of(tempo_map: TempoMap, struck: np.ndarray) -> TempoMap:
+    """Return the map counted from the bar of the first note."""
+    number, _, _ = tempo_map.bars(tempo_map.quarters(struck["onset"][0]) + 0.1)
+    tempo_map = tempo_map.counted_from(float(tempo_map.bar_line(number)))
+    return replace(tempo_map, metres=tempo_map.signatures)
+
+
+# --- swing ------------------------------------------------------------------------------------------------------------
+
+def _swung(tempo_map: TempoMap, struck: np.ndarray) -> TempoMap:
+    """Return the map with the swing of its eighths; as it is where they are even, or where there are none.
+
+    Swung eighths draw a mean of all onsets away from the beat, so it is put where those on the beat stand.
+    """
+    quarters = np.unique(np.round(tempo_map.quarters(struck["onset"]), 2))
+    place = quarters % 1
+    inside = place[(place > EARLY[0]) & (place < EIGHTHS[1])]
+    late = place[(place > EIGHTHS[0]) & (place < EIGHTHS[1])]
+    if len(late) < FEWEST_SWUNG:
+        return tempo_map
+    beside = (quarters + 0.5) % 1 - 0.5
+    beat = float(np.median(beside[abs(beside) < EARLY[0]])) if (abs(beside) < EARLY[0]).any() else 0.0
+    near = late[abs(late - np.median(late)) < 2 * MOST_STRAY]
+    middle = float(np.mean(near if len(near) else late)) - beat
+    early = np.mean((inside > EARLY[0]) & (inside < EARLY[1]))
+    stray = np.median(abs(late - beat - middle))
+    is_swung = LATE[0] <= middle <= LATE[1] and early <= MOST_EARLY and stray <= MOST_STRAY
+    return replace(tempo_map.counted_from(beat), metres=tempo_map.metres, swing=middle) if is_swung else tempo_map
+
+
+# --- going on ---------------------------------------------------------------------------------------------------------
+
+def going_on(tempo_map: TempoMap, join: float) -> TempoMap:
+    """Return the map that is as it was up to the quarter `join`, and steady from there on.
+
+    The tempo that goes on is the median of the last STEADY quarters: a ritardando or a fermata at the end is no tempo.
+    """
+    quarters = np.arange(max(join - STEADY, min(0.0, join - 1)), join, 0.25)
+    if not len(quarters):
+        quarters = np.array([join])
+    lengths = sorted(tempo_map.tempo(quarter) for quarter in quarters.tolist())
+    return tempo_map.steady_from(join, lengths[len(lengths) // 2])
+
+
+# --- into a file ------------------------------------------------------------------------------------------------------
+
+def as_file_map(tempo_map: TempoMap) -> TempoMap:
+    """Return a map that begins at 0 s, as a file's does, with the same beats and bars from the first bar line on.
+
+    What stands before that is a bar of its own, in quarters counted back from the line; the first is as long as need
+    be. Swing is left out: a DAW's grid is straight. Ticks are so short that what was played freely stays as it was.
+    """
+    ticks, slowest = tempo_map.ticks_per_quarter, float(tempo_map.tempos["length"].max())
+    ticks *= max(min(int(np.ceil(slowest / LONGEST_TICK / ticks)), MOST_TICKS // ticks), 1)
+    plain = replace(tempo_map, swing=STRAIGHT, ticks_per_quarter=ticks)
+    begin = float(plain.quarters(0.0)) - 1e-3
+    line = float(plain.bar_line(plain.bars(begin)[0] + 1))
+    times = plain.seconds(line - np.arange(int(line - begin), -1, -1))
+    rest = plain.counted_from(line)
+    if times[-1] < 1e-3:  # a bar begins at 0 s
+        return replace(rest, start=0.0)
+    if len(times) > 1 and times[0] < UPBEAT * plain.tempo(begin) / 1e6:
+        times[0] = 0.0
+    else:
+        times = np.append(0.0, times)
+    upbeat = TempoMap.through(np.arange(len(times)), times)
+    moved, signs = rest.tempos.copy(), rest.signatures.copy()
+    moved["start"] += len(upbeat.tempos)
+    signs["start"] += len(upbeat.tempos)
+    first = metres((0.0, min(len(upbeat.tempos), MOST_NUMERATOR), 4))
+    return replace(rest, tempos=np.append(upbeat.tempos, moved), start=0.0, metres=np.append(first, signs))
