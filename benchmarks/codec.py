@@ -1,17 +1,23 @@
-"""How faithful is the codec? note -> event -> abc text -> event -> note, over a folder of MIDI files.
+"""How faithful is the codec? note -> event -> abc text -> event -> note, over folders of MIDI files.
 
-    python benchmarks/codec.py FOLDER [--write docs/codec.md]
+    python benchmarks/codec.py FOLDER ... [--songs 102] [--write docs/codec.md]
 
-Prints a Markdown table, and writes the numbers to benchmarks/codec.json. Each column is one setting of the codec. Text
-is exact, or the script stops; since it does not depend on the setting, the default alone goes through it. A note
-of the song as it was is compared with a note after the inverse, in the song's own key: of its pitch, within the time
-step, and of those the one most alike in duration.
+Prints a Markdown table for each folder, and writes the numbers to benchmarks/codec.json. Of each folder so many songs
+at most are taken, evenly over its list. Each column is one setting of the codec; the last counts in seconds, as the
+codec once did: a strike is what begins within SECONDS, and onset and duration go to the nearest multiple of it.
+
+Each note of a song as it was is compared with the one that it became, in the song's own key; notes that the codec made
+one count for the longest of them. Errors stand in milliseconds and, by the song's own tempo map, in quarters: a codec
+in beats keeps what the music is, a codec in seconds what was played. Text is exact, or the script stops; since it does
+not depend on the setting, the default alone goes through it.
 """
 
 import argparse
 import json
 import sys
 import time
+from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,118 +26,196 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from serenity.errors import InputError  # noqa: E402 - the project is not installed: it lies beside this folder
-from serenity.music import abc_file, codec, instruments, midi_file  # noqa: E402
+from serenity.music import abc_file, codec, midi_file  # noqa: E402
 from serenity.music.codec import CodecSettings  # noqa: E402
+from serenity.music.event import fold_notes, unfold_events  # noqa: E402
+from serenity.music.grid import GRID_NOTE  # noqa: E402
+from serenity.music.instruments import CATEGORIES  # noqa: E402
+from serenity.music.note import NOTE  # noqa: E402
+from serenity.music.pitch import fold, transpose  # noqa: E402
+from serenity.music.song import Song, of_score  # noqa: E402
 from serenity.tokens.corpus import split_groups  # noqa: E402
 from serenity.tokens.vocabulary import ATTRIBUTES, count_values  # noqa: E402
 
+SECONDS = 0.02  # of the codec in seconds
+DEFAULT, IN_SECONDS = "default", f"seconds, {SECONDS:g}"
 SETTINGS = {
-    "key, 1.5 (default)": CodecSettings(),
-    "key, 2.0": CodecSettings(split_ratio=2.0),
-    "key, None": CodecSettings(split_ratio=None),
-    "centre, 1.5": CodecSettings(normalise="centre"),
-    "none, 1.5": CodecSettings(normalise="none"),
+    DEFAULT: CodecSettings(),
+    "exact lengths 12": CodecSettings(exact_lengths=12),
+    "exact lengths None": CodecSettings(exact_lengths=None),
+    "split ratio 2": CodecSettings(split_ratio=2.0),
+    "split ratio None": CodecSettings(split_ratio=None),
+    "to the centre": CodecSettings(normalise="centre"),
+    "not normalised": CodecSettings(normalise="none"),
+    IN_SECONDS: CodecSettings(),
 }
 
-# column of the table -> how its number is shown
-COLUMNS = {
-    "notes": "{:,}", "kept": "{:,}", "doublings merged": "{:,}", "folded into range": "{:,}", "pitch exact": "{:,}",
-    "onset error max ms": "{:.2f}", "onset error mean ms": "{:.2f}", "onset within time step": "{:.2%}",
-    "duration ratio max": "{:.2f}", "duration ratio mean": "{:.3f}", "duration ratio median": "{:.3f}",
-    "velocity error max": "{:.0f}", "velocity error mean": "{:.2f}", "events a song": "{:,.0f}",
-    "notes an event": "{:.3f}", **{f"exact {attribute}": "{:.2%}" for attribute in ATTRIBUTES}, "exact event": "{:.2%}",
+# errors that a table shows -> how, and which of their figures
+ERRORS = {
+    "onset, ms": (".2f", ("median", "mean", "95 %", "max")),
+    "onset, quarters": (".4f", ("median", "mean", "95 %", "max")),
+    "duration, ms": (".1f", ("median", "mean", "95 %")),
+    "duration, quarters": (".4f", ("median", "mean", "95 %")),
+    "duration ratio": (".3f", ("median", "mean", "max")), "velocity": (".2f", ("mean", "max")),
+}
+FIGURES = {"median": np.median, "mean": np.mean, "95 %": lambda values: np.quantile(values, 0.95), "max": np.max}
+# line of the table -> how its number is shown
+LINES = {
+    "notes": ",", "kept": ",", "doublings merged": ",", "folded into range": ",", "pitch exact": ",",
+    **{f"{error}, {figure}": form for error, (form, figures) in ERRORS.items() for figure in figures},
+    "events a song": ",.0f", "notes an event": ".3f", **{f"exact {attribute}": ".2%" for attribute in ATTRIBUTES},
+    "exact event": ".2%",
 }
 
 
 def main() -> None:
-    """Read the folder once, and measure each setting."""
+    """Read each folder once, and measure each setting."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path, help="MIDI files, searched through all its folders")
-    parser.add_argument("--write", type=Path, metavar="FILE.md", help="write the table here too")
+    parser.add_argument("folders", type=Path, nargs="+", help="MIDI files, searched through all their folders")
+    parser.add_argument("--songs", type=int, default=102, help="of each folder, at most")
+    parser.add_argument("--write", type=Path, metavar="FILE.md", help="write the tables here too")
     arguments = parser.parse_args()
-    started = time.monotonic()
-    songs = read_songs(arguments.folder)
-    rows = {name: measure(songs, settings) for name, settings in SETTINGS.items()}
-    text = f"{len(songs)} songs of {arguments.folder.name}\n\n{table(rows)}"
+    started, result = time.monotonic(), {}
+    for folder in arguments.folders:
+        songs = read_songs(folder, arguments.songs)
+        result[folder.name] = {**about(songs), "settings": {name: measure(songs, name) for name in SETTINGS}}
+    text = "\n\n".join(table(name, row) for name, row in result.items())
     print(f"{text}\n\n{time.monotonic() - started:.0f} s")
-    result = {"folder": arguments.folder.name, "songs": len(songs), "settings": rows}
     Path(__file__).with_suffix(".json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     if arguments.write:
         arguments.write.write_text(text + "\n", encoding="utf-8")
 
 
-def read_songs(folder: Path) -> dict[str, np.ndarray]:
-    """Return each song's piano as a note table, by its path without ending; files that cannot be used are named."""
-    songs = {}
-    for path in sorted(path for path in folder.rglob("*") if path.suffix.lower() in (".mid", ".midi")):
+# --- songs ------------------------------------------------------------------------------------------------------------
+
+def read_songs(folder: Path, most: int) -> dict[str, Song]:
+    """Return each song's piano and beats, by its path without ending; files that cannot be used are named."""
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in (".mid", ".midi"))
+    number, songs = min(most, len(paths)), {}
+    for path in [paths[place * len(paths) // number] for place in range(number)]:
         try:
-            notes = instruments.choose(midi_file.read(path)).notes
+            song = of_score(midi_file.read(path))
         except InputError as error:
             print(f"refused: {error}", file=sys.stderr)
         else:
-            songs[path.relative_to(folder).with_suffix("").as_posix()] = notes
+            songs[path.relative_to(folder).with_suffix("").as_posix()] = song
     return songs
 
 
-def measure(songs: dict[str, np.ndarray], settings: CodecSettings) -> dict[str, float]:
-    """Return the numbers of one row of the table."""
-    found, errors, tables = {"folded into range": 0, "kept": 0}, [], {}
-    for name, notes in songs.items():
-        encoded = codec.encode(notes, settings)
-        if settings == CodecSettings():
-            check_text(name, encoded, settings)
-        after = codec.decode(encoded.events, encoded.transposition)
-        found["folded into range"] += encoded.folded
-        found["kept"] += len(after)
-        errors.append(note_errors(notes, after, settings.time_step))
-        tables[name] = encoded.events
-    error = {field: np.concatenate([part[field] for part in errors]) for field in errors[0]}
-    events, notes = sum(map(len, tables.values())), sum(map(len, songs.values()))
-    onset, ratio, velocity = (error[field] for field in ("onset", "ratio", "velocity"))
-    return {
-        "notes": notes, **found, "doublings merged": notes - found["kept"], "pitch exact": int(error["is_exact"].sum()),
-        "onset error max ms": 1e3 * onset.max(), "onset error mean ms": 1e3 * onset.mean(),
-        "onset within time step": (onset <= settings.time_step + 1e-6).mean(),
-        "duration ratio max": ratio.max(), "duration ratio mean": ratio.mean(),
-        "duration ratio median": np.median(ratio),
-        "velocity error max": velocity.max(), "velocity error mean": velocity.mean(),
-        "events a song": events / len(songs), "notes an event": found["kept"] / events, **exact(tables),
-    }
+def about(songs: dict[str, Song]) -> dict:
+    """Return how many songs there are, of how many the file's tempo map was believed, and which metres they have."""
+    return {"songs": len(songs), "map believed": sum(song.beats.source == "file" for song in songs.values()),
+            "quantised": sum(not codec.encode(song, CodecSettings()).beside.any() for song in songs.values()),
+            "metres": dict(Counter("{}/{}".format(*song.beats.metre) for song in songs.values()).most_common())}
 
 
-def check_text(name: str, encoded: codec.Encoded, settings: CodecSettings) -> None:
+# --- there and back ---------------------------------------------------------------------------------------------------
+
+@dataclass(frozen=True, eq=False)
+class Kept:
+    """What a codec makes of a song."""
+
+    events: np.ndarray
+    folded: int
+    onset: np.ndarray  # (notes,) seconds at which each of the song's notes stands now
+    notes: np.ndarray  # note table in the song's own key
+
+
+def in_beats(name: str, song: Song, settings: CodecSettings) -> Kept:
+    """Return what the codec makes of a song; text included where the settings are the default."""
+    encoded = codec.encode(song, settings)
+    if settings == CodecSettings():
+        check_text(name, song, encoded, settings)
+    onset = np.maximum(song.tempo_map.seconds(np.maximum(encoded.points, 0) / settings.grid), 0)
+    return Kept(encoded.events, encoded.folded, onset,
+                codec.decode(encoded.events, encoded.tempo_map, settings.grid, encoded.transposition))
+
+
+def in_seconds(song: Song, settings: CodecSettings) -> Kept:
+    """Return what a codec in steps of SECONDS makes of a song; key and chords as in the settings."""
+    table = np.empty(len(song.notes), GRID_NOTE)
+    table["pitch"], table["velocity"] = song.notes["pitch"], song.notes["velocity"]
+    table["onset"] = np.rint(middles(song.notes["onset"]) / SECONDS)
+    table["duration"] = np.maximum(np.rint(song.notes["duration"] / SECONDS), 1)
+    transposition, category = codec.encode(song, settings).transposition, CATEGORIES[settings.category]
+    inside, folded = fold(transpose(table, transposition), category.lowest, category.highest)
+    events = fold_notes(inside, settings.split_ratio)
+    back = fold(transpose(unfold_events(events), -transposition))[0]
+    notes = np.empty(len(back), NOTE)
+    notes["pitch"], notes["velocity"] = back["pitch"], back["velocity"]
+    notes["onset"], notes["duration"] = back["onset"] * SECONDS, back["duration"] * SECONDS
+    return Kept(events, folded, table["onset"] * SECONDS, notes)
+
+
+def middles(onset: np.ndarray) -> np.ndarray:
+    """Return the middle of each note's strike: what begins less than SECONDS after its first note. Onsets ascend."""
+    result, first = np.empty(len(onset)), 0
+    while first < len(onset):
+        stop = int(np.searchsorted(onset, onset[first] + SECONDS - 1e-6, side="right"))
+        result[first:stop] = (onset[first] + onset[stop - 1]) / 2
+        first = stop
+    return result
+
+
+def check_text(name: str, song: Song, encoded: codec.Encoded, settings: CodecSettings) -> None:
     """Stop where a song does not come back from its abc text as it was."""
-    song = abc_file.AbcSong(name, name, str(encoded.key), encoded.transposition, encoded.folded, settings,
-                            encoded.events)
-    again = abc_file.from_text(abc_file.to_text(song), name)
-    if not np.array_equal(again.events, encoded.events) or again.transposition != encoded.transposition:
+    abc = abc_file.AbcSong(name, name, str(encoded.key), encoded.transposition, encoded.folded, song.beats.source,
+                           encoded.tempo_map, settings, encoded.events)
+    again = abc_file.from_text(abc_file.to_text(abc), name)
+    before, after = abc.tempo_map, again.tempo_map
+    if not (np.array_equal(again.events, abc.events) and again.transposition == abc.transposition
+            and np.array_equal(after.tempos, before.tempos) and np.array_equal(after.metres, before.metres)
+            and (after.start, after.swing) == (before.start, before.swing)):
         sys.exit(f"{name} is not the same after abc text")
 
 
-def note_errors(before: np.ndarray, after: np.ndarray, time_step: float) -> dict[str, np.ndarray]:
-    """Compare the notes before and after.
+# --- figures ----------------------------------------------------------------------------------------------------------
 
-    For each note before: `is_exact`, whether there is one of its pitch after; for those, the errors of `onset` in
-    seconds and `velocity`. For each note after: `ratio` of the longer to the shorter of its duration and that of its
-    counterpart, rounded to the grid.
+def measure(songs: dict[str, Song], setting: str) -> dict[str, float]:
+    """Return the numbers of one column of the table."""
+    settings, errors, tables = SETTINGS[setting], [], {}
+    found = {"notes": 0, "kept": 0, "folded into range": 0, "pitch exact": 0}
+    for name, song in songs.items():
+        kept = in_seconds(song, settings) if setting == IN_SECONDS else in_beats(name, song, settings)
+        is_exact, of_song = note_errors(song, kept)
+        errors.append(of_song)
+        for column, number in zip(found, (len(song.notes), len(kept.notes), kept.folded, int(is_exact.sum()))):
+            found[column] += number
+        tables[name] = kept.events
+    events = sum(map(len, tables.values()))
+    values = {error: np.concatenate([part[error] for part in errors]) for error in ERRORS}
+    return {**found, "doublings merged": found["notes"] - found["kept"],
+            **{f"{error}, {figure}": float(FIGURES[figure](values[error]))
+               for error, (_, figures) in ERRORS.items() for figure in figures},
+            "events a song": events / len(songs), "notes an event": found["kept"] / events, **exact(tables)}
+
+
+def note_errors(song: Song, kept: Kept) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Return which of a song's notes came back in their own pitch, (notes,) bool, and the ERRORS of those.
+
+    Of durations: of those notes alone that are the longest of their pitch and onset.
     """
-    is_exact, ratio = np.zeros(len(before), bool), np.full(len(after), np.nan)
-    onset, velocity = np.zeros(len(before)), np.zeros(len(before))
-    grid = np.maximum(1, np.rint(before["duration"] / time_step)) * time_step
-    for pitch in np.unique(before["pitch"]):
-        ours, theirs = np.flatnonzero(before["pitch"] == pitch), np.flatnonzero(after["pitch"] == pitch)
-        if not len(theirs):
-            continue
-        late = abs(before["onset"][ours, None] - after["onset"][theirs])  # (ours, theirs)
-        unlike = abs(np.log(grid[ours, None] / after["duration"][theirs]))
-        unlike = np.where(late <= time_step + 1e-6, unlike, 1e3 + late)
-        pair = unlike.argmin(axis=1)
-        is_exact[ours], onset[ours] = True, late[np.arange(len(ours)), pair]
-        velocity[ours] = abs(before["velocity"][ours].astype(int) - after["velocity"][theirs][pair])
-        least = unlike.min(axis=0)
-        ratio[theirs] = np.exp(np.where(least < 1e3, least, np.nan))
-    return {"is_exact": is_exact, "onset": onset[is_exact], "velocity": velocity[is_exact],
-            "ratio": ratio[np.isfinite(ratio)]}
+    before, after = song.notes, kept.notes
+    names, place = _names(after["onset"], after["pitch"]), _names(kept.onset, before["pitch"])
+    order = np.argsort(names)
+    at = order[np.minimum(np.searchsorted(names[order], place), len(order) - 1)]
+    is_exact = names[at] == place
+    before, after, place = before[is_exact], after[at[is_exact]], place[is_exact]
+    by_length = np.lexsort((-before["duration"], place))
+    longest = by_length[np.append(True, np.diff(place[by_length]) != 0)]
+    quarters = song.tempo_map.quarters
+    shift, length = after["onset"] - before["onset"], after["duration"] - before["duration"]
+    in_quarters = [quarters(table["onset"] + table["duration"]) - quarters(table["onset"]) for table in (before, after)]
+    ratio = np.exp(abs(np.log(after["duration"] / before["duration"])))
+    return is_exact, {
+        "onset, ms": 1e3 * abs(shift), "onset, quarters": abs(quarters(after["onset"]) - quarters(before["onset"])),
+        "duration, ms": 1e3 * abs(length)[longest], "duration, quarters": abs(in_quarters[1] - in_quarters[0])[longest],
+        "duration ratio": ratio[longest], "velocity": abs(after["velocity"].astype(float) - before["velocity"])}
+
+
+def _names(onset: np.ndarray, pitch: np.ndarray) -> np.ndarray:
+    """Return a number for each onset, to the microsecond, and pitch."""
+    return np.rint(onset * 1e6).astype(np.int64) * 128 + pitch
 
 
 def exact(tables: dict[str, np.ndarray]) -> dict[str, float]:
@@ -139,15 +223,19 @@ def exact(tables: dict[str, np.ndarray]) -> dict[str, float]:
     splits = split_groups(tables)
     vocabulary = count_values(table for name, table in tables.items() if splits[name] == "train")
     _, known = vocabulary.encode(np.concatenate(list(tables.values())))
-    shares = {f"exact {attribute}": share for attribute, share in zip(ATTRIBUTES, known.mean(axis=0))}
-    return shares | {"exact event": known.all(axis=1).mean()}
+    shares = {f"exact {attribute}": float(share) for attribute, share in zip(ATTRIBUTES, known.mean(axis=0))}
+    return shares | {"exact event": float(known.all(axis=1).mean())}
 
 
-def table(rows: dict[str, dict[str, float]]) -> str:
+def table(folder: str, result: dict) -> str:
     """Return a Markdown table: a measure a line, a setting a column."""
-    lines = [f"| normalise, split_ratio | {' | '.join(rows)} |", f"| --- | {' | '.join('---:' for _ in rows)} |"]
-    lines += [f"| {column} | {' | '.join(form.format(row[column]) for row in rows.values())} |"
-              for column, form in COLUMNS.items()]
+    rows = result["settings"]
+    metres = ", ".join(f"{number} in {metre}" for metre, number in result["metres"].items())
+    lines = [f"{folder}: {result['songs']} songs; of {result['map believed']} the file's own tempo map was believed, "
+             f"{result['quantised']} are quantised; {metres}", "",
+             f"| {folder} | {' | '.join(rows)} |", f"| --- | {' | '.join('---:' for _ in rows)} |"]
+    lines += [f"| {line} | {' | '.join(format(row[line], form) for row in rows.values())} |"
+              for line, form in LINES.items()]
     return "\n".join(lines)
 
 

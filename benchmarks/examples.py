@@ -20,11 +20,12 @@ sys.path.insert(0, str(ROOT))
 
 from serenity.music import harmony, measures, midi_file, quality  # noqa: E402 - the project is not installed: it lies beside this folder
 from serenity.music.intro import voice, write_file  # noqa: E402
-from serenity.music.midi_file import TEMPO, TIME_SIGNATURE, Track  # noqa: E402
+from serenity.music.midi_file import Score, Track  # noqa: E402
 from serenity.music.note import end_time, note_table  # noqa: E402
+from serenity.music.tempo_map import TempoMap, metres, tempos  # noqa: E402
 
 FOLDER = ROOT / "docs" / "examples"
-SETTINGS = ("--top-k", "0", "--temperature", "0.95", "--after", "steady", "--bars", "32", "--seed", "1")
+SETTINGS = ("--top-k", "0", "--temperature", "0.95", "--bars", "32", "--seed", "1")
 RESULTS = Path(__file__).with_suffix(".json")
 LEGATO = 0.95  # share of its time that a note sounds
 
@@ -49,11 +50,11 @@ SEEDS = {
              "f4/3"),
         (60, "f2/1 c4a3/1 c4a3/1 | d3/1 a3f3/1 a3f3/1 | g2/1 d4a#3/1 d4a#3/1 | c3/1 a#3g3/1 a#3g3/1 | f2/1 c4a3/1 "
              "c4a3/1 | a#2/1 d4f3/1 d4f3/1 | c3/1 a#3e3/1 a#3e3/1 | f2/1 c4a3/1 c4a3/1"))),
-    "arpeggios": Seed("E minor, broken chords, slow melody", 72, 4, (4, 4), (
-        (80, "b4/3 a4/1 | g4/4 | b4/2 d5/2 | a4/3 f#4/1 | g4/3 a4/1 | e5/2 c5/2 | d5/3 b4/1 | a4/4"),
+    "arpeggios": Seed("E minor, 12/8, broken chords, slow melody", 84, 6, (12, 8), (
+        (80, "b4/4.5 a4/1.5 | g4/6 | b4/3 d5/3 | a4/4.5 f#4/1.5 | g4/4.5 a4/1.5 | e5/3 c5/3 | d5/4.5 b4/1.5 | a4/6"),
         (52, " | ".join(" ".join(f"{note}/.5" for note in chord.split()) for chord in (
-            "e2 b2 e3 g3 b3 g3 e3 b2", "c2 g2 c3 e3 g3 e3 c3 g2",
-            "g2 d3 g3 b3 d4 b3 g3 d3", "d2 a2 d3 f#3 a3 f#3 d3 a2") * 2)))),
+            "e2 b2 e3 g3 e3 b2 e3 g3 b3 g3 e3 b2", "c2 g2 c3 e3 c3 g2 c3 e3 g3 e3 c3 g2",
+            "g2 d3 g3 b3 g3 d3 g3 b3 d4 b3 g3 d3", "d2 a2 d3 f#3 d3 a2 d3 f#3 a3 f#3 d3 a2") * 2)))),
     "block-chords": Seed("G major, chords on the beat in both hands", 96, 4, (4, 4), (
         (78, "b4g4d4/1 b4g4d4/1 a4f#4d4/1 b4g4d4/1 | b4g4e4/1 b4g4e4/1 a4g4e4/1 g4e4b3/1 | c5g4e4/1 c5g4e4/1 b4g4e4/1 "
              "a4e4c4/1 | a4f#4d4/2 f#4d4a3/2"),
@@ -72,11 +73,12 @@ SEEDS = {
               "f#5/1 | g5/1.5 f#5/.5 d5/2 | e5/1 d5/1 c#5/1 d5/1 | e5/2 c#5/2"),
         (92, " | ".join(" ".join([f"{chord}/.5"] * 8) for chord in ("f#4d4b3", "d4b3g3", "f#4d4a3", "e4c#4a3") * 2)),
         (96, " | ".join(" ".join([f"{bass}/1"] * 4) for bass in ("b2b1", "g2g1", "d3d2", "a2a1") * 2)))),
-    "hymn": Seed("E flat major, four voices", 66, 4, (4, 4), (
-        (70, "g4/1 a#4/1 g#4/1 g4/1 | g4/1 f4/1 d#4/2 | g4/1 g#4/1 a#4/1 c5/1 | a#4/1 g#4/1 g4/2"),
-        (62, "d#4/1 d#4/1 d4/1 d#4/1 | d#4/1 d4/1 a#3/2 | d#4/1 d#4/1 d#4/1 d#4/1 | d4/1 d4/1 d#4/2"),
-        (60, "a#3/1 g3/1 f3/1 a#3/1 | c4/1 a#3/1 g3/2 | a#3/1 c4/1 a#3/1 g#3/1 | f3/1 a#3/1 a#3/2"),
-        (64, "d#3/1 d#3/1 a#2/1 d#3/1 | c3/1 a#2/1 d#3/2 | d#3/1 g#2/1 g2/1 g#2/1 | a#2/1 a#2/1 d#2/2"))),
+    "hymn": Seed("E flat major, 3/4, four voices", 84, 3, (3, 4), (
+        (70, "g4/2 g#4/1 | a#4/2 g4/1 | c5/2 a#4/1 | a#4/2 g#4/1 | g4/2 f4/1 | g4/1 g#4/1 g4/1 | f4/2 f4/1 | d#4/3"),
+        (62, "d#4/2 f4/1 | d#4/2 d#4/1 | d#4/2 d#4/1 | d4/2 d4/1 | d#4/2 d4/1 | d#4/2 d#4/1 | d#4/2 d4/1 | a#3/3"),
+        (60, "a#3/2 a#3/1 | g3/2 a#3/1 | g#3/2 g3/1 | f3/2 a#3/1 | c4/2 a#3/1 | a#3/1 c4/1 a#3/1 | c4/2 g#3/1 | g3/3"),
+        (64, "d#3/2 d3/1 | d#3/2 d#3/1 | g#2/2 d#3/1 | a#2/2 a#2/1 | c3/2 g2/1 | d#3/1 g#2/1 d#3/1 | g#2/2 a#2/1 | "
+             "d#2/3"))),
     "shuffle": Seed("C with blue notes, swung eighths", 112, 4, (4, 4), (
         (90, "c5/.67 d#5/.33 e5/.67 g5/.33 -/2 | a#4/.67 a4/.33 g4/.67 d#4/.33 c4/2 | f4/.67 g4/.33 g#4/.67 a4/.33 -/2 "
              "| g4/.67 d#4/.33 c4/1 -/2"),
@@ -105,17 +107,16 @@ def write_seed(path: Path, seed: Seed) -> None:
             for velocity, text in seed.voices for onset, beats, pitches in voice(text.replace("|", ""))
             for pitch in pitches]
     onsets, lengths, pitches, velocities = (np.array(column) for column in zip(*rows))
-    on_beat = np.where(onsets % seed.beats == 0, 5, np.where(onsets % 1 == 0, 0, -5))  # a bar's first beat is louder
+    pulse = 1.5 if seed.metre[1] == 8 else 1
+    on_beat = np.where(onsets % seed.beats == 0, 5, np.where(onsets % pulse == 0, 0, -5))  # a bar's first is louder
     quarter = round(60e6 / seed.tempo)
     notes = note_table(onsets * quarter / 1e6, lengths * quarter / 1e6, pitches, velocities + on_beat)
-    midi_file.write(path, [Track("Piano", 0, False, notes)], np.array([(0.0, quarter)], TEMPO),
-                    np.array([(0.0, *seed.metre)], TIME_SIGNATURE))
+    midi_file.write(path, [Track("Piano", 0, False, notes)], TempoMap(tempos((0, quarter)), metres((0, *seed.metre))))
 
 
-def measured(path: Path, prompt: np.ndarray) -> dict:
-    """Return what can be counted of a song's continuation, beside its seed."""
-    made = midi_file.read(path).tracks[-1].notes
-    beat = measures.find_beat(prompt)
+def measured(path: Path, seed: Score) -> dict:
+    """Return what can be counted of a song's continuation, beside its seed, whose tempo and bars go on."""
+    made, prompt, tempo_map = midi_file.read(path).tracks[-1].notes, seed.tracks[0].notes, seed.tempo_map
     keys = [harmony.find_key(notes) for notes in (prompt, made)]
     return {"notes": len(made), "seconds": end_time(made) - float(made["onset"].min()),
             "key of seed": str(keys[0]), "key of continuation": str(keys[1]),
@@ -123,7 +124,10 @@ def measured(path: Path, prompt: np.ndarray) -> dict:
             "loop": quality.longest_loop(quality.strikes(made), 128),
             "scale consistency": measures.scale_consistency(made),
             "notes a second": [measures.density(notes) for notes in (prompt, made)],
-            "entropy of pitch classes": measures.pitch_class_entropy(made, beat)}
+            "entropy of pitch classes": measures.pitch_class_entropy(made, tempo_map),
+            "on sixteenths": measures.on_sixteenths(made, tempo_map),
+            "bars that return": measures.bars_that_return(made, tempo_map),
+            "chords that return": measures.chords_that_return(made, tempo_map)}
 
 
 def complete(name: str, folder: Path) -> dict:
@@ -134,7 +138,7 @@ def complete(name: str, folder: Path) -> dict:
     said = next(line for line in run.stdout.splitlines() if line.startswith(str(path)))
     about = SEEDS[name].about if name in SEEDS else "A major, pop ballad: the example intro"
     return {"about": about, "said": said.removeprefix(f"{path}: "),
-            **measured(path, midi_file.read(folder / f"{name}.mid").tracks[0].notes)}
+            **measured(path, midi_file.read(folder / f"{name}.mid"))}
 
 
 def table(result: dict) -> str:

@@ -39,7 +39,6 @@ class Parameters:
     siblings: int | None = None              # that are kept of each family; None: all
     beside: float | None = None              # beside each real song so much of its siblings, as train.py's --siblings;
                                              # None: all of them, whole
-    tempo: float = 0.0                       # as train.py's
     seed: int = 0
     preset: str = "small"                    # sizes: small (here) or one of quartet.PRESETS
     label: str = ""                          # joins the setting's name in the results, where the songs differ
@@ -149,7 +148,7 @@ def train(corpus, name: str, attribute: str, parameters: Parameters) -> dict:
     corpus, validation = chosen(corpus, parameters), corpus.of_split("validation")
     songs = corpus.of_split("train")
     dataset = WindowDataset(corpus, attribute, settings, TrainingSettings(
-        batch=parameters.batch, seed=parameters.seed, siblings=parameters.beside, tempo=parameters.tempo))
+        batch=parameters.batch, seed=parameters.seed, siblings=parameters.beside))
     network.train_on_batch(*dataset[0])  # compiles; the learning rate is 0
     began, steps, shown, index = time.process_time(), 0, 0, 0
     while (gone := (time.process_time() - began) / parameters.seconds) < 1:

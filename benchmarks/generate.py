@@ -162,11 +162,11 @@ def peer(python: str, networks: list[dict], batch: int, events: int) -> dict:
     return {**figures, "seconds": figures["seconds"] / events, "layers": [network["layers"] for network in networks]}
 
 
-def whole_command(runs: int, events: int) -> dict[str, list[float]]:
+def whole_command(model: Path, runs: int, events: int) -> dict[str, list[float]]:
     """Return the seconds of whole processes, taken in turn so that a drift of the machine's speed meets them all."""
     with tempfile.TemporaryDirectory() as folder:
         out = str(Path(folder) / "song.mid")
-        commands = {"generate": ("generate.py", "data/intro.mid", out, "--events", str(events)),
+        commands = {"generate": ("generate.py", "data/intro.mid", out, "--events", str(events), "--model", str(model)),
                     "import tensorflow": ("-c", "import tensorflow"), "import numpy": ("-c", "import numpy")}
         seconds = {name: [] for name in commands}
         for _ in range(runs):
@@ -198,7 +198,7 @@ def main() -> None:
     arguments = parser.parse_args()
     model, events = checkpoint.load(arguments.model), arguments.events
 
-    whole = whole_command(arguments.runs, events)
+    whole = whole_command(arguments.model.resolve(), arguments.runs, events)
     seconds = {}
     for batch in BATCHES:
         figures = seconds[batch] = {

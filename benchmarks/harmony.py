@@ -24,11 +24,14 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from serenity.music import harmony, instruments, midi_file  # noqa: E402 - the project lies beside this folder
+from serenity.music.note import end_time  # noqa: E402
+from serenity.music.song import of_score  # noqa: E402
 
 LETTERS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 SAME = {"sus4(b7)": "sus4", "maj6": "maj", "min6": "min", "minmaj7": "min"}  # annotated, without a row of ours
 COLOUR = {"maj": 4, "7": 4, "maj7": 4, "aug": 4, "min": 3, "min7": 3, "dim": 3, "hdim7": 3, "dim7": 3}
 STEP = 0.1  # seconds at which chords are compared
+SPAN = 0.5  # seconds of a span, where no beats are asked for
 KRUMHANSL = {  # Krumhansl & Kessler 1982, what was used before
     "major": (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88),
     "minor": (6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17),
@@ -103,13 +106,13 @@ def krumhansl(score: midi_file.Score) -> tuple[int, str]:
 
 
 def chords_over_beats(score: midi_file.Score) -> list[tuple[float, float, int, str]]:
-    notes = instruments.choose(score).struck
-    return rows(harmony.find_chords(notes, harmony.beat_spans(notes, score.tempos)))
+    song = of_score(score)
+    return rows(harmony.find_chords(song.struck, song.beat_edges))
 
 
 def chords_over_spans(score: midi_file.Score) -> list[tuple[float, float, int, str]]:
     notes = instruments.choose(score).struck
-    return rows(harmony.find_chords(notes, harmony.even_spans(notes)))
+    return rows(harmony.find_chords(notes, np.arange(0, end_time(notes) + SPAN, SPAN)))
 
 
 def rows(chords: np.ndarray) -> list[tuple[float, float, int, str]]:
@@ -144,13 +147,12 @@ def music21_key(stream) -> tuple[int, str]:
 
 def music21_chords(stream, score: midi_file.Score) -> list[tuple[float, float, int, str]]:
     """Return what music21 calls each of the sonorities, where it finds a root."""
-    quarters = np.append(0, np.cumsum(np.diff(score.tempos["time"]) / score.tempos["quarter"][:-1] * 1e6))
     found = []
     for chord in stream.chordify().recurse().getElementsByClass("Chord"):
         start = float(chord.getOffsetInHierarchy(stream)) if stream in chord.sites else float(chord.activeSite.offset
                                                                                            + chord.offset)
-        times = [seconds(score.tempos, quarters, place) for place in (start, start + float(chord.quarterLength))]
-        found.append((*times, chord.root().pitchClass, music21_quality(chord)))
+        times = score.tempo_map.seconds(np.array([start, start + float(chord.quarterLength)]))
+        found.append((*times.tolist(), chord.root().pitchClass, music21_quality(chord)))
     return found
 
 
@@ -163,11 +165,6 @@ def music21_quality(chord) -> str:
     if chord.seventh is not None and chord.third is not None:
         return {"major": "maj7", "minor": "min7"}.get(chord.quality, chord.quality)
     return {"major": "maj", "minor": "min", "diminished": "dim", "augmented": "aug"}.get(chord.quality, "other")
-
-
-def seconds(tempos: np.ndarray, quarters: np.ndarray, place: float) -> float:
-    at = max(int(np.searchsorted(quarters, place, side="right")) - 1, 0)
-    return float(tempos["time"][at] + (place - quarters[at]) * tempos["quarter"][at] / 1e6)
 
 
 # --- scores -----------------------------------------------------------------------------------------------------------

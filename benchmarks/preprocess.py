@@ -5,13 +5,15 @@
 PYTHON has miditok and pretty_midi installed (pip install miditok pretty_midi, in an environment of its own). Ours is
 the whole command with its start, filters, siblings, dictionaries and token store; the peers' clocks start when
 everything is imported and stop when the last song is tokenised or read, and nothing is written. All work with one
-process; ours with two as well. --memory compares the peak memory, of the process that takes most, for a tenth of the
-songs with that for all. Writes preprocess.json.
+process; ours with two as well. Processor seconds, of all processes together, tell more than seconds on the clock where
+the machine does other work besides. --memory compares the peak memory, of the process that takes most, for a tenth of
+the songs with that for all. Writes preprocess.json.
 """
 
 import argparse
 import json
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -24,7 +26,9 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from serenity.music import abc_file, codec, harmony, instruments, midi_file, quality, synthesis  # noqa: E402
+from serenity.music.event import bar_places  # noqa: E402
 from serenity.music.fingerprint import fingerprint  # noqa: E402
+from serenity.music.song import of_choice  # noqa: E402
 from serenity.tokens import corpus  # noqa: E402
 from serenity.tokens.vocabulary import counts_of  # noqa: E402
 
@@ -37,10 +41,10 @@ import sys, time
 {preparation}
 files = sys.argv[1:]
 {work}(files[0])
-start = time.perf_counter()
+start = time.perf_counter(), time.process_time()
 for file in files:
     {work}(file)
-print(time.perf_counter() - start)
+print(time.perf_counter() - start[0], time.process_time() - start[1])
 """
 
 
@@ -54,23 +58,26 @@ def main() -> None:
     arguments = parser.parse_args()
     every = sorted(arguments.folder.glob("*.mid"))
     files = every[::max(len(every) // arguments.songs, 1)][:arguments.songs]
-    result = {"files": len(files), "songs out a second": {}, "files a second": {}}
+    result = {"files": len(files), "load when begun": os.getloadavg()[0], "songs out a second": {},
+              "songs out a processor second": {}, "files a second": {}}
     for workers in (1, 2):
-        seconds, totals, _ = preprocess(files, workers)
-        result["songs"] = totals["songs"]
-        result["songs out a second"][f"Serenity, whole command, {workers} process{'es' * (workers > 1)}"] = (
-            totals["songs"] / seconds)
+        seconds, totals, usage = preprocess(files, workers)
+        result["songs"], name = totals["songs"], f"Serenity, whole command, {workers} process{'es' * (workers > 1)}"
+        result["songs out a second"][name] = totals["songs"] / seconds
+        result["songs out a processor second"][name] = totals["songs"] / (usage.ru_utime + usage.ru_stime)
     result["files a second"]["Serenity, reading"] = rate(midi_file.read, files)
     for name, (work, preparation) in PEERS.items() if arguments.peer_python else ():
         script = PEER_CLOCK.format(work=work, preparation=preparation)
         done = subprocess.run([arguments.peer_python, "-W", "ignore", "-c", script, *map(str, files)], text=True,
                               capture_output=True, check=True)
-        kind = "songs out a second" if "tokenising" in name else "files a second"
-        result[kind][name] = len(files) / float(done.stdout)
+        seconds, processor = map(float, done.stdout.split())
+        result["songs out a second" if "tokenising" in name else "files a second"][name] = len(files) / seconds
+        if "tokenising" in name:
+            result["songs out a processor second"][name] = len(files) / processor
     result["milliseconds a family"] = profile(files)
     if arguments.memory:
-        result["peak MiB"] = {f"{totals['songs']:,} songs": memory for part in (every[::10], every)
-                              for _, totals, memory in [preprocess(part, 2)]}
+        result["peak MiB"] = {f"{totals['songs']:,} songs": usage.ru_maxrss / 1024 for part in (every[::10], every)
+                              for _, totals, usage in [preprocess(part, 2)]}
     Path(__file__).with_suffix(".json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     for title, rows in result.items():
         if isinstance(rows, dict):
@@ -78,8 +85,9 @@ def main() -> None:
                   sep="\n")
 
 
-def preprocess(files: list[Path], workers: int) -> tuple[float, dict, float]:
-    """Return the seconds that preprocess.py takes, what its store holds, and the peak memory of a process in MiB."""
+def preprocess(files: list[Path], workers: int) -> tuple[float, dict, resource.struct_rusage]:
+    """Return the seconds that preprocess.py takes, what its store holds, and what its processes used: time all of them
+    together, memory the one that used most."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         (folder / "midi").mkdir()
@@ -93,7 +101,7 @@ def preprocess(files: list[Path], workers: int) -> tuple[float, dict, float]:
         seconds = time.perf_counter() - start
         if status:
             sys.exit(f"preprocess.py ended with {status}")
-        return seconds, corpus.load(folder / "tokens").totals, usage.ru_maxrss / 1024  # of it or a child of it
+        return seconds, corpus.load(folder / "tokens").totals, usage
 
 
 def rate(work: Callable, jobs: list) -> float:
@@ -119,20 +127,22 @@ def profile(files: list[Path], siblings: int = 22) -> dict[str, float]:
     for file in files:
         score = timed("read MIDI (twice)", lambda path: [midi_file.read(path) for _ in range(2)], file)[0]
         choice = instruments.choose(score)
-        struck = choice.struck
-        key = harmony.find_key(struck)
-        chords = timed("chords", lambda: harmony.find_chords(struck, harmony.beat_spans(struck, score.tempos)))  # noqa: B023
-        timed("measures", quality.measure, choice.notes, struck, chords, key)
-        timed("fingerprint", fingerprint, choice.notes)
-        made = timed("siblings", synthesis.siblings, choice.notes, siblings)
-        versions = [choice.notes, *(sibling.notes for sibling in made)]
-        encoded = [timed("notes to events", codec.encode, version, settings) for version in versions]
-        songs = [abc_file.AbcSong("x", "x", "c", 0, 0, settings, song.events) for song in encoded]
+        song, _ = timed("beats (twice)", lambda: [of_choice(choice, score.tempo_map) for _ in range(2)])  # noqa: B023
+        key = harmony.find_key(song.struck)
+        chords = timed("chords", harmony.find_chords, song.struck, song.beat_edges)
+        timed("measures", quality.measure, song.notes, song.struck, chords, key)
+        timed("fingerprint", fingerprint, song.notes)
+        made = timed("siblings", lambda: synthesis.siblings(codec.on_grid(song, settings), siblings))  # noqa: B023
+        versions = [song, *(song.with_notes(sibling.notes) for sibling in made)]
+        encoded = [timed("notes to events", codec.encode, version, settings, key) for version in versions]
+        songs = [abc_file.AbcSong("x", "x", str(key), 0, 0, song.beats.source, song.tempo_map, settings, one.events)
+                 for one in encoded]
         texts = [timed("events to text", abc_file.to_text, song) for song in songs]
         read = [timed("text to events (twice)", lambda text: [abc_file.from_text(text) for _ in range(2)], text)[0]
                 for text in texts]
-        for song in read:
-            timed("counting", counts_of, song.events)
+        for one in read:
+            timed("counting", counts_of, one.events)
+            timed("bars", bar_places, one.events, one.tempo_map, settings.grid)
     return {name: 1000 * seconds / len(files) for name, seconds in spent.items()}
 
 

@@ -15,8 +15,9 @@ that README recommends.
   Beside that: how the song really goes on; the same events in another order (shuffled); the prompt again and again
   (copied); and how as many training songs go on, which tells how far two sets of real songs are apart. What is
   measured is named in MEASURES (serenity.music.measures has the sources).
-* The token store knows seconds, no bars. A bar is four beats, and the beat is found in the prompt's own onsets
-  (measures.find_beat): right up to a factor of two, and the same for all that continues one prompt.
+* Beats and bars are the song's own, as the token store has them: those of the prompt's last event go on, the same for
+  all that continues one prompt. A beat lasts half a second throughout, so density is notes a beat.
+* Copied, the prompt begins each time at its own place in the bar.
 * Distance of a set of continuations: for each of DISTANCES the Wasserstein distance of its values from those of the
   real continuations, in standard deviations of the real ones; and their mean. Few songs make distances larger, those of
   the draws too, so their intervals lean upwards. Overlap: Yang & Lerch's overlapping area, mean over DISTANCES. The
@@ -35,6 +36,7 @@ import platform
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Literal
 
@@ -56,6 +58,9 @@ from serenity.model.quartet import parameter_count  # noqa: E402
 from serenity.model.sampling import Sampling  # noqa: E402
 from serenity.music import codec, harmony, measures, quality  # noqa: E402
 from serenity.music.event import EVENT  # noqa: E402
+from serenity.music.note import end_time  # noqa: E402
+from serenity.music.song import beat_edges  # noqa: E402
+from serenity.music.tempo_map import TempoMap, metres, tempos  # noqa: E402
 from serenity.tokens import corpus as corpora  # noqa: E402
 from serenity.tokens import novelty  # noqa: E402
 from serenity.tokens.notes import note_counts  # noqa: E402
@@ -63,6 +68,7 @@ from serenity.tokens.vocabulary import ATTRIBUTES  # noqa: E402
 from serenity.tokens.windows import stream  # noqa: E402
 
 PROMPT, EVENTS = 128, 512
+BEAT = 0.5   # seconds, of all songs: the store does not know how fast they were
 RECALL, HALF = 64, 0.5
 DRAWS = 2000  # of songs, for intervals
 TOPS = (1, 5)
@@ -94,6 +100,7 @@ class Songs:
     tokens: list[np.ndarray]  # (events, 4) each
     events: np.ndarray        # (songs,)
     notes: np.ndarray         # (songs,): that the events strike, as the store has them
+    bars: list[np.ndarray]    # (events, 2) each: place in the bar, and the bar's length, in grid points
 
 
 def main(parameters: Parameters) -> None:
@@ -148,9 +155,10 @@ def songs_of(store: corpora.Corpus, corpus: corpora.Corpus, split: str, most: in
     rows = [song for song in store.songs if song["split"] == split and not song["synthetic"]][:most]
     if not rows:
         raise InputError(f"the token store holds no real song of the {split} split; wanted one or more")
-    own, tokens = ([of.tokens[row["start"]:row["start"] + row["events"]] for row in rows] for of in (store, corpus))
+    own, tokens, bars = ([table[row["start"]:row["start"] + row["events"]] for row in rows]
+                         for table in (store.tokens, corpus.tokens, store.bars))
     return Songs([row["name"] for row in rows], tokens, np.array([len(song) for song in tokens]),
-                 note_counts(store.vocabulary, own))
+                 note_counts(store.vocabulary, own), bars)
 
 
 def spread(songs: Songs, number: int) -> Songs:
@@ -166,7 +174,7 @@ def long_enough(songs: Songs, events: int) -> Songs:
 def take(songs: Songs, chosen: np.ndarray) -> Songs:
     """Return the songs of the given numbers."""
     return Songs([songs.names[song] for song in chosen], [songs.tokens[song] for song in chosen], songs.events[chosen],
-                 songs.notes[chosen])
+                 songs.notes[chosen], [songs.bars[song] for song in chosen])
 
 
 # --- bits and accuracy ------------------------------------------------------------------------------------------------
@@ -263,25 +271,28 @@ def rival_figures(rival: Rival, bits: dict[str, np.ndarray], songs: Songs) -> di
 class Sample:
     """A continuation as it is measured."""
 
-    notes: np.ndarray   # note table; the first onset at 0
-    beat: float         # seconds, of the prompt
-    key: int            # relative major of the prompt
-    run: int            # events of its longest run from a training song
+    notes: np.ndarray    # note table
+    tempo_map: TempoMap  # a bar of it begins at 0 s: the one in which the prompt ends
+    key: int             # relative major of the prompt
+    run: int             # events of its longest run from a training song
 
     @property
     def chords(self) -> np.ndarray:
         """The harmony, beat by beat."""
-        return harmony.find_chords(self.notes, harmony.even_spans(self.notes, self.beat))
+        return harmony.find_chords(self.notes, beat_edges(self.tempo_map, end_time(self.notes)))
 
 
 MEASURES: dict[str, Callable[[Sample], float]] = {
-    "pitch-class entropy, 1 bar": lambda sample: measures.pitch_class_entropy(sample.notes, sample.beat),
-    "pitch-class entropy, 4 bars": lambda sample: measures.pitch_class_entropy(sample.notes, sample.beat, 4),
+    "pitch-class entropy, 1 bar": lambda sample: measures.pitch_class_entropy(sample.notes, sample.tempo_map),
+    "pitch-class entropy, 4 bars": lambda sample: measures.pitch_class_entropy(sample.notes, sample.tempo_map, 4),
     "scale consistency": lambda sample: measures.scale_consistency(sample.notes),
-    "groove similarity": lambda sample: measures.groove_similarity(sample.notes, sample.beat),
+    "groove similarity": lambda sample: measures.groove_similarity(sample.notes, sample.tempo_map),
     "progression irregularity": lambda sample: measures.progression_irregularity(sample.chords),
     "polyphony": lambda sample: measures.polyphony(sample.notes),
-    "density": lambda sample: measures.density(sample.notes),
+    "density": lambda sample: measures.density(sample.notes) * BEAT,
+    "on sixteenths": lambda sample: measures.on_sixteenths(sample.notes, sample.tempo_map),
+    "bars that return": lambda sample: measures.bars_that_return(sample.notes, sample.tempo_map),
+    "chords that return": lambda sample: measures.chords_that_return(sample.notes, sample.tempo_map),
     "key kept": lambda sample: float(harmony.find_key(sample.notes).relative_major == sample.key),
     "longest loop": lambda sample: quality.longest_loop(quality.strikes(sample.notes), PROMPT),
     "longest run": lambda sample: float(sample.run),
@@ -299,13 +310,13 @@ def generated(model: Checkpoint, held_out: Songs, training: Songs, index: novelt
     others = spread(others, len(songs.names))
     sets = {REAL: [song[PROMPT:PROMPT + EVENTS] for song in songs.tokens],
             SHUFFLED: [shuffled(song[PROMPT:PROMPT + EVENTS], seed) for seed, song in enumerate(songs.tokens)],
-            COPIED: [np.resize(song[:PROMPT], (EVENTS, len(ATTRIBUTES))) for song in songs.tokens]}
+            COPIED: [copied(model, song, bars) for song, bars in zip(songs.tokens, songs.bars)]}
     names = {f"temperature {temperature:g}": temperature for temperature in parameters.temperatures}
     for name, temperature in names.items():
         sampling = Sampling(temperature, parameters.top_k)
         sets[name] = [continued(model, song, EVENTS, sampling, seed) for seed, song in enumerate(songs.tokens)]
-    values = {name: measured(model, songs.tokens, made, index) for name, made in sets.items()}
-    values[OTHERS] = measured(model, others.tokens, [song[PROMPT:PROMPT + EVENTS] for song in others.tokens], index)
+    values = {name: measured(model, songs, made, index) for name, made in sets.items()}
+    values[OTHERS] = measured(model, others, [song[PROMPT:PROMPT + EVENTS] for song in others.tokens], index)
     rows = {name: set_figures(values[REAL], row) for name, row in values.items()}
     closest = min(names, key=lambda name: rows[name]["distance"]["mean"]["value"])
     return {"songs": len(songs.names), "closest": names[closest], "sets": rows}
@@ -316,34 +327,42 @@ def shuffled(events: np.ndarray, seed: int) -> np.ndarray:
     return np.random.default_rng(seed).permutation(events)
 
 
+def copied(model: Checkpoint, song: np.ndarray, bars: np.ndarray) -> np.ndarray:
+    """Return a song's first PROMPT events again and again, each time from the same place in the bar."""
+    made = np.resize(song[:PROMPT], (EVENTS, len(ATTRIBUTES)))
+    place, length = bars[PROMPT - 1].astype(int)
+    step = (int(bars[0, 0]) - place) % length or length
+    made[::PROMPT, ATTRIBUTES.index("step")] = model.vocabulary.step.encode(np.array([step]))[0]
+    return made
+
+
 def continued(model: Checkpoint, song: np.ndarray, events: int, sampling: Sampling, seed: int) -> np.ndarray:
     """Return the model's continuation of a song's first PROMPT events."""
     made, = complete(model, stream(song, 0, PROMPT + 1), events, sampling, seed=seed, compiled=False)
     return made.tokens
 
 
-def to_notes(model: Checkpoint, tokens: np.ndarray) -> np.ndarray:
-    """Return the notes of tokens (events, 4), the first onset at 0."""
-    notes = codec.decode(model.vocabulary.decode(tokens, EVENT), transposition=0)
-    notes["onset"] -= notes["onset"].min()
-    return notes
+def to_notes(model: Checkpoint, tokens: np.ndarray, tempo_map: TempoMap, begin: int = 0) -> np.ndarray:
+    """Return the notes of tokens (events, 4), whose steps count from the grid point `begin`."""
+    return codec.decode(model.vocabulary.decode(tokens, EVENT), tempo_map, model.settings.codec.grid, begin=begin)
 
 
-def ruler(model: Checkpoint, prompt: np.ndarray) -> tuple[float, int]:
-    """Return a prompt's beat in seconds, and its relative major: what all that continues it is measured by."""
-    notes = to_notes(model, prompt)
-    return measures.find_beat(notes), harmony.find_key(notes).relative_major
+def ruler(grid: int, length: int) -> TempoMap:
+    """Return the map of bars of `length` grid points: what all that continues a prompt is measured by."""
+    metre = Fraction(length, 4 * grid)
+    return TempoMap(tempos((0.0, 1e6 * BEAT)), metres((0.0, metre.numerator, metre.denominator)))
 
 
-def measured(model: Checkpoint, songs: list[np.ndarray], made: list[np.ndarray],
-             index: novelty.Index) -> dict[str, np.ndarray]:
+def measured(model: Checkpoint, songs: Songs, made: list[np.ndarray], index: novelty.Index) -> dict[str, np.ndarray]:
     """Return each measure of each song's continuation, (songs,)."""
     samples, column = [], ATTRIBUTES.index("pitch")
-    for song, tokens in zip(songs, made):
-        beat, key = ruler(model, song[:PROMPT])
+    for song, bars, tokens in zip(songs.tokens, songs.bars, made):
+        begin, length = bars[PROMPT - 1].tolist()
+        tempo_map = ruler(model.settings.codec.grid, length)
+        key = harmony.find_key(to_notes(model, song[:PROMPT], tempo_map)).relative_major
         chords = model.vocabulary.pitch.decode(np.concatenate([song[:PROMPT, column], tokens[:, column]]))
         run = novelty.longest_run(index, chords, PROMPT).length
-        samples.append(Sample(to_notes(model, tokens), beat, key, run))
+        samples.append(Sample(to_notes(model, tokens, tempo_map, begin), tempo_map, key, run))
     return {name: np.array([measure(sample) for sample in samples]) for name, measure in MEASURES.items()}
 
 
@@ -434,7 +453,7 @@ def measure_table(result: dict) -> str:
     lines = [f"| {result['generated']['songs']} songs, {EVENTS} events | {' | '.join(sets)} |",
              "| --- " + "| --: " * len(sets) + "|"]
     for name in tuple(MEASURES)[:-1]:  # of runs the mean says little
-        form = ".0%" if name in ("key kept", "longest loop") else ".2f"
+        form = ".0%" if name in ("on sixteenths", "key kept", "longest loop") else ".2f"
         lines.append(f"| {name} | " + " | ".join(format(row["measures"][name]["value"], form) for row in sets.values())
                      + " |")
     lines += [f"| {name} | " + " | ".join(f"{row[name]:.0f}" for row in sets.values()) + " |"

@@ -9,10 +9,12 @@ many seconds of processor time. Tokenising and judging are not counted.
 
 * Songs: those of the token store, in its split, synthetic ones left out; each is read from the MIDI file of its name.
   Both models get the same notes: the tracks that Serenity chooses, with the pedal applied, a pitch that is struck twice
-  at once as one note. With `normalise` the peer gets them in Serenity's key and register (`codec.encode`), too.
-* REMI counts in quarter notes, and is given each file's tempo map for nothing; Serenity learns seconds, and pays for
-  the tempo in its steps. It has MidiTok's defaults: 8 positions a quarter note (4 in durations beyond a bar), 32
-  velocities; no programs. Time signatures are left out: bars are 4/4 (why: see remi_peer.make_tokenizer).
+  at one grid point as one note. With `normalise` the peer gets them in Serenity's key and register (`codec.encode`),
+  too.
+* Both count in quarters, those of the tempo map that Serenity reads out of file and notes: REMI gets each note where it
+  stands by that map, and rounds it by itself. It has MidiTok's defaults: 8 positions a quarter note (4 in durations
+  beyond a bar), 32 velocities; no programs. Time signatures are left out: bars are 4/4 (why: see
+  remi_peer.make_tokenizer).
 * Bits of a held-out song are those of all its tokens and of its end, each counted once, with half a window or more
   before it. They are divided by the notes that REMI's tokens stand for, as Serenity's bits are by those of its events.
   The token store strikes about 2 % fewer notes, since a chord that its dictionary lacks becomes one that it has, most
@@ -40,10 +42,13 @@ sys.path.insert(0, str(ROOT))
 from serenity.command_line import run  # noqa: E402 - the project is not installed: it lies beside this folder
 from serenity.errors import InputError  # noqa: E402
 from serenity.intervals import ratio_interval  # noqa: E402
-from serenity.music import codec, instruments, midi_file  # noqa: E402
+from serenity.music import codec, midi_file  # noqa: E402
 from serenity.music.codec import CodecSettings  # noqa: E402
 from serenity.music.instruments import CATEGORIES  # noqa: E402
+from serenity.music.note import sort_notes  # noqa: E402
 from serenity.music.pitch import fold, transpose  # noqa: E402
+from serenity.music.song import of_score  # noqa: E402
+from serenity.music.tempo_map import TempoMap  # noqa: E402
 from serenity.tokens import corpus as corpora  # noqa: E402
 from serenity.tokens.notes import note_counts  # noqa: E402
 
@@ -86,7 +91,7 @@ class Song:
     split: str
     store_notes: int    # as its events in the token store strike them
     notes: np.ndarray   # a note table, in seconds
-    tempos: np.ndarray  # midi_file.TEMPO
+    tempo_map: TempoMap
 
 
 def main(parameters: Parameters) -> None:
@@ -125,53 +130,44 @@ def real_songs(corpus: corpora.Corpus, split: str) -> list[dict]:
     return [song for song in corpus.songs if song["split"] == split and not song["synthetic"]]
 
 
-def read_song(path: Path, settings: CodecSettings, normalise: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Return a file's notes as Serenity takes them, before its grid, and its tempo map."""
-    score = midi_file.read(path)
-    notes = instruments.choose(score, settings.category).notes
-    transposition = codec.encode(notes, settings).transposition if normalise else 0
+def read_song(path: Path, settings: CodecSettings, normalise: bool) -> tuple[np.ndarray, TempoMap]:
+    """Return a file's notes as Serenity takes them, before its grid, and their tempo map."""
+    song = of_score(midi_file.read(path), settings.category)
+    encoded = codec.encode(song, settings)
     category = CATEGORIES[settings.category]
-    inside, _ = fold(transpose(notes, transposition), category.lowest, category.highest)
-    return without_doublings(inside, settings.time_step), score.tempos
+    moved = transpose(song.notes, encoded.transposition if normalise else 0)
+    inside, _ = fold(moved, category.lowest, category.highest)
+    return without_doublings(inside, encoded.points), song.tempo_map
 
 
-def without_doublings(notes: np.ndarray, within: float) -> np.ndarray:
-    """Return the notes, those of one pitch struck less than `within` seconds apart as one: the first, the longest end.
+def without_doublings(notes: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Return the notes, those of one pitch at one grid point as one: the first, as long as the longest.
 
-    The codec does the same when it folds a strike into events.
+    `points` (notes,) are the grid points. The codec does the same when it folds notes into events.
     """
-    order = np.lexsort((notes["onset"], notes["pitch"]))
-    ordered = notes[order]
-    is_new = (np.diff(ordered["pitch"]) != 0) | (np.diff(ordered["onset"]) >= within)
+    order = np.lexsort((notes["onset"], points, notes["pitch"]))
+    ordered, point = notes[order], points[order]
+    is_new = (np.diff(ordered["pitch"]) != 0) | (np.diff(point) != 0)
     first = np.flatnonzero(np.append(True, is_new))
     kept = ordered[first]
     kept["duration"] = np.maximum.reduceat(ordered["duration"], first)
-    return kept[np.lexsort((kept["pitch"], kept["onset"]))]
-
-
-def quarters(tempos: np.ndarray, end: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return where a tempo map changes, and its end, in seconds and in quarter notes: a line through these points."""
-    seconds = np.append(tempos["time"], max(end, tempos["time"][-1]) + 60)
-    return seconds, np.append(0.0, np.cumsum(np.diff(seconds) * 1e6 / tempos["quarter"]))
+    return sort_notes(kept)
 
 
 def to_peer(song: Song) -> np.ndarray:
-    """Return a song's notes in quarter notes: a PEER_NOTE table."""
-    end = song.notes["onset"] + song.notes["duration"]
-    line = quarters(song.tempos, float(end.max()))
+    """Return a song's notes in quarter notes: a PEER_NOTE table. None begins before quarter 0."""
     notes = np.empty(len(song.notes), PEER_NOTE)
-    notes["onset"] = np.interp(song.notes["onset"], *line)
-    notes["duration"] = np.interp(end, *line) - notes["onset"]
+    notes["onset"] = np.maximum(song.tempo_map.quarters(song.notes["onset"]), 0)
+    notes["duration"] = song.tempo_map.quarters(song.notes["onset"] + song.notes["duration"]) - notes["onset"]
     notes["pitch"], notes["velocity"] = song.notes["pitch"], song.notes["velocity"]
     return notes
 
 
 def from_peer(notes: np.ndarray, song: Song) -> np.ndarray:
     """Return a PEER_NOTE table in seconds. The inverse of to_peer."""
-    seconds, beats = quarters(song.tempos, float((song.notes["onset"] + song.notes["duration"]).max()))
     back = notes.copy()
-    back["onset"] = np.interp(notes["onset"], beats, seconds)
-    back["duration"] = np.interp(notes["onset"] + notes["duration"], beats, seconds) - back["onset"]
+    back["onset"] = song.tempo_map.seconds(notes["onset"])
+    back["duration"] = song.tempo_map.seconds(notes["onset"] + notes["duration"]) - back["onset"]
     return back
 
 

@@ -65,8 +65,8 @@ def main(folder: Path) -> None:
 def make_tokenizer(job: dict) -> miditok.REMI:
     """Return REMI with MidiTok's defaults for piano, without what POP909 has no use for.
 
-    Time signatures are left out, since half of the files state 1/4, which would put a bar line, and a signature, before
-    every beat: bars are 4/4, as in Huang & Yang (2020). There is no program, tempo, chord, rest or pedal.
+    Time signatures are left out, since nearly all songs are in 4/4: bars are, as in Huang & Yang (2020). There is no
+    program, tempo, chord, rest or pedal.
     """
     return miditok.REMI(miditok.TokenizerConfig(
         beat_res={(0, 4): job["positions"], (4, 12): max(job["positions"] // 2, 1)}, num_velocities=job["velocities"],

@@ -20,8 +20,11 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from serenity.music import codec, instruments, midi_file, synthesis  # noqa: E402 - the project lies beside this folder
+from serenity.music.grid import from_grid, to_grid  # noqa: E402
 from serenity.music.note import merge_tables  # noqa: E402
+from serenity.music.song import Song, of_score  # noqa: E402
 
+SETTINGS = codec.CodecSettings()
 NEAR = 0.03  # seconds; a note so near, of the same pitch, is the same note
 EVERY = 99   # siblings: as many as the rules give
 COLUMNS = ("songs", "events changed", "notes left", "MELODY kept", "top voice kept", "muddy intervals a note")
@@ -37,12 +40,13 @@ def main() -> None:
     rules, parents, families, alike = {name: [] for name in synthesis.RULES}, [], [], []
     for file in every[::max(len(every) // arguments.songs, 1)][:arguments.songs]:
         score = midi_file.read(file)
-        notes = instruments.choose(score).notes
-        melody = merge_tables(track.notes for track in score.tracks if track.name == "MELODY")
-        song = synthesis.read(notes, instruments.CATEGORIES["piano"])
-        top = song.rows[song.rows["part"] == synthesis.MELODY]
-        made, key = synthesis.siblings(notes, EVERY), codec.encode(notes, codec.CodecSettings()).key
-        events = [events_of(version, key) for version in (notes, *(sibling.notes for sibling in made))]
+        song = of_score(score)
+        notes = codec.on_grid(song, SETTINGS)  # as preprocessing has it
+        melody = on_grid_of(song, merge_tables(track.notes for track in score.tracks if track.name == "MELODY"))
+        rows = synthesis.read(notes, instruments.CATEGORIES["piano"]).rows
+        top = rows[rows["part"] == synthesis.MELODY]
+        made, key = synthesis.siblings(notes, EVERY), codec.encode(song, SETTINGS).key
+        events = [events_of(version, key) for version in (song, *(song.with_notes(sibling.notes) for sibling in made))]
         parents.append(muddy(notes))
         for sibling, its_events in zip(made, events[1:]):
             rules[sibling.name].append((difference(its_events, events[0]), len(sibling.notes) / len(notes),
@@ -66,10 +70,18 @@ def main() -> None:
           f"{result['least difference in a family'][1]:.1%} in the median song")
 
 
-def events_of(notes: np.ndarray, key) -> Counter:
+def on_grid_of(song: Song, part: np.ndarray) -> np.ndarray:
+    """Return those of a song's notes that are in a note table of a part of it, moved to the grid with the song."""
+    table, _ = to_grid(song.notes, song.tempo_map, SETTINGS.grid, SETTINGS.exact_lengths)
+    wanted = set(zip(part["onset"].tolist(), part["pitch"].tolist()))
+    is_in = [note in wanted for note in zip(song.notes["onset"].tolist(), song.notes["pitch"].tolist())]
+    return from_grid(table[is_in], song.tempo_map, SETTINGS.grid)
+
+
+def events_of(song: Song, key) -> Counter:
     """Return the events of a song, each with its onset."""
-    events = codec.encode(notes, codec.CodecSettings(), key).events
-    return Counter(zip(np.round(np.cumsum(events["step"]), 3).tolist(), map(tuple, events["pitch"].tolist()),
+    events = codec.encode(song, SETTINGS, key).events
+    return Counter(zip(np.cumsum(events["step"]).tolist(), map(tuple, events["pitch"].tolist()),
                        events["duration"].tolist(), events["velocity"].tolist()))
 
 

@@ -41,7 +41,7 @@ def distances(path: Path, model: checkpoint.Checkpoint) -> dict[str, float]:
     if len(real) < NOTES:
         raise InputError(f"{path}: {len(real)} notes after the prompt; wanted {NOTES}")
     made, = complete(model, seed.prompt, NOTES, Sampling(1.0, 0), seed=0, compiled=False)
-    notes = seeds.continue_notes(seed, made.tokens, model.vocabulary)[:NOTES]
+    notes = seeds.continue_notes(seed, made.tokens, model.vocabulary, np.random.default_rng(0))[:NOTES]
     versions = {"as the model has them": notes,
                 "matched to the whole prompt": layout.match_velocities(notes, seed.notes),
                 f"to its last {NEAR} notes": layout.match_velocities(notes, seed.notes[-NEAR:])}

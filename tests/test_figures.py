@@ -13,6 +13,7 @@ from benchmarks.remi import NAMES
 from serenity.errors import InputError
 from serenity.model import checkpoint
 from serenity.music import midi_file
+from serenity.music.song import of_score
 from serenity.tokens import corpus as corpora
 from serenity.tokens.vocabulary import ATTRIBUTES
 from tests.songs import abc_songs
@@ -48,8 +49,10 @@ def test_the_voices_of_a_seed_end_with_a_bar_together(name, tmp_path):
         assert bars == pytest.approx([seed.beats] * len(bars), abs=0.01)
         assert len(bars) == seed.voices[0][1].count("|") + 1
     examples.write_seed(tmp_path / "seed.mid", seed)
-    notes = midi_file.read(tmp_path / "seed.mid").tracks[0].notes
+    score = midi_file.read(tmp_path / "seed.mid")
+    notes = score.tracks[0].notes
     assert len(notes) >= 4 and notes["velocity"].min() > 40
+    assert of_score(score).beats.metre == seed.metre
 
 
 # --- the script, on a model of random weights whose bits are told beforehand ---

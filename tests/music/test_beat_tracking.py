@@ -41,6 +41,12 @@ def test_a_true_map_agrees_and_its_beat_is_found(rhythm, tempo):
     assert found.offset == pytest.approx(0.3, abs=0.03)
 
 
+def test_notes_that_all_stand_on_the_beat_are_not_taken_for_offbeats():
+    quarters = np.arange(32.0)
+    notes = note_table(quarters / 2, np.full(32, 0.45), np.resize([43, 62, 62], 32), np.full(32, 80))
+    assert min(agreement(notes, quarters).offset, 1 - agreement(notes, quarters).offset) < 0.01
+
+
 @given(st.floats(0.8, 1.25).filter(lambda by: min(abs(by - ratio) for ratio in (0.8, 1, 1.25, 5 / 6, 7 / 6)) > 0.02))
 @settings(max_examples=20)
 def test_a_scaled_map_does_not_agree(by):
