@@ -11,7 +11,7 @@ import generate
 from serenity.model import checkpoint
 from serenity.model.quartet import parameter_count
 from serenity.music import codec, midi_file
-from serenity.music.instruments import choose
+from serenity.music.song import of_score
 from serenity.tokens.novelty import longest_run
 from serenity.tokens.vocabulary import ATTRIBUTES
 
@@ -47,7 +47,7 @@ def test_the_model_knows_which_songs_it_learned_from(training):
     assert training["novelty"] == {"songs": index.songs, "events": index.events, "grams": len(index.places)}
     assert index.songs == training["data"]["train"] + training["data"]["synthetic"]
     _, vocabulary = checkpoint.read_settings(MODEL)
-    intro = choose(midi_file.read(config.EXAMPLE_SEED)).notes  # composed, not learned
+    intro = of_score(midi_file.read(config.EXAMPLE_SEED))  # composed, not learned
     tokens, _ = vocabulary.encode(codec.encode(intro, codec.CodecSettings()).events)
     assert longest_run(index, vocabulary.pitch.decode(tokens[:, 0])).length < 2 * index.events
 
