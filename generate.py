@@ -445,7 +445,8 @@ def write(parameters: Parameters, seed, take: Take, texts: list[str]) -> None:
     clock = beats.as_file_map(seed.tempo_map) if parameters.write_beats else seed.file_map
     midi_file.write(take.path, tracks, clock, texts)
     notes = take.track.notes
-    print(f"{take.path}: {take.events} events, {len(notes)} new notes, {end_time(notes):.0f} s with the seed; "
+    end = max(end_time(notes), end_time(seed.notes))
+    print(f"{take.path}: {take.events} events, {len(notes)} new notes, {end:.0f} s with the seed; "
           f"{take.bits:.1f} bits an event; novelty: {take.novelty}")
 
 

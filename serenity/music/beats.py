@@ -23,6 +23,11 @@ PLAIN = {(4, 4), (2, 4), (1, 4)}  # metres that files state without meaning them
 STATED = 4.0            # how many times as likely a plain 4/4, or a bar line, is where the file states it
 AT_START = 0.02         # quarters; beats so near to the file's own quarters are those
 LINES = 12              # a quarter, to which the notes of a song on its beats are near
+ON_LINE = 0.004         # quarters; a note so near to a line stands on it
+MOSTLY = 0.85           # share of notes on lines of a map that was quantised
+RATIOS = (1, 1 / 2, 2, 1 / 3, 3, 2 / 3, 3 / 2)  # of a stated tempo to one that is found
+SAME_TEMPO = 0.06       # of the logarithm: a stated tempo so near to another means it
+LONGEST_BAR = 60.0      # seconds before and after the song at which a bar may begin
 SLOWEST, FASTEST = 20.0, 500.0  # quarters a minute, over the song, of a map that may be believed
 
 # Swing: off-beat eighths that stand late in the quarter, all of them.
@@ -118,17 +123,27 @@ def _usual(tempo_map: TempoMap, first: float, last: float) -> float:
 def read_beats(struck: np.ndarray, file_map: TempoMap, hints: Hints = Hints()) -> Beats:
     """Return the beats of notes as they were struck, from a file with that tempo map. Notes: one or more."""
     stated, source = file_map, "file"
-    if hints.bpm is not None:
-        stated, source = TempoMap(tempos((0.0, 6e7 / hints.bpm))), "given"
     agreement = beat_tracking.agreement(struck, stated.quarters(struck["onset"]))
     is_notated = False  # the file may mean its bar lines, too
     span = float(struck["onset"][0]), end_time(struck)
+    _refuse_outside(hints.first_beat, *span)
+    if hints.bpm is not None:
+        source = "given"
+        level = _level_of(6e7 / _usual(file_map, *span), hints.bpm)
+        if agreement.share >= AGREES and level is not None:  # a stated tempo is rounded, the file's is exact
+            source, hints = "file" if level == 1 else "given", replace(hints, bpm=None, level=level * hints.level)
+        else:
+            stated = TempoMap(tempos((0.0, 6e7 / hints.bpm)))
+            agreement = beat_tracking.agreement(struck, stated.quarters(struck["onset"]))
     if agreement.share >= AGREES and _is_playable(stated, *span):
         apart = 0.5 if _means_its_metre(file_map) else 1.0  # quarters; in 6/8 each second beat stands on a half
-        is_notated = source == "file" and min(agreement.offset % apart, -agreement.offset % apart) < AT_START
-        beats = _on_lines(stated if is_notated else stated.counted_from(agreement.offset), struck)
+        offset = _exact_offset(stated, struck, agreement.offset)
+        is_notated = source == "file" and min(offset % apart, -offset % apart) < AT_START
+        beats = stated if is_notated or not offset else stated.counted_from(offset)
+        beats = _on_lines(beats, struck)
     else:
-        beats, source = _found(struck, hints.bpm), "given" if hints.bpm is not None else "found"
+        beats, is_given = _found(struck, hints.bpm)
+        source = "given" if is_given else "found"
     if hints.level != 1:
         beats = _at_level(beats, hints.level)
     is_notated &= hints == Hints()
@@ -156,15 +171,35 @@ def _on_lines(tempo_map: TempoMap, struck: np.ndarray) -> TempoMap:
     return replace(moved, metres=tempo_map.metres) if abs(offset) > NEAR else tempo_map
 
 
-def _found(struck: np.ndarray, bpm: float | None) -> TempoMap:
-    """Return a map through the beats found from the notes; with `bpm` at the level that is nearest to it."""
+def _exact_offset(tempo_map: TempoMap, struck: np.ndarray, offset: float) -> float:
+    """Return the offset of the beats, on a line of the map where its notes stand on those: swing draws a mean aside."""
+    quarters = tempo_map.quarters(struck["onset"]) * LINES
+    is_on = abs(quarters - np.rint(quarters)) / LINES < ON_LINE
+    return round(offset * LINES) / LINES % 1 if is_on.mean() >= MOSTLY else offset
+
+
+def _refuse_outside(first_beat: float | None, first: float, last: float) -> None:
+    """Raise InputError for a bar line far from the song, which lasts from `first` to `last` seconds."""
+    if first_beat is not None and not first - LONGEST_BAR <= first_beat <= last + LONGEST_BAR:
+        raise InputError(f"first beat at {first_beat:g} s; wanted a time in the song, which lasts from {first:.1f} to "
+                         f"{last:.1f} s")
+
+
+def _level_of(found: float, bpm: float) -> float | None:
+    """Return how many quarters of `bpm` stand for one of `found`, both a minute; None where no simple ratio does."""
+    level = min(RATIOS, key=lambda ratio: abs(np.log(found * ratio / bpm)))
+    return level if abs(np.log(found * level / bpm)) < SAME_TEMPO else None
+
+
+def _found(struck: np.ndarray, bpm: float | None) -> tuple[TempoMap, bool]:
+    """Return a map through the beats found from the notes, and whether it is at the level that makes it go at `bpm`."""
     beats = beat_tracking.track(struck)
     tempo_map = TempoMap.through(np.arange(len(beats)), beats)
     if bpm is None:
-        return tempo_map
+        return tempo_map, False
     found = 6e7 / float(np.median(tempo_map.tempos["length"]))
-    return _at_level(tempo_map, min((1 / 3, 1 / 2, 2 / 3, 1, 3 / 2, 2, 3), key=lambda ratio: abs(np.log(
-        found * ratio / bpm))))
+    level = _level_of(found, bpm)
+    return (tempo_map, False) if level is None else (_at_level(tempo_map, level), True)
 
 
 def _at_level(tempo_map: TempoMap, level: float) -> TempoMap:
@@ -309,7 +344,13 @@ def as_file_map(tempo_map: TempoMap) -> TempoMap:
     rest = plain.counted_from(line)
     if times[-1] < 1e-3:  # a bar begins at 0 s
         return replace(rest, start=0.0)
-    if len(times) > 1 and times[0] < UPBEAT * plain.tempo(begin) / 1e6:
+    is_short = times[0] < UPBEAT * plain.tempo(begin) / 1e6
+    if is_short and len(times) == 1 and rest.bar_line(1) >= 1:  # no bar of its own: the first quarter is longer by it
+        first, after = TempoMap.through(np.arange(2), np.append(0.0, plain.seconds(line + 1))), rest.counted_from(1.0)
+        moved = after.tempos.copy()
+        moved["start"] += 1
+        return replace(rest, tempos=np.append(first.tempos, moved), start=0.0)
+    if is_short and len(times) > 1:
         times[0] = 0.0
     else:
         times = np.append(0.0, times)
