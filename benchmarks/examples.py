@@ -25,7 +25,7 @@ from serenity.music.note import end_time, note_table  # noqa: E402
 from serenity.music.tempo_map import TempoMap, metres, tempos  # noqa: E402
 
 FOLDER = ROOT / "docs" / "examples"
-SETTINGS = ("--top-k", "0", "--temperature", "0.95", "--bars", "32", "--seed", "1")
+SETTINGS = ("--top-k", "0", "--temperature", "0.9", "--bars", "32", "--seed", "1")
 RESULTS = Path(__file__).with_suffix(".json")
 LEGATO = 0.95  # share of its time that a note sounds
 
