@@ -221,9 +221,16 @@ def test_both_readers_agree_on_real_files():
     paths = sorted(path for path in Path(REAL_MIDI or "").rglob("*")
                    if path.suffix in (".mid", ".midi") and path.parent.name != ODD)
     assert paths, f"no MIDI file below {REAL_MIDI}"
+    left_to_mido = []
     for path in paths:
         data = path.read_bytes()
-        assert_same(midi_file.read_with_symusic(data), midi_file.read_with_mido(data), path)
+        try:
+            by_symusic = midi_file.read_with_symusic(data)
+        except midi_file._NotCovered:
+            left_to_mido.append(path)
+        else:
+            assert_same(by_symusic, midi_file.read_with_mido(data), path)
+    assert len(left_to_mido) < 0.01 * len(paths), left_to_mido
 
 
 def assert_same(one: midi_file.Score, other: midi_file.Score, where="") -> None:
