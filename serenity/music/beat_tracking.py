@@ -117,6 +117,7 @@ class Agreement:
 
     @property
     def is_believed(self) -> bool:
+        """Whether the notes agree with the map as far as AGREES asks."""
         return self.share >= AGREES
 
 

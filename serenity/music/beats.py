@@ -13,7 +13,7 @@ import numpy as np
 
 from serenity.errors import InputError
 from serenity.music import beat_tracking
-from serenity.music.beat_tracking import AGREES, Reading
+from serenity.music.beat_tracking import Reading
 from serenity.music.note import end_time
 from serenity.music.tempo_map import NEAR, STRAIGHT, TempoMap, metres, tempos
 
@@ -127,15 +127,16 @@ def read_beats(struck: np.ndarray, file_map: TempoMap, hints: Hints = Hints()) -
     is_notated = False  # the file may mean its bar lines, too
     span = float(struck["onset"][0]), end_time(struck)
     _refuse_outside(hints.first_beat, *span)
+    level = hints.level
     if hints.bpm is not None:
         source = "given"
-        level = _level_of(6e7 / _usual(file_map, *span), hints.bpm)
-        if agreement.share >= AGREES and level is not None:  # a stated tempo is rounded, the file's is exact
-            source, hints = "file" if level == 1 else "given", replace(hints, bpm=None, level=level * hints.level)
+        ratio = _level_of(6e7 / _usual(file_map, *span), hints.bpm)
+        if agreement.is_believed and ratio is not None:  # a stated tempo is rounded, the file's is exact
+            source, level, hints = "file" if ratio == 1 else "given", ratio * level, replace(hints, bpm=None)
         else:
             stated = TempoMap(tempos((0.0, 6e7 / hints.bpm)))
             agreement = beat_tracking.agreement(struck, stated.quarters(struck["onset"]))
-    if agreement.share >= AGREES and _is_playable(stated, *span):
+    if agreement.is_believed and _is_playable(stated, *span):
         apart = 0.5 if _means_its_metre(file_map) else 1.0  # quarters; in 6/8 each second beat stands on a half
         offset = _exact_offset(stated, struck, agreement.offset)
         is_notated = source == "file" and min(offset % apart, -offset % apart) < AT_START
@@ -144,15 +145,15 @@ def read_beats(struck: np.ndarray, file_map: TempoMap, hints: Hints = Hints()) -
     else:
         beats, is_given = _found(struck, hints.bpm)
         source = "given" if is_given else "found"
-    if hints.level != 1:
-        beats = _at_level(beats, hints.level)
+    if level != 1:
+        beats = _at_level(beats, level)
     is_notated &= hints == Hints()
     if hints.metre is None or not _is_compound(*hints.metre):
         beats = _swung(beats, struck)
     if is_notated and _means_its_metre(file_map):
         return Beats(_from_bar_of(beats, struck), source, agreement.share, file_map, span=span)
     tempo_map, rival, scale = _with_metre(beats, struck, file_map if is_notated else None, hints)
-    return Beats(tempo_map, source, agreement.share, file_map, rival, scale * hints.level, span)
+    return Beats(tempo_map, source, agreement.share, file_map, rival, scale * level, span)
 
 
 def _is_playable(tempo_map: TempoMap, first: float, last: float) -> bool:

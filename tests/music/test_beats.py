@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from serenity.errors import InputError
 from serenity.music import midi_file
-from serenity.music.beat_tracking import Reading
-from serenity.music.beats import AGREES, STEADY, UPBEAT, Beats, Hints, as_file_map, going_on, read_beats
+from serenity.music.beat_tracking import AGREES, Reading
+from serenity.music.beats import STEADY, UPBEAT, Beats, Hints, as_file_map, going_on, read_beats
 from serenity.music.midi_file import Track
 from serenity.music.note import note_table
 from serenity.music.song import of_score
