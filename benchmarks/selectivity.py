@@ -10,7 +10,6 @@ which no weight has seen. Writes selectivity.json.
 
 import argparse
 import json
-import multiprocessing
 import sys
 import warnings
 from collections import Counter
@@ -22,6 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from serenity.music import quality, selection  # noqa: E402 - the project lies beside this folder
+from serenity.parallel import in_parallel  # noqa: E402
 
 EARLY = ("palestrina", "monteverdi", "trecento", "bach")
 OTHER = (*EARLY, "asap")
@@ -38,9 +38,9 @@ def main() -> None:
     write_early_music(arguments.early)
     files = {name: midi_below(arguments.folder / name) for name in ("pop909", "pop1k7", "asap")}
     files |= {name: midi_below(arguments.early / name) for name in EARLY}
-    with multiprocessing.Pool() as pool:
-        found = {name: dict(zip([path.stem for path in paths], pool.map(selection.assess, paths, 8)))
-                 for name, paths in files.items()}
+    found = {name: dict(zip([path.stem for path in paths],
+                            in_parallel(selection.assess, paths, title=f"measuring {name}", chunk=8)))
+             for name, paths in files.items()}
     measured = {name: {song: one for song, one in songs.items() if not one["reason"]} for name, songs in found.items()}
     if arguments.fit:
         fit({name: [one["measures"] for one in list(songs.values())[::2]] for name, songs in measured.items()})
@@ -79,14 +79,15 @@ def write_early_music(folder: Path) -> None:
             and not list((folder / target.parent.name).rglob(target.name))]
     if todo:
         print(f"writing {len(todo)} scores of music21's corpus as MIDI", file=sys.stderr)
-        with multiprocessing.Pool() as pool:
-            pool.starmap(write_score, todo, 4)
+        for _ in in_parallel(write_score, todo, title="writing scores", chunk=4):
+            pass
 
 
-def write_score(path: Path, target: Path) -> None:
-    """Write one score as MIDI; one that music21 cannot convert is named."""
+def write_score(job: tuple[Path, Path]) -> None:
+    """Write one score (path, target) as MIDI; one that music21 cannot convert is named."""
     from music21 import converter, midi
 
+    path, target = job
     warnings.simplefilter("ignore")
     target.parent.mkdir(parents=True, exist_ok=True)
     try:

@@ -1,25 +1,64 @@
-"""Work over processes, with a progress bar; used by scripts."""
+"""Work over processes, with a progress bar where one is wanted."""
 
 import multiprocessing
+import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 
 from tqdm import tqdm
 
+from serenity.errors import InputError
 
-def in_parallel(work: Callable, jobs: Sequence, workers: int, title: str, chunk: int = 1) -> Iterator:
+PATIENCE = 1.0  # seconds without a result after which the processes are looked at
+
+
+def in_parallel(work: Callable, jobs: Sequence, workers: int | None = None, title: str | None = None,
+                chunk: int = 1) -> Iterator:
     """Yield work(job) for each job in order, over `workers` processes that take `chunk` jobs at a time.
 
-    Few jobs are done here: a process takes longer to start.
+    `workers` None: one for each core. `title` None: no progress bar. Few jobs are done here: a process takes longer to
+    start. Whoever stops asking for results ends the processes. Raises what `work` raises, and InputError where a
+    process was killed.
     """
-    workers = min(workers, -(-len(jobs) // chunk))
-    if workers <= 1:
-        yield from tqdm(map(work, jobs), title, len(jobs), disable=None)
-        return
+    chunks = [jobs[start:start + chunk] for start in range(0, len(jobs), chunk)]
+    workers = min(workers or os.cpu_count() or 1, len(chunks))
+    results = _over_processes(partial(_each, work), chunks, workers) if workers > 1 else map(work, jobs)
+    yield from tqdm(results, title, len(jobs), disable=None if title else True)  # None: only on a terminal
+
+
+def _over_processes(work: Callable, chunks: list[Sequence], workers: int) -> Iterator:
     # "spawn", because a forked child of a process with threads may hang, and it is what every platform has.
-    # Ctrl-C is for the parent alone, which ends the children: they are born deaf to it.
-    listening = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    pool = multiprocessing.get_context("spawn").Pool(workers)
-    signal.signal(signal.SIGINT, listening)
+    others = set(multiprocessing.active_children())
+    with _deaf_to_interrupts():
+        pool = multiprocessing.get_context("spawn").Pool(workers)
     with pool:
-        yield from tqdm(pool.imap(work, jobs, chunk), title, len(jobs), disable=None)
+        born, results = set(multiprocessing.active_children()) - others, pool.imap(work, chunks)
+        for _ in chunks:
+            yield from _next(results, born)
+
+
+def _next(results, born: set) -> list:
+    """Return the next results. A pool would wait for ever for those of a process that was killed."""
+    while True:
+        try:
+            return results.next(PATIENCE)
+        except multiprocessing.TimeoutError:
+            if not all(process.is_alive() for process in born):
+                raise InputError("a process was killed, perhaps for lack of memory; wanted more of it, or fewer "
+                                 "--workers") from None
+
+
+def _each(work: Callable, jobs: Sequence) -> list:
+    return [work(job) for job in jobs]
+
+
+@contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """Let processes be born deaf to Ctrl-C: it is for the parent alone, which ends them."""
+    listening = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, listening)

@@ -15,7 +15,8 @@ ROOT = Path(__file__).resolve().parent.parent
 SCRIPTS = ("fetch.py", "preprocess.py", "train.py", "generate.py")
 SOURCES = sorted(path for path in [*ROOT.glob("*.py"), *ROOT.glob("serenity/**/*.py")])
 
-FLOORS = {  # floor -> what it may import beside itself, serenity.errors and serenity.files
+BELOW = ("errors", "files", "parallel")  # what every floor may import
+FLOORS = {  # floor -> what it may import beside itself and what lies below all
     "sources": (),
     "music": (),
     "tokens": ("music",),
@@ -63,7 +64,7 @@ def floors_import_only_what_lies_below(path, tree):
     floor = floor_of(module_of(path))
     if floor not in FLOORS:
         return
-    allowed = (floor, *FLOORS[floor], "errors", "files")
+    allowed = (floor, *FLOORS[floor], *BELOW)
     for name, line, _ in imports(tree):
         if name.split(".")[0] == "serenity" and floor_of(name) not in allowed:
             yield line, f"{floor} imports {name}; it may import {', '.join(allowed)}"

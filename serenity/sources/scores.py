@@ -4,13 +4,13 @@ music21 takes about a second to import, and from milliseconds to minutes for a s
 """
 
 import hashlib
-import multiprocessing
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path, PurePosixPath
 
+from serenity.parallel import in_parallel
 from serenity.sources.manifest import KNOWN, REFUSED, Find
 
 TUNE = re.compile(r"^(?=X:)", re.MULTILINE)  # where a tune begins in a file of ABC notation
@@ -72,21 +72,10 @@ def converted(source: str, scores: list[Score], knows: Callable[[str], bool], wo
             yield Find(source, score.origin, decision=KNOWN)
         else:
             new.append(score)
-    if not new:
-        return
-    # "spawn", because a forked child of a process with threads may hang, and it is what every platform has
-    processes = min(workers or multiprocessing.cpu_count(), len(new))
-    with multiprocessing.get_context("spawn").Pool(processes, _leave_interrupts_to_the_parent) as pool:
-        for score, (content, title, credit, reason) in zip(new, pool.imap(convert, new)):
-            evidence = "; ".join(filter(None, (score.evidence, credit))) or None
-            yield Find(source, score.origin, f"{score.name}.mid", content, score.licence, evidence, title,
-                       decision=REFUSED if reason else None, reason=reason)
-
-
-def _leave_interrupts_to_the_parent() -> None:
-    import signal
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for score, (content, title, credit, reason) in zip(new, in_parallel(convert, new, workers)):
+        evidence = "; ".join(filter(None, (score.evidence, credit))) or None
+        yield Find(source, score.origin, f"{score.name}.mid", content, score.licence, evidence, title,
+                   decision=REFUSED if reason else None, reason=reason)
 
 
 def convert(score: Score) -> tuple[bytes, str, str, str | None]:
