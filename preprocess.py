@@ -55,10 +55,7 @@ def main(parameters: Parameters) -> None:
     from serenity.tokens.corpus import refuse_other_files
 
     refuse_other_files(parameters.tokens)  # before the work, not after it
-    if parameters.abc_only:
-        names = songs_in(parameters.abc, (".abc",))
-    else:
-        names = make_abc(parameters, choose_songs(parameters))
+    names = abc_files(parameters.abc) if parameters.abc_only else make_abc(parameters, choose_songs(parameters))
     if not names:
         raise InputError(f"{parameters.abc} holds no abc file; run preprocess.py without --abc-only")
     make_tokens(parameters, names)
@@ -105,10 +102,11 @@ def choose_songs(parameters: Parameters) -> dict[str, str]:
     from serenity.files import write_whole
     from serenity.journal import Journal
     from serenity.listen import histograms
+    from serenity.midi_container import midi_files_below
     from serenity.music import selection
     from serenity.parallel import in_parallel
 
-    files = songs_in(parameters.midi, (".mid", ".midi", ".kar"))
+    files = [path.relative_to(parameters.midi) for path in midi_files_below(parameters.midi)]
     if not files:
         raise InputError(f"{parameters.midi} holds no MIDI file; wanted a folder that fetch.py filled")
     names = [file.as_posix() for file in files]
@@ -180,11 +178,12 @@ def make_abc(parameters: Parameters, kept: dict[str, str]) -> list[Path]:
     from functools import partial
 
     from serenity.journal import Journal
+    from serenity.midi_container import without_ending
     from serenity.parallel import in_parallel
 
     settings = codec_settings(parameters)
     known = origins(parameters.midi)
-    groups = {name: known.get(name, {}).get("group") or Path(name).with_suffix("").as_posix() for name in kept}
+    groups = {name: known.get(name, {}).get("group") or without_ending(name) for name in kept}
     depends = digest(code("music"), settings, parameters.siblings, parameters.seed, parameters.max_events)
     keys = {name: digest(depends, kept[name], groups[name]) for name in kept}
     journal = Journal(parameters.abc / WORK / "made.jsonl")
@@ -314,12 +313,13 @@ def make_page(parameters: Parameters, names: list[Path]) -> None:
 
 # --- what all stages share --------------------------------------------------------------------------------------------
 
-def songs_in(folder: Path, endings: tuple[str, ...]) -> list[Path]:
-    """Return all files below a folder with one of the endings, relative to it, in order."""
+def abc_files(folder: Path) -> list[Path]:
+    """Return all abc files below a folder, relative to it, in order."""
+    from serenity.files import files_below
+
     if not folder.is_dir():
-        raise InputError(f"{folder} is no folder; wanted one with {', '.join(endings)} files")
-    return sorted(path.relative_to(folder) for path in folder.rglob("*")
-                  if path.suffix.lower() in endings and path.is_file())
+        raise InputError(f"{folder} is no folder; wanted one with .abc files")
+    return sorted(path.relative_to(folder) for path in files_below(folder) if path.suffix.lower() == ".abc")
 
 
 def origins(folder: Path) -> dict[str, dict]:

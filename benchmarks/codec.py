@@ -26,6 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from serenity.errors import InputError  # noqa: E402 - the project is not installed: it lies beside this folder
+from serenity.midi_container import midi_files_below, without_ending  # noqa: E402
 from serenity.music import abc_file, codec, midi_file  # noqa: E402
 from serenity.music.codec import CodecSettings  # noqa: E402
 from serenity.music.event import fold_notes, unfold_events  # noqa: E402
@@ -90,7 +91,7 @@ def main() -> None:
 
 def read_songs(folder: Path, most: int) -> dict[str, Song]:
     """Return each song's piano and beats, by its path without ending; files that cannot be used are named."""
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in (".mid", ".midi"))
+    paths = midi_files_below(folder)
     number, songs = min(most, len(paths)), {}
     for path in [paths[place * len(paths) // number] for place in range(number)]:
         try:
@@ -98,7 +99,7 @@ def read_songs(folder: Path, most: int) -> dict[str, Song]:
         except InputError as error:
             print(f"refused: {error}", file=sys.stderr)
         else:
-            songs[path.relative_to(folder).with_suffix("").as_posix()] = song
+            songs[without_ending(path.relative_to(folder).as_posix())] = song
     return songs
 
 

@@ -20,7 +20,8 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from serenity.music import quality, selection  # noqa: E402 - the project lies beside this folder
+from serenity.midi_container import midi_files_below  # noqa: E402 - the project lies beside this folder
+from serenity.music import quality, selection  # noqa: E402
 from serenity.parallel import in_parallel  # noqa: E402
 
 EARLY = ("palestrina", "monteverdi", "trecento", "bach")
@@ -36,8 +37,9 @@ def main() -> None:
     parser.add_argument("--fit", action="store_true")
     arguments = parser.parse_args()
     write_early_music(arguments.early)
-    files = {name: midi_below(arguments.folder / name) for name in ("pop909", "pop1k7", "asap")}
-    files |= {name: midi_below(arguments.early / name) for name in EARLY}
+    sets = [name for name in ("pop909", "pop1k7", "asap") if (arguments.folder / name).is_dir()]
+    files = {name: midi_files_below(arguments.folder / name) for name in sets}
+    files |= {name: midi_files_below(arguments.early / name) for name in EARLY}
     found = {name: dict(zip([path.stem for path in paths],
                             in_parallel(selection.assess, paths, title=f"measuring {name}", chunk=8)))
              for name, paths in files.items()}
@@ -57,11 +59,6 @@ def main() -> None:
                      "score, pop1k7 against asap": auc(scores["pop1k7"], scores["asap"])}
     Path(__file__).with_suffix(".json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     show(result)
-
-
-def midi_below(folder: Path) -> list[Path]:
-    """Return the MIDI files below a folder by name; none where there is no folder."""
-    return sorted(path for path in folder.rglob("*") if path.suffix in (".mid", ".midi"))
 
 
 def write_early_music(folder: Path) -> None:

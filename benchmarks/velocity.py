@@ -22,6 +22,7 @@ sys.path.insert(0, str(ROOT))
 
 from serenity.errors import InputError  # noqa: E402 - the project is not installed: it lies beside this folder
 from serenity.intervals import ratio_interval  # noqa: E402
+from serenity.midi_container import midi_files_below  # noqa: E402
 from serenity.model import checkpoint  # noqa: E402
 from serenity.model.generation import complete  # noqa: E402
 from serenity.model.sampling import Sampling  # noqa: E402
@@ -80,7 +81,7 @@ def main() -> None:
     held_out = [arguments.midi / song["name"].removesuffix(".abc") for song in corpora.load(arguments.tokens).songs
                 if song["split"] == "test" and not song["synthetic"]]
     sets = {"held-out songs": held_out,
-            **{folder.name: sorted(folder.rglob("*.mid*")) for folder in arguments.unseen}}
+            **{folder.name: midi_files_below(folder) for folder in arguments.unseen}}
     result = {name: measured(paths, model, arguments.songs) for name, paths in sets.items()}
     RESULTS.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     columns = [name for name in next(iter(result.values())) if name != "songs"]

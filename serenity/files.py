@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and one process at a time in a folder."""
+"""Files that appear whole or not at all, one process at a time in a folder, and all files below a folder."""
 
 import fcntl
 import os
@@ -21,6 +21,20 @@ def whole(path: str | os.PathLike) -> Iterator[Path]:
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def files_below(folder: Path) -> Iterator[Path]:
+    """Yield all files below a folder, in no order. What cannot be looked into is passed over, and so are links to
+    folders, which may lead round in circles.
+    """
+    waiting = [folder]  # not rglob, which fails in a very deep folder
+    while waiting:
+        try:
+            paths = list(waiting.pop().iterdir())
+        except OSError:
+            continue
+        yield from (path for path in paths if path.is_file())
+        waiting += [path for path in paths if path.is_dir() and not path.is_symlink()]
 
 
 def write_whole(path: str | os.PathLike, content: bytes) -> None:

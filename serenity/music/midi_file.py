@@ -37,6 +37,7 @@ import numpy as np
 
 from serenity.errors import InputError
 from serenity.files import write_whole
+from serenity.midi_container import MAGIC, unwrapped
 from serenity.music.note import note_table, sort_notes
 from serenity.music.tempo_map import (
     DEFAULT_QUARTER,
@@ -97,9 +98,8 @@ class Score:
 
 def read(path: str | os.PathLike) -> Score:
     """Read a MIDI file; InputError, with one line that begins with the path, where it cannot be used."""
-    path = Path(path)
     try:
-        score = parse(_read_bytes(path))
+        score = parse(_read_bytes(Path(path)))
         if not any(len(track.notes) for track in score.tracks):
             raise InputError("holds no note; wanted a MIDI file with notes")
     except InputError as error:
@@ -126,7 +126,7 @@ def _read_bytes(path: Path) -> bytes:
     if size > LARGEST_FILE:
         raise InputError(f"holds {size:,} bytes; wanted a MIDI file of at most {LARGEST_FILE:,}")
     try:
-        return path.read_bytes()
+        return unwrapped(path.read_bytes(), LARGEST_FILE)
     except OSError as error:
         raise InputError(f"cannot be read ({error.strerror}); wanted a MIDI file") from None
 
@@ -145,10 +145,8 @@ class _Layout:
 def _layout(data: bytes) -> _Layout:
     if not data:
         raise InputError("is empty (0 bytes); wanted a MIDI file")
-    if data[:4] == b"RIFF" and data[8:12] == b"RMID":  # .rmi: a MIDI file in a wrapper
-        data = data[max(data.find(b"MThd"), 0):]
-    if data[:4] != b"MThd":
-        raise InputError(f"is no MIDI file: begins with {data[:8]!r}; wanted b'MThd'")
+    if data[:4] != MAGIC:
+        raise InputError(f"is no MIDI file: begins with {data[:8]!r}; wanted {MAGIC!r}")
     if len(data) < 14:
         raise InputError(f"is cut off: {len(data)} bytes; the header of a MIDI file takes 14")
     size, kind, promised, division = struct.unpack_from(">LHHH", data, 4)

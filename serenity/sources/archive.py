@@ -19,8 +19,10 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from serenity.errors import InputError
+from serenity.files import files_below
+from serenity.midi_container import GZIP_MAGIC, PLAIN_ENDINGS, is_left_by_macos, is_midi_name
 from serenity.sources.licence import licence_in
-from serenity.sources.manifest import MIDI_ENDINGS, REFUSED, Find, too_large
+from serenity.sources.manifest import REFUSED, Find, too_large
 
 ZIP_ENDINGS, TAR_ENDINGS = (".zip",), (".tar", ".tar.gz", ".tgz")
 ARCHIVE_ENDINGS = ZIP_ENDINGS + TAR_ENDINGS
@@ -63,11 +65,6 @@ def is_archive(name: str) -> bool:
     return name.lower().endswith(ARCHIVE_ENDINGS)
 
 
-def is_midi(name: str) -> bool:
-    """Return whether a name ends like a MIDI file."""
-    return name.lower().endswith(MIDI_ENDINGS)
-
-
 def finds(path: Path, source: str, limits: Limits, leave_out: Path | None = None) -> tuple[int | None, Iterator[Find]]:
     """Return the finds of a local folder, archive or MIDI file, and before them their number, None if not known yet.
 
@@ -79,11 +76,11 @@ def finds(path: Path, source: str, limits: Limits, leave_out: Path | None = None
         path = path.resolve()
         entries = folder_entries(path, leave_out)
         return sum(map(_concerns, entries)), songs(entries, source, f"{path.as_posix()}/", path.name, limits)
-    if is_midi(name) and path.is_file():
+    if is_midi_name(name) and path.is_file():
         return 1, songs([_file_entry(path, name)], source, f"{path.parent.as_posix()}/", "", limits)
     if is_archive(name) and path.is_file():
         return None, _archive_finds(path, source, limits)
-    raise InputError(f"{path} is no folder, nor a file that ends with {', '.join(MIDI_ENDINGS + ARCHIVE_ENDINGS)}")
+    raise InputError(f"{path} is no folder, nor a file that ends with {', '.join(PLAIN_ENDINGS + ARCHIVE_ENDINGS)}")
 
 
 def _archive_finds(path: Path, source: str, limits: Limits) -> Iterator[Find]:
@@ -92,8 +89,7 @@ def _archive_finds(path: Path, source: str, limits: Limits) -> Iterator[Find]:
 
 
 def _concerns(entry: Entry) -> bool:
-    hidden = any(part.startswith(("._", "__MACOSX")) for part in entry.name.split("/"))  # what macOS adds to archives
-    return not hidden and entry.name.lower().endswith(MIDI_ENDINGS + NESTED_ENDINGS)
+    return is_midi_name(entry.name) or entry.name.lower().endswith(NESTED_ENDINGS) and not is_left_by_macos(entry.name)
 
 
 def songs(entries: list[Entry], source: str, where: str, label: str, limits: Limits) -> Iterator[Find]:
@@ -106,7 +102,7 @@ def songs(entries: list[Entry], source: str, where: str, label: str, limits: Lim
         if not _concerns(entry):
             continue
         content, reason = b"", entry.fault
-        if not reason and not is_midi(entry.name):
+        if not reason and not is_midi_name(entry.name):
             reason = "archive in a folder or archive: name it as a source of its own"
         if not reason and entry.size > limits.song:
             reason = too_large(limits.song)
@@ -123,19 +119,8 @@ def songs(entries: list[Entry], source: str, where: str, label: str, limits: Lim
 
 def folder_entries(folder: Path, leave_out: Path | None = None) -> list[Entry]:
     """Return all files below a folder, in order; what lies below `leave_out` is passed over."""
-    return [_file_entry(path, path.relative_to(folder).as_posix()) for path in sorted(_files_below(folder))
+    return [_file_entry(path, path.relative_to(folder).as_posix()) for path in sorted(files_below(folder))
             if not (leave_out and path.is_relative_to(leave_out))]
-
-
-def _files_below(folder: Path) -> Iterator[Path]:
-    waiting = [folder]  # not rglob, which recurses and so fails in a deep folder
-    while waiting:
-        try:
-            paths = list(waiting.pop().iterdir())
-        except OSError:  # a folder that may not be read is passed over
-            continue
-        yield from (path for path in paths if path.is_file())
-        waiting += [path for path in paths if path.is_dir() and not path.is_symlink()]
 
 
 def _file_entry(path: Path, name: str) -> Entry:
@@ -163,7 +148,7 @@ def opened(file: IO[bytes], name: str, limits: Limits) -> Iterator[list[Entry]]:
             with zipfile.ZipFile(file) as archive:
                 yield _zip_entries(archive, limits, packed)
         else:
-            stream = gzip.GzipFile(fileobj=file, mode="rb") if start == b"\x1f\x8b" else file
+            stream = gzip.GzipFile(fileobj=file, mode="rb") if start == GZIP_MAGIC else file
             with tarfile.open(fileobj=_Gauge(stream, limits, packed), mode="r:") as archive:
                 yield _tar_entries(archive, limits)
     except InputError as error:

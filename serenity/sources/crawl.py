@@ -13,19 +13,19 @@ in its line.
 import hashlib
 import queue
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import IO
 from urllib.parse import urlsplit
 
 from serenity.errors import InputError
+from serenity.midi_container import GZIP_MAGIC, begins_like_midi, is_midi_name
 from serenity.sources import archive, licence
 from serenity.sources import links as pages
 from serenity.sources.links import FILE, MAYBE, PAGE
 from serenity.sources.manifest import (
     DUPLICATE,
     KNOWN,
-    MAGIC,
     OFFERED,
     REFUSED,
     STORED,
@@ -42,7 +42,7 @@ from serenity.sources.manifest import (
 from serenity.sources.visitor import NOT_MODIFIED, Answer, Visitor
 
 LARGEST_PAGE = 4 * 2**20  # bytes; 10,000 links take one
-ARCHIVE_MAGIC = (b"PK\x03\x04", b"\x1f\x8b")  # zip, gzip
+ARCHIVE_MAGIC = (b"PK\x03\x04", GZIP_MAGIC)  # zip, gzip
 WAITING = 16  # finds between the threads and who keeps them: at 8 MiB a file no more than 128
 
 SITEMAP = "sitemap"
@@ -209,7 +209,7 @@ class Crawl:
             yield from self._unchanged(job, before, find)
             return
         is_allowed = licence.allows(self.collection.licence, job.licence)
-        if job.kind == FILE and archive.is_midi(job.url) and not is_allowed:  # nothing in the file could say otherwise
+        if job.kind == FILE and is_midi_name(job.url) and not is_allowed:  # nothing in the file could say otherwise
             yield replace(find, decision=REFUSED, reason=unlicensed(job.licence, self.collection.licence))
             return
         if job.kind == FILE and self.collection.dry_run:
@@ -227,10 +227,10 @@ class Crawl:
             yield replace(find, decision=OFFERED)
         elif nature == "midi":
             with answer.body as body:
-                yield replace(find, content=body.read(), name=_name(job, answer))
+                yield replace(find, content=body.read(), name=_name(job, answer, is_midi_name))
         elif nature == "archive":
             with answer.body as body:
-                yield from unpacked(body, find, _name(job, answer), self.limits)
+                yield from unpacked(body, find, _name(job, answer, archive.is_archive), self.limits)
         elif job.kind == FILE:
             yield replace(find, decision=REFUSED, reason=fault(answer.start, self.limits.song))
         elif answer.body is not None:
@@ -274,7 +274,7 @@ class Crawl:
             yield replace(find, decision=KNOWN, reason=before["reason"] if before["decision"] == REFUSED else None)
 
     def _page(self, job: Job, find: Find, content: bytes, answer: Answer) -> Iterator[Find]:
-        if content.startswith(pages.GZIP_MAGIC):
+        if content.startswith(GZIP_MAGIC):
             content = pages.gunzipped(content, LARGEST_PAGE)
         kinds = pages.KINDS
         if pages.is_sitemap(content[:4096]):
@@ -328,7 +328,7 @@ def _conditions(before: dict | None) -> dict[str, str]:
 
 def nature_of(answer: Answer) -> str:
     """Return what an answer is: midi, archive, page or other. Its first bytes say it, then its name, then its type."""
-    if answer.start.startswith(MAGIC):
+    if begins_like_midi(answer.start):
         return "midi"
     start, said = answer.start.lstrip(), answer.headers.get("content-type", "").lower()
     names = (urlsplit(answer.url).path, pages.name_of(answer.url, answer.headers.get("content-disposition")))
@@ -341,10 +341,10 @@ def nature_of(answer: Answer) -> str:
     return "archive" if any(map(archive.is_archive, names)) else "other"
 
 
-def _name(job: Job, answer: Answer) -> str:
+def _name(job: Job, answer: Answer, is_right: Callable[[str], bool]) -> str:
     said = answer.headers.get("content-disposition")
     for url in dict.fromkeys((job.url, answer.url)):
-        if archive.is_midi(name := pages.name_of(url, said)) or archive.is_archive(name):
+        if is_right(name := pages.name_of(url, said)):
             return name
     return f"{pages.name_of(job.url, said)}.mid"
 

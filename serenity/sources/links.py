@@ -14,6 +14,7 @@ from email.message import Message
 from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 
 from serenity.errors import InputError
+from serenity.midi_container import is_midi_name
 from serenity.sources import archive
 
 FILE, MAYBE, PAGE = KINDS = "file", "maybe", "page"  # the surest first
@@ -27,7 +28,7 @@ ATTRIBUTES = {"a": "href", "area": "href", "frame": "src", "iframe": "src", "aud
 ABOUT = ("base", "link")  # tags about the page itself
 TO_PAGES = ("a", "area", "frame", "iframe")
 SPEAKS_OF_MIDI = re.compile(r"midi?\b|\bdownload|\bkaraoke\b", re.IGNORECASE)
-QUERY_SPEAKS_OF_MIDI = re.compile(r"\.(midi?|kar|zip)\b|midi|download", re.IGNORECASE)
+QUERY_SPEAKS_OF_MIDI = re.compile(r"\.(midi?|smf|kar|rmi|zip)\b|midi|download", re.IGNORECASE)
 # Neither music nor pages: asked for by nobody who looks for MIDI
 OTHER_ENDINGS = (
     ".jpg", ".jpeg", ".png", ".gif", ".svg", ".webp", ".ico", ".bmp", ".css", ".js", ".json", ".woff", ".woff2", ".ttf",
@@ -40,7 +41,6 @@ TAG = re.compile(r"""<(/?)([a-zA-Z]+)\b(?:[^<>"']|"[^"]*"|'[^']*')*>""")
 # What pages may declare; Python knows others, which take their time
 ENCODING = re.compile(r"iso-8859|windows-125|cp125|koi8|shift_jis|euc-|gb|big5|macintosh|utf-16", re.IGNORECASE)
 LOCATION = re.compile(rb"<loc>\s*(?:<!\[CDATA\[)?\s*([^<\]\s]+)", re.IGNORECASE)
-GZIP_MAGIC = b"\x1f\x8b"
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ def kind_of(url: str) -> str | None:
     """Return the kind of a link by its URL alone, None for what nobody asks for."""
     parts = urlsplit(url)
     path = unquote(parts.path).lower()
-    if archive.is_midi(path) or archive.is_archive(path):
+    if is_midi_name(path) or archive.is_archive(path):
         return FILE
     if path.endswith(OTHER_ENDINGS):
         return None
@@ -201,7 +201,7 @@ def name_of(url: str, disposition: str | None = None) -> str:
     folders, _, name = unquote(parts.path).lstrip("/").rpartition("/")
     if said := _said_name(disposition):
         name = said
-    elif parts.query and not (archive.is_midi(name) or archive.is_archive(name)):
+    elif parts.query and not (is_midi_name(name) or archive.is_archive(name)):
         name = f"{name} {unquote(parts.query)}".strip()
     return "/".join(filter(None, (parts.hostname, folders, name)))
 

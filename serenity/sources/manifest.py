@@ -37,13 +37,12 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
+from serenity.errors import InputError
+from serenity.midi_container import MAGIC, ending_of, is_midi_name, unwrapped, without_ending
 from serenity.sources import licence as licences
 
 NAME = "manifest.jsonl"
 INCOMING = ".incoming.part"  # a file on its way into the collection; no reader of MIDI takes it for one
-
-MIDI_ENDINGS = (".mid", ".midi", ".kar")
-MAGIC = b"MThd"
 
 STORED, DUPLICATE, REFUSED, UNPACKED, VISITED, FINISHED = (
     "stored", "duplicate", "refused", "unpacked", "visited", "finished")
@@ -222,7 +221,7 @@ class Collection:
 
         Free is, too, what holds this very content and was not accounted for, and what somebody took away.
         """
-        path, number = PurePosixPath(name), 1
+        stem, ending, number = without_ending(name), ending_of(name), 1
         while True:
             target, owner = self.folder / name, self._one("SELECT stored FROM names WHERE folded = ?", name.casefold())
             if owner in (None, (name,)) and not os.path.lexists(target) and not (owner and self.dry_run):
@@ -230,7 +229,7 @@ class Collection:
             if owner is None and target.is_file() and target.read_bytes() == content:
                 return name
             number += 1
-            name = str(path.with_stem(f"{path.stem}-{number}"))
+            name = f"{stem}-{number}{ending}"
 
     def _write(self, stored: str, content: bytes) -> None:
         target, incoming = self.folder / stored, self.folder / INCOMING
@@ -305,9 +304,13 @@ def fault(content: bytes, largest: int) -> str | None:
         return "empty file"
     if len(content) > largest:
         return too_large(largest)
-    if not content.startswith(MAGIC):
-        return f"not MIDI: begins with {content[:8]!r}"
-    if _is_cut_off(content):
+    try:
+        midi = unwrapped(content, largest)
+    except InputError as error:
+        return f"broken wrapper: {error}"
+    if not midi.startswith(MAGIC):
+        return f"not MIDI: begins with {midi[:8]!r}"
+    if _is_cut_off(midi):
         return f"cut off: a MIDI file's first {len(content):,} bytes"
     return None
 
@@ -342,14 +345,15 @@ def group(wanted: str) -> str:
     path = PurePosixPath(wanted)
     if "versions" in path.parts[1:-1]:
         return str(PurePosixPath(*path.parts[: path.parts.index("versions", 1)]))
-    return str(path.parent if path.stem == path.parent.name else path.with_suffix(""))
+    stem = without_ending(path.name)
+    return str(path.parent if stem == path.parent.name else path.with_name(stem))
 
 
 def safe_path(name: str) -> str:
     """Return a path that every file system can have, stays below its folder, and a person still recognises."""
     *folders, file = [part for part in name.replace("\\", "/").split("/") if part not in ("", ".", "..")] or ["unnamed"]
     # a folder named like a song could stand where a song of that name is to be stored
-    folders = [f"{safe}_" if safe.lower().endswith(MIDI_ENDINGS) else safe for safe in map(_safe_part, folders)]
+    folders = [f"{safe}_" if is_midi_name(safe) else safe for safe in map(_safe_part, folders)]
     return "/".join([*folders[:DEEPEST], _safe_part(file)])
 
 
@@ -357,5 +361,5 @@ def _safe_part(part: str) -> str:
     part = part.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     part = UNSAFE.sub("_", unicodedata.normalize("NFC", part)).strip(" ").rstrip(".")
     part = f"_{part}" if not part or part.startswith(".") or RESERVED.match(part) else part
-    stem, dot, ending = part.rpartition(".") if part.lower().endswith(MIDI_ENDINGS) else (part, "", "")
-    return stem.encode()[:LONGEST_NAME].decode("utf-8", "ignore").rstrip(" .") + dot + ending
+    stem = without_ending(part).encode()[:LONGEST_NAME].decode("utf-8", "ignore").rstrip(" .")
+    return stem + ending_of(part)

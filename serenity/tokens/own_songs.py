@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from serenity.errors import InputError
+from serenity.midi_container import midi_files_below
 from serenity.music import codec, midi_file
 from serenity.music.codec import CodecSettings
 from serenity.music.event import bar_places
@@ -19,7 +20,6 @@ from serenity.music.song import of_score
 from serenity.tokens.corpus import Corpus, Entry, in_memory
 from serenity.tokens.vocabulary import Vocabulary
 
-ENDINGS = (".mid", ".midi", ".kar")
 SHARES = {"validation": 0.1, "test": 0.0}  # few songs: none is laid by for a test
 
 
@@ -29,9 +29,7 @@ def read_folder(folder: Path, vocabulary: Vocabulary, settings: CodecSettings,
 
     `each(work, jobs)` yields work(job) of each job in order. Raises InputError where there is no song.
     """
-    if not folder.is_dir():
-        raise InputError(f"{folder} is no folder; wanted one with {', '.join(ENDINGS)} files")
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in ENDINGS and path.is_file())
+    paths = midi_files_below(folder)
     songs, refused = {}, []
     for path, song in zip(paths, each(partial(read_song, settings=settings), paths)):
         if isinstance(song, str):

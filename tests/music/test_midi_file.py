@@ -320,7 +320,7 @@ BROKEN_FILES = {
     "empty": (b"", "is empty (0 bytes); wanted a MIDI file"),
     "web_page": (b"<!DOCTYPE html><html>", "is no MIDI file: begins with b'<!DOCTYP'; wanted b'MThd'"),
     "zip": (b"PK\x03\x04" + bytes(40), r"is no MIDI file: begins with b'PK\x03\x04\x00\x00\x00\x00'; wanted b'MThd'"),
-    "riff_wrapper_with_nothing_in_it": (b"RIFF\x04\x00\x00\x00RMID", "is no MIDI file: begins with b'RIFF"),
+    "riff_wrapper_with_nothing_in_it": (b"RIFF\x04\x00\x00\x00RMID", "is a RIFF wrapper (.rmi) with no MIDI"),
     "cut_off_in_the_header": (midi(SOUND)[:11], "is cut off: 11 bytes; the header of a MIDI file takes 14"),
     "cut_off_after_the_header": (midi(SOUND)[:14], "is cut off: the header promises 1 tracks, none is there"),
     "cut_off_in_a_track": (midi(SOUND, SOUND)[:-5], "is cut off: track 2 of 2 promises 13 bytes, 8 are there"),

@@ -1,5 +1,6 @@
 """The collection: what it takes, how it names it, what it writes down."""
 
+import gzip
 import json
 
 import pytest
@@ -53,10 +54,26 @@ def test_a_duplicate_is_recorded_not_stored(folder):
     (SONG[:-1], "cut off: a MIDI file's first 25 bytes"),
     (SONG[:14], "cut off: a MIDI file's first 14 bytes"),
     (SONG[:9], "cut off: a MIDI file's first 9 bytes"),
+    (gzip.compress(bytes(2000)),
+     "broken wrapper: unpacks to more than 1,000 bytes; wanted a MIDI file of at most so many"),
+    (b"RIFF\x04\0\0\0RMID", "broken wrapper: is a RIFF wrapper (.rmi) with no MIDI data in it; wanted a MIDI file"),
 ])
 def test_what_is_no_song_is_refused(folder, content, reason):
     assert keep(folder, find(content)) == [("refused", reason)]
     assert not files(folder)
+
+
+def riff(song):
+    return b"RIFF\x26\0\0\0RMIDdata\x1a\0\0\0" + song
+
+
+@pytest.mark.parametrize(("ending", "wrap"), [("mid.gz", gzip.compress), ("rmi", riff)])
+def test_what_is_wrapped_is_stored_as_it_came(folder, ending, wrap):
+    name, content = f"x/a.{ending}", wrap(SONG)
+    assert keep(folder, find(content, name), find(wrap(OTHER), name, "b")) == [("stored", None)] * 2
+    assert (folder / name).read_bytes() == content
+    assert [(record["stored"], record["group"]) for record in manifest.read(folder)] == [
+        (name, "x/a"), (f"x/a-2.{ending}", "x/a")]
 
 
 @pytest.mark.parametrize("content", [SONG + b"behind the music", SONG[:14] + b"XFIH\0\0\0\1!" + SONG[14:]])
