@@ -2,7 +2,7 @@
 
     generate.py                            the example intro -> intro-serenity.mid
     generate.py SEED.mid [OUT.mid]         one's own
-    generate.py SEED.mid --top-k 16 --variations 4 --seed 7
+    generate.py SEED.mid --variations 4 --seed 7
     generate.py --replay OUT.mid           the same song again, from the recipe inside the file
 """
 
@@ -47,7 +47,7 @@ def per_attribute(kind: type):
 
 
 PerAttribute = Annotated[float | dict[str, float], per_attribute(float)]
-WholePerAttribute = Annotated[int | dict[str, int] | None, per_attribute(int)]
+WholePerAttribute = Annotated[int | dict[str, int], per_attribute(int)]
 
 
 @dataclass(frozen=True)
@@ -77,11 +77,9 @@ class Parameters:
     first_beat: float | None = None  # seconds at which a bar begins
     level: Literal["half", "as-found", "double"] = "as-found"  # half: half as many beats as found; double: twice
 
-    # How events are chosen.
-    temperature: PerAttribute = 1.0  # *with chance: below 1 safer, above 1 bolder
-    # *among so many of the likeliest, 0 for all. None: 1, the likeliest alone; but all with --top-p or --min-p, and 16
-    # for the example intro
-    top_k: WholePerAttribute = None
+    # How events are chosen. Validation songs chose these defaults: nearest to how real songs go on.
+    temperature: PerAttribute = 0.9  # *of chance: below 1 safer, above 1 bolder; 0: the likeliest always
+    top_k: WholePerAttribute = 0     # *among so many of the likeliest; 0: all; 1: the likeliest always, in circles soon
     top_p: PerAttribute = 1.0        # *among the likeliest that together have this share of the chance
     min_p: PerAttribute = 0.0        # *among those at least so likely as this share of the likeliest
     seed: int = 0                    # of chance: the same number gives the same song
@@ -117,6 +115,7 @@ class Parameters:
 MUSIC = ("events", "seconds", "bars", "prompt_events", "prompt_last", "prompt_seconds", "bpm", "metre", "first_beat",
          "level", "temperature", "top_k", "top_p", "min_p", "seed", "guard", "may_end", "novel", "category", "layout",
          "match_velocity", "after", "write_beats")
+DRAWING = ("temperature", "top_k", "top_p", "min_p")  # the fields of Sampling
 RANGES = {  # flag -> lowest, highest
     "events": (1, LONGEST), "seconds": (0.1, 24 * 3600), "bars": (1, 10_000), "prompt_events": (1, LONGEST),
     "prompt_last": (1, LONGEST), "seed": (0, 2**64 - 1), "variations": (1, 1000), "novel": (1, LONGEST),
@@ -142,10 +141,13 @@ def main(parameters: Parameters) -> None:
     from serenity.tokens.playable import playable
 
     sampling, after, known = samplings(parameters), edits(parameters), hints(parameters)
+    parameters = spelled_out(parameters, sampling)
     if parameters.soundfont is not None:
         audio.find_soundfont(parameters.soundfont)
-    if not has_chance(parameters) and parameters.temperature != 1:
-        print("note: the likeliest event always comes next, --temperature changes nothing; --top-k 0 lets chance in")
+    has_chance = not all(each.is_greedy for each in sampling.values())
+    if parameters.variations > 1 and old is None and not has_chance:
+        raise InputError(f"--variations {parameters.variations} without chance are all the same song; "
+                         "wanted neither --top-k 1 nor --temperature 0")
     timings.end("import")
     score = midi_file.read(parameters.song)
     settings, vocabulary = checkpoint.read_settings(parameters.model)
@@ -177,8 +179,8 @@ def main(parameters: Parameters) -> None:
                else "the model would not go on within this time; wanted a longer one")
         raise InputError(f"{parameters.song}: {why}")
 
-    if not has_chance(parameters) and any(seeds.loops(continuation.tokens) for continuation in made):
-        print("note: the likeliest events repeat themselves here; --top-k 16 lets chance in, --guard breaks loops")
+    if not has_chance and any(seeds.loops(continuation.tokens) for continuation in made):
+        print("note: the likeliest events repeat themselves here; chance would help, or --guard")
     if forced := sum(continuation.forced for continuation in made):
         print(f"note: at {forced} events nothing was left that --novel allows; there the likeliest was taken")
     texts = [text for text in score.texts if not recipe.is_recipe(text)]
@@ -200,10 +202,6 @@ def settle(parameters: Parameters) -> Parameters:
     """Return the parameters with the defaults that depend on other flags."""
     if not any(getattr(parameters, name) is not None for name in ONE_OF[0]):
         parameters = replace(parameters, events=DEFAULT_EVENTS)
-    if parameters.top_k is None:
-        has_limit = parameters.top_p != 1 or parameters.min_p != 0
-        is_example = parameters.song == config.EXAMPLE_SEED  # it shows more than the likeliest
-        parameters = replace(parameters, top_k=0 if has_limit else 16 if is_example else 1)
     return replace(parameters, sound=parameters.sound or parameters.soundfont is not None)
 
 
@@ -220,9 +218,6 @@ def check(parameters: Parameters) -> None:
     if parameters.prompt_seconds and not 0 <= parameters.prompt_seconds[0] < parameters.prompt_seconds[1] < 1e9:
         raise InputError(f"--prompt-seconds {' '.join(map(str, parameters.prompt_seconds))}, wanted two times, the "
                          "earlier first, in seconds")
-    if parameters.variations > 1 and parameters.replay is None and not has_chance(parameters):
-        raise InputError(f"--variations {parameters.variations} with --top-k 1 are all the same song; "
-                         "wanted --top-k 2 or more, 0 for all")
     if not parameters.song.exists():
         raise InputError(f"{parameters.song}: no such file; wanted a MIDI file (.mid)")
     out = out_path(parameters, 1)
@@ -235,12 +230,6 @@ def check(parameters: Parameters) -> None:
     for read in filter(None, (parameters.song, parameters.replay)):
         if out.exists() and read.exists() and out.samefile(read):
             raise InputError(f"{out} is read as well; wanted another name for the song")
-
-
-def has_chance(parameters: Parameters) -> bool:
-    """Return whether an attribute is drawn, not always the likeliest taken."""
-    top_k = parameters.top_k
-    return any(k != 1 for k in top_k.values()) if isinstance(top_k, dict) else top_k != 1
 
 
 def flag(name: str) -> str:
@@ -297,14 +286,20 @@ def samplings(parameters: Parameters) -> dict:
     from serenity.model.sampling import Sampling
     from serenity.tokens.vocabulary import ATTRIBUTES
 
-    default, columns = Parameters(top_k=1), {}
-    for name in ("temperature", "top_k", "top_p", "min_p"):
-        value = getattr(parameters, name)
+    columns = {}
+    for name in DRAWING:
+        value, default = getattr(parameters, name), getattr(Parameters, name)
         values = value if isinstance(value, dict) else dict.fromkeys(ATTRIBUTES, value)
         if odd := set(values) - set(ATTRIBUTES):
             raise InputError(f"{flag(name)} {min(odd)!a}, wanted {', '.join(ATTRIBUTES)}")
-        columns[name] = [values.get(attribute, getattr(default, name)) for attribute in ATTRIBUTES]
+        columns[name] = [values.get(attribute, default) for attribute in ATTRIBUTES]
     return {attribute: Sampling(*row) for attribute, row in zip(ATTRIBUTES, zip(*columns.values()))}
+
+
+def spelled_out(parameters: Parameters, sampling: dict) -> Parameters:
+    """Return the parameters with what is said of some attributes said of all: so a recipe outlives the defaults."""
+    return replace(parameters, **{name: {attribute: getattr(each, name) for attribute, each in sampling.items()}
+                                  for name in DRAWING if isinstance(getattr(parameters, name), dict)})
 
 
 def edits(parameters: Parameters) -> tuple:

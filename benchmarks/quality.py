@@ -55,7 +55,7 @@ from serenity.model import checkpoint  # noqa: E402
 from serenity.model.checkpoint import Checkpoint  # noqa: E402
 from serenity.model.generation import complete  # noqa: E402
 from serenity.model.quartet import parameter_count  # noqa: E402
-from serenity.model.sampling import Sampling  # noqa: E402
+from serenity.model.sampling import GREEDY, Sampling  # noqa: E402
 from serenity.music import codec, harmony, measures, quality  # noqa: E402
 from serenity.music.event import EVENT  # noqa: E402
 from serenity.music.note import end_time  # noqa: E402
@@ -396,7 +396,7 @@ def recall(model: Checkpoint, songs: Songs) -> dict:
     """Return how many songs the model continues as themselves, and the mean share of events that are the song's own."""
     column, shares = ATTRIBUTES.index("pitch"), []
     for song in long_enough(songs, PROMPT + RECALL).tokens:
-        made = continued(model, song, RECALL, Sampling(), seed=0)
+        made = continued(model, song, RECALL, GREEDY, seed=0)
         shares.append(float((made[:, column] == song[PROMPT:PROMPT + RECALL, column]).mean()))
     if not shares:
         raise InputError(f"no song of {PROMPT + RECALL} events or more; wanted one")

@@ -26,20 +26,22 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from serenity.model import checkpoint
 from serenity.model.generation import complete
-from serenity.model.sampling import Guard, Sampling
+from serenity.model.sampling import GREEDY, Guard, Sampling
 from serenity.music.event import EVENT
 from serenity.tokens import corpus as corpora
 from serenity.tokens.vocabulary import ATTRIBUTES
 from serenity.tokens.windows import stream
 
 PROMPT, EVENTS, RUN, LAG, SONGS = 64, 512, 8, 64, 12
-SETTINGS = {"temperature 1, top-k 1": (Sampling(), None),
-            "temperature 1, top-k 1, guard": (Sampling(), Guard()),
+SETTINGS = {"temperature 1, top-k 1": (GREEDY, None),
+            "temperature 1, top-k 1, guard": (GREEDY, Guard()),
             "temperature 0.8, top-k 16": (Sampling(0.8, 16), None),
             "temperature 0.9, top-k 16": (Sampling(0.9, 16), None),
             "temperature 0.9, top-k 16, guard": (Sampling(0.9, 16), Guard()),
+            "temperature 0.9, all": (Sampling(0.9), None),
+            "temperature 0.9, all, guard": (Sampling(0.9), Guard()),
             "temperature 1, top-k 32": (Sampling(1.0, 32), None),
-            "temperature 1, all": (Sampling(1.0, 0), None)}
+            "temperature 1, all": (Sampling(), None)}
 
 
 def looped(chords: np.ndarray) -> float:

@@ -11,25 +11,34 @@ FORBIDDEN = -np.inf  # the logit of a token that is never drawn
 
 @dataclass(frozen=True)
 class Sampling:
-    """How a token is chosen. The defaults always take the likeliest.
+    """How a token is chosen. The defaults draw by the network's own likelihoods.
 
-    The four work in this order, each on what the one before has left.
+    The four work in this order, each on what the one before has left. With a temperature of 0 or a top_k of 1 the
+    likeliest is taken, without chance.
     """
 
-    temperature: float = 1.0  # divides the logits: below 1 bolder likelihoods, above 1 flatter ones
-    top_k: int = 1            # choose among so many of the likeliest; 0: among all
+    temperature: float = 1.0  # divides the logits: below 1 safer, the likely become likelier; above 1 bolder
+    top_k: int = 0            # choose among so many of the likeliest; 0: among all
     top_p: float = 1.0        # among the fewest that hold this share of the likelihood (arXiv 1904.09751, section 3.1)
     min_p: float = 0.0        # among those at least this many times as likely as the likeliest (arXiv 2407.01082)
 
     def __post_init__(self):
-        if not 0 < self.temperature <= 100:  # nan fails too
-            raise InputError(f"temperature {self.temperature}, wanted above 0 and at most 100")
+        if not 0 <= self.temperature <= 100:  # nan fails too
+            raise InputError(f"temperature {self.temperature}, wanted 0 to 100")
         if self.top_k < 0:
             raise InputError(f"top_k {self.top_k}, wanted 0 (all) or more")
         if not 0 < self.top_p <= 1:
             raise InputError(f"top_p {self.top_p}, wanted above 0 and at most 1")
         if not 0 <= self.min_p <= 1:
             raise InputError(f"min_p {self.min_p}, wanted 0 to 1")
+
+    @property
+    def is_greedy(self) -> bool:
+        """Whether the likeliest is taken, without chance."""
+        return self.temperature == 0 or self.top_k == 1
+
+
+GREEDY = Sampling(top_k=1)
 
 
 def sample(logits: np.ndarray, sampling: Sampling, rng: np.random.Generator) -> int:
@@ -38,7 +47,7 @@ def sample(logits: np.ndarray, sampling: Sampling, rng: np.random.Generator) -> 
     `logits` is (tokens,); where they are FORBIDDEN the token is never drawn, and one at least must not be. Of equally
     likely tokens the lower one, which is the commoner one, comes first.
     """
-    if sampling.top_k == 1:
+    if sampling.is_greedy:
         return int(logits.argmax())
     k = sampling.top_k or len(logits)
     # A partition is quicker than a sort of thousands; what is as likely as the k-th stays in until the sort.
@@ -46,8 +55,9 @@ def sample(logits: np.ndarray, sampling: Sampling, rng: np.random.Generator) -> 
     tokens = np.flatnonzero(logits >= lowest if lowest > FORBIDDEN else logits > FORBIDDEN)
     if k < len(tokens) or sampling.top_p < 1:
         tokens = tokens[np.argsort(-logits[tokens], kind="stable")][:k]
-    scaled = logits[tokens].astype(np.float64) / sampling.temperature
-    weights = np.exp(scaled - scaled.max())
+    left = logits[tokens].astype(np.float64)
+    with np.errstate(over="ignore"):  # a temperature near 0 makes all but the likeliest infinitely unlikely
+        weights = np.exp((left - left.max()) / sampling.temperature)
     if sampling.top_p < 1:
         before = np.cumsum(weights) - weights  # of a token: how much the likelier ones hold
         kept = before < sampling.top_p * weights.sum()

@@ -10,7 +10,7 @@ from serenity.errors import InputError
 from serenity.model import checkpoint, generation
 from serenity.model.decoder import memory_bytes
 from serenity.model.generation import complete
-from serenity.model.sampling import Guard, Sampling
+from serenity.model.sampling import GREEDY, Guard, Sampling
 from serenity.tokens.vocabulary import ATTRIBUTES, DECISION_ORDER, END, SPECIALS, START
 
 VALUES = 6  # of each attribute
@@ -55,7 +55,7 @@ PITCH = ATTRIBUTES.index("pitch")
 
 
 def one(model, events, sampling=None, **rules):
-    (continuation,) = complete(model, PROMPT, events, sampling or Sampling(), seed=0, **rules)
+    (continuation,) = complete(model, PROMPT, events, sampling or GREEDY, seed=0, **rules)
     assert continuation.tokens.shape == continuation.bits.shape == (len(continuation.tokens), 4)
     return continuation
 
@@ -76,7 +76,7 @@ def test_each_attribute_sees_what_was_decided_before_it(scripted):
 
 def test_each_decoder_reads_the_whole_prompt_and_goes_on_from_its_last_event(scripted):
     prompt = np.concatenate([PROMPT[:1], np.arange(40 * 4).reshape(40, 4) % VALUES + SPECIALS]).astype(np.int32)
-    complete(scripted, prompt, 1, Sampling(), seed=0, variations=2)
+    complete(scripted, prompt, 1, GREEDY, seed=0, variations=2)
     assert [attribute for attribute, _, _ in Script.calls] == [*DECISION_ORDER]
     for _, past, _ in Script.calls:
         np.testing.assert_array_equal(past, prompt[[-1, -1]])
@@ -95,7 +95,7 @@ def test_another_order_of_decisions_is_followed(scripted):
 def test_progress_is_told_each_event_whatever_the_number_of_variations(scripted):
     for variations in (1, generation.TOGETHER + 1):
         told = []
-        complete(scripted, PROMPT, 3, Sampling(), seed=0, variations=variations, progress=told.append)
+        complete(scripted, PROMPT, 3, GREEDY, seed=0, variations=variations, progress=told.append)
         assert told == [1, 2, 3]
 
 
@@ -118,7 +118,7 @@ def test_a_seed_number_gives_one_song_and_another_one_another(scripted):
 
 
 def test_each_attribute_may_have_its_own_sampling(scripted):
-    tokens = one(scripted, 20, {**dict.fromkeys(ATTRIBUTES, Sampling()), "duration": CHANCE}).tokens
+    tokens = one(scripted, 20, {**dict.fromkeys(ATTRIBUTES, GREEDY), "duration": CHANCE}).tokens
     greedy = one(scripted, 20).tokens
     assert (tokens != greedy).any(axis=0).tolist() == [False, False, True, False]
     with pytest.raises(InputError, match="sampling for pitch; wanted one for all, or for each of pitch, step"):
@@ -194,7 +194,7 @@ def test_the_guard_breaks_a_loop(scripted):
 
 def test_the_guard_counts_the_prompt_too(scripted):
     looped = np.concatenate([PROMPT[:1], np.tile(np.arange(SPECIALS, SPECIALS + VALUES), 9)[:, None].repeat(4, axis=1)])
-    (guarded,) = complete(scripted, looped.astype(np.int32), 1, Sampling(), seed=0, guard=Guard())
+    (guarded,) = complete(scripted, looped.astype(np.int32), 1, GREEDY, seed=0, guard=Guard())
     assert guarded.tokens[0, PITCH] != SPECIALS
 
 
@@ -236,7 +236,7 @@ def test_memory_does_not_grow_with_the_song(model_folder):
 
     def peak(events):
         tracemalloc.start()
-        complete(model, PROMPT, events, Sampling(), seed=0)
+        complete(model, PROMPT, events, GREEDY, seed=0)
         return (tracemalloc.get_traced_memory()[1], tracemalloc.stop())[0]
 
     short, long = peak(40), peak(340)  # both past the window of 32

@@ -9,7 +9,7 @@ import numpy as np
 from serenity.model import checkpoint
 from serenity.model.generation import complete
 from serenity.model.quartet import NetworkSettings, QuartetSettings
-from serenity.model.sampling import Sampling
+from serenity.model.sampling import GREEDY
 from serenity.music import codec, midi_file
 from serenity.music.abc_file import AbcSong
 from serenity.music.codec import CodecSettings
@@ -48,7 +48,7 @@ def share_known(corpus: corpora.Corpus, model: checkpoint.Checkpoint) -> list[fl
     shares = []
     for song in corpus.of_split("train"):
         rest = song[INTRO:WINDOW.length]
-        made = complete(model, stream(song, 0, INTRO + 1), len(rest), Sampling(), seed=0)[0].tokens
+        made = complete(model, stream(song, 0, INTRO + 1), len(rest), GREEDY, seed=0)[0].tokens
         shares.append(float((made == rest).all(axis=1).mean()))
     return shares
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serenity.errors import InputError
-from serenity.model.sampling import FORBIDDEN, Guard, Sampling, sample
+from serenity.model.sampling import FORBIDDEN, GREEDY, Guard, Sampling, sample
 
 LOGITS = np.log(np.array([0, 1, 8, 4, 2], np.float32), where=[False, True, True, True, True],
                 out=np.full(5, FORBIDDEN, np.float32))  # the first is forbidden; the others have shares of 15
@@ -18,18 +18,20 @@ def shares(sampling, count=4000):
 
 
 @pytest.mark.parametrize(("sampling", "wanted"), [
-    (Sampling(), [0, 0, 1, 0, 0]),
-    (Sampling(temperature=50), [0, 0, 1, 0, 0]),
-    (Sampling(top_k=0), np.array([0, 1, 8, 4, 2]) / 15),
+    (GREEDY, [0, 0, 1, 0, 0]),
+    (Sampling(temperature=50, top_k=1), [0, 0, 1, 0, 0]),
+    (Sampling(temperature=0), [0, 0, 1, 0, 0]),
+    (Sampling(temperature=5e-324), [0, 0, 1, 0, 0]),  # the smallest number above 0
+    (Sampling(), np.array([0, 1, 8, 4, 2]) / 15),
     (Sampling(top_k=100), np.array([0, 1, 8, 4, 2]) / 15),
     (Sampling(top_k=2), np.array([0, 0, 8, 4, 0]) / 12),
-    (Sampling(temperature=0.5, top_k=0), np.array([0, 1, 64, 16, 4]) / 85),
-    (Sampling(top_k=0, top_p=0.5), [0, 0, 1, 0, 0]),
-    (Sampling(top_k=0, top_p=0.6), np.array([0, 0, 8, 4, 0]) / 12),
+    (Sampling(temperature=0.5), np.array([0, 1, 64, 16, 4]) / 85),
+    (Sampling(top_p=0.5), [0, 0, 1, 0, 0]),
+    (Sampling(top_p=0.6), np.array([0, 0, 8, 4, 0]) / 12),
     (Sampling(top_k=2, top_p=0.6), [0, 0, 1, 0, 0]),  # of what top-k has left, 8 of 12 are the likeliest alone
-    (Sampling(top_k=0, min_p=0.2), np.array([0, 0, 8, 4, 2]) / 14),
-    (Sampling(temperature=0.5, top_k=0, min_p=0.2), np.array([0, 0, 64, 16, 0]) / 80),
-    (Sampling(top_k=0, min_p=1), [0, 0, 1, 0, 0]),
+    (Sampling(min_p=0.2), np.array([0, 0, 8, 4, 2]) / 14),
+    (Sampling(temperature=0.5, min_p=0.2), np.array([0, 0, 64, 16, 0]) / 80),
+    (Sampling(min_p=1), [0, 0, 1, 0, 0]),
 ], ids=str)
 def test_what_is_drawn_and_how_often(sampling, wanted):
     np.testing.assert_allclose(shares(sampling), wanted, atol=0.03)
@@ -48,7 +50,7 @@ def test_of_equally_likely_tokens_the_first_ones_are_the_top():
 
 
 @given(st.lists(st.floats(-300, 300, width=32) | st.just(FORBIDDEN), min_size=1).filter(lambda x: max(x) > FORBIDDEN),
-       st.floats(0.01, 100), st.integers(0, 30), st.floats(0.001, 1), st.floats(0, 1), st.integers(0, 9))
+       st.floats(0, 100), st.integers(0, 30), st.floats(0.001, 1), st.floats(0, 1), st.integers(0, 9))
 def test_what_is_drawn_is_allowed(logits, temperature, top_k, top_p, min_p, seed):
     logits = np.array(logits, np.float32)
     token = sample(logits, Sampling(temperature, top_k, top_p, min_p), np.random.default_rng(seed))
@@ -57,7 +59,7 @@ def test_what_is_drawn_is_allowed(logits, temperature, top_k, top_p, min_p, seed
         assert (logits > logits[token]).sum() < top_k
 
 
-@pytest.mark.parametrize("values", [{"temperature": 0.0}, {"temperature": -1.0}, {"temperature": float("nan")},
+@pytest.mark.parametrize("values", [{"temperature": 101.0}, {"temperature": -1.0}, {"temperature": float("nan")},
                                     {"top_k": -1}, {"top_p": 0.0}, {"top_p": 1.1}, {"top_p": float("nan")},
                                     {"min_p": -0.1}, {"min_p": 1.1}, {"min_p": float("nan")}])
 def test_values_that_cannot_be_are_refused(values):
