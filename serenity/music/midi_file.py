@@ -27,17 +27,19 @@ Source of the format: The Complete MIDI 1.0 Detailed Specification, Standard MID
 
 import io
 import os
-import struct
 from collections import defaultdict, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 from pathlib import Path
 
 import numpy as np
 
 from serenity.errors import InputError
 from serenity.files import write_whole
-from serenity.midi_container import MAGIC, unwrapped
+from serenity.midi_container import unwrapped
+from serenity.music import chunks
+from serenity.music.chunks import DRUM_CHANNEL, META, PEDAL, PEDAL_DOWN, TEXT, TRACK_NAME, Chunks
 from serenity.music.note import note_table, sort_notes
 from serenity.music.tempo_map import (
     DEFAULT_QUARTER,
@@ -56,14 +58,10 @@ LONGEST_QUARTER = 2**24 - 1  # microseconds; a tempo has three bytes
 
 LONGEST_SUSTAIN = 8.0  # seconds; a piano string in the middle has faded by then, however long the pedal is held
 
-DRUM_CHANNEL = 9  # counted from 0
-PEDAL = 64  # controller number
-PEDAL_DOWN = 64  # controller value from which on the pedal is down
 EXPRESSION = 11  # controller number: how loud, as a share of the channel's volume
 # Controller numbers that make curves. Not bank select (0, 32), which belongs to a program change, nor parameters and
 # their data (6, 38, 96 to 101), nor channel modes (120 and above); the pedal has its own place.
 CURVES = tuple(sorted({*range(120)} - {0, 6, 32, 38, PEDAL, *range(96, 102)}))
-_META, _META_TEXT, _TRACK_NAME = 0xFF, 0x01, 0x03
 
 CONTROL = np.dtype([
     ("time", np.float64),  # seconds from the start of the file
@@ -143,69 +141,23 @@ class _Layout:
 
 
 def _layout(data: bytes) -> _Layout:
-    if not data:
-        raise InputError("is empty (0 bytes); wanted a MIDI file")
-    if data[:4] != MAGIC:
-        raise InputError(f"is no MIDI file: begins with {data[:8]!r}; wanted {MAGIC!r}")
-    if len(data) < 14:
-        raise InputError(f"is cut off: {len(data)} bytes; the header of a MIDI file takes 14")
-    size, kind, promised, division = struct.unpack_from(">LHHH", data, 4)
-    if division == 0:
-        raise InputError("counts 0 ticks a quarter note; wanted 1 or more")
-    bodies, start = [], 8 + size
-    while start + 8 <= len(data):
-        name, size = struct.unpack_from(">4sL", data, start)
-        body = data[start + 8:start + 8 + size]
-        if name == b"MTrk":
-            if len(body) < size:
-                raise InputError(f"is cut off: track {len(bodies) + 1} of {promised} promises {size:,} bytes, "
-                                 f"{len(body):,} are there")
-            bodies.append(body)
-        elif not (name.isascii() and name.decode().isprintable()):
-            break  # no chunk: what some programs leave after the last track
-        start += 8 + size
-    if not bodies:
-        raise InputError(f"is cut off: the header promises {promised} tracks, none is there")
-    frames, ticks = 256 - (division >> 8), division & 0xFF
-    is_time_code = division >= 0x8000
-    if is_time_code and ticks == 0:
-        raise InputError("counts 0 ticks a frame; wanted 1 or more")
-    if not is_time_code:
-        return _Layout(kind == 2, division, 0.0, tuple(bodies))
+    found = chunks.split(data)
+    if found.division < 0x8000:
+        return _Layout(found.is_sequences, found.division, 0.0, found.tracks)
+    frames, ticks = 256 - (found.division >> 8), found.division & 0xFF
     frames_per_second = 30_000 / 1001 if frames == 29 else frames  # "29" stands for 30 drop frame
-    return _Layout(kind == 2, 0, frames_per_second * ticks, tuple(bodies))
+    return _Layout(found.is_sequences, 0, frames_per_second * ticks, found.tracks)
 
 
 def _one_file(bodies: Sequence[bytes], ticks_per_quarter: int) -> bytes:
     """Return a plain type 1 file of the given track chunks."""
-    chunks = (b"MTrk" + struct.pack(">L", len(body)) + body for body in bodies)
-    return b"MThd" + struct.pack(">LHHH", 6, 1, len(bodies), ticks_per_quarter) + b"".join(chunks)
+    return chunks.join(Chunks(ticks_per_quarter, tuple(bodies)))
 
 
 def _head(body: bytes) -> list[tuple[int, bytes]]:
     """Return (kind, content) of the meta events at the head of a track."""
-    events, at = [], 0
-    try:
-        while True:
-            _, at = _variable_length(body, at)
-            if body[at] != _META:
-                break
-            kind = body[at + 1]
-            size, at = _variable_length(body, at + 2)
-            events.append((kind, body[at:at + size]))
-            at += size
-    except IndexError:  # the track ends here
-        pass
-    return events
-
-
-def _variable_length(body: bytes, at: int) -> tuple[int, int]:
-    value = 0
-    while True:
-        byte = body[at]
-        value, at = value << 7 | byte & 0x7F, at + 1
-        if byte < 0x80:
-            return value, at
+    head = takewhile(lambda message: message.status == META, chunks.messages(body))
+    return [(message.content[0], message.content[1:]) for message in head]
 
 
 def _text(content: bytes) -> str:
@@ -267,7 +219,7 @@ def read_with_symusic(data: bytes) -> Score:
         raise _NotCovered from None
     # A name that is not UTF-8 arrives with its letters replaced; the same replacement leads back to it.
     heads = (event for body in layout.bodies for event in _head(body))
-    names = {content.decode(errors="replace"): _text(content) for kind, content in heads if kind == _TRACK_NAME}
+    names = {content.decode(errors="replace"): _text(content) for kind, content in heads if kind == TRACK_NAME}
     parts = [_part_of_symusic(track, names.get(track.name, track.name)) for track in found.tracks]
     if any(part.end.max(initial=0) >= _FAR or part.onset.min(initial=0) < 0 for part in parts):
         raise _NotCovered
@@ -381,7 +333,7 @@ def _score(layout: _Layout, parts: Iterable[_Part], tempos: np.ndarray, signatur
     metres = _table(METRE, signatures[:, 0] / ticks_per_quarter, *signatures[:, 1:].T)
     clock = TempoMap(tempos, metres, ticks_per_quarter)
     tracks = tuple(track for part in parts if len((track := _track(part, clock)).notes))
-    texts = (_text(content) for body in layout.bodies for kind, content in _head(body) if kind == _META_TEXT)
+    texts = (_text(content) for body in layout.bodies for kind, content in _head(body) if kind == TEXT)
     return Score(tracks, clock, tuple(texts))
 
 
