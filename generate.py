@@ -16,7 +16,7 @@ from typing import Annotated, Literal
 import tyro
 
 import config
-from serenity.command_line import run
+from serenity.command_line import flag, run
 from serenity.errors import InputError
 from serenity.timings import Timings
 
@@ -57,27 +57,28 @@ class Parameters:
     Flags marked * take one value for all, or one for each of pitch, step, duration, velocity: --top-k pitch=16,step=8
     """
 
-    song: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="SEED.mid")]] = config.EXAMPLE_SEED  # its intro
-    out: tyro.conf.Positional[Annotated[Path | None, tyro.conf.arg(metavar="OUT.mid")]] = None  # SEED-serenity.mid
+    song: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="SEED.mid")]] = config.EXAMPLE_SEED  # the intro
+    # the song; None: SEED-serenity.mid
+    out: tyro.conf.Positional[Annotated[Path | None, tyro.conf.arg(metavar="OUT.mid")]] = None
     model: Path = config.MODEL       # folder of the model
 
-    # How long; one of these. None at all: 512 events.
+    # Length: one of these; none at all: 512 events.
     events: int | None = None        # so many events; an event is a note or chord
     seconds: float | None = None     # seconds after the seed's last onset
     bars: int | None = None          # so many whole bars after the seed's last one
 
-    # What of the seed is gone on with; one of these. None at all: the whole. What is left out is left out of the song.
+    # Prompt: what of the seed is gone on with, one of these; none at all: the whole. The rest is left out of the song.
     prompt_events: int | None = None  # its first so many events
     prompt_last: int | None = None    # its last so many events
-    prompt_seconds: tuple[float, float] | None = None  # what begins from .. up to .., seconds
+    prompt_seconds: None | tuple[float, float] = None  # what begins from .. up to .., seconds
 
-    # Where the seed's beats are, if you know better than what is found.
+    # Beats: where the seed's are, if you know better than what is found.
     bpm: float | None = None         # quarters a minute
     metre: str | None = None         # time signature, as 3/4 or 6/8
     first_beat: float | None = None  # seconds at which a bar begins
     level: Literal["half", "as-found", "double"] = "as-found"  # half: half as many beats as found; double: twice
 
-    # How events are chosen. Validation songs chose these defaults: nearest to how real songs go on.
+    # Drawing: how events are chosen. Validation songs chose the defaults: nearest to how real songs go on.
     temperature: PerAttribute = 0.9  # *of chance: below 1 safer, above 1 bolder; 0: the likeliest always
     top_k: WholePerAttribute = 0     # *among so many of the likeliest; 0: all; 1: the likeliest always, in circles soon
     top_p: PerAttribute = 1.0        # *among the likeliest that together have this share of the chance
@@ -90,7 +91,7 @@ class Parameters:
     # whose tracks are taken and whose range is kept; None: the model's
     category: Literal["piano", "violin", "viola", "cello"] | None = None
 
-    # How the song is written.
+    # Output: how the song is written.
 
     # separate: the seed's tracks and one for the continuation; two: one for each; joined: one for both; alone: the
     # continuation
@@ -230,11 +231,6 @@ def check(parameters: Parameters) -> None:
     for read in filter(None, (parameters.song, parameters.replay)):
         if out.exists() and read.exists() and out.samefile(read):
             raise InputError(f"{out} is read as well; wanted another name for the song")
-
-
-def flag(name: str) -> str:
-    """Return how a parameter is written in the shell."""
-    return f"--{name.replace('_', '-')}"
 
 
 def out_path(parameters: Parameters, number: int) -> Path:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import config
-from serenity.command_line import run
+from serenity.command_line import flag, run
 from serenity.errors import InputError
 
 
@@ -69,7 +69,7 @@ def check(parameters: Parameters) -> None:
                                   ("seed", 0, 2**32 - 1), ("top_k_pitch", 1, 2**16), ("top_k_timing", 1, 2**16),
                                   ("max_events", 1, 10**6)):
         if not lowest <= getattr(parameters, name) <= highest:
-            raise InputError(f"--{name.replace('_', '-')} {getattr(parameters, name)}, wanted {lowest} to {highest:,}")
+            raise InputError(f"{flag(name)} {getattr(parameters, name)}, wanted {lowest} to {highest:,}")
     codec_settings(parameters)
     from serenity.tokens.vocabulary import check_top_k
 

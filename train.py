@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 import tyro
 
 import config
-from serenity.command_line import remarks_unseen, run
+from serenity.command_line import flag, remarks_unseen, run
 from serenity.errors import InputError
 
 
@@ -105,7 +105,7 @@ def settle(parameters: Parameters) -> Parameters:
         for name in (*OF_THE_BASE, *(["tokens"] if parameters.midi else [])):
             if getattr(parameters, name) != getattr(default, name):
                 other = "--midi" if name == "tokens" else "--from"
-                raise InputError(f"--{name.replace('_', '-')} with {other}, which brings its own; wanted one of them")
+                raise InputError(f"{flag(name)} with {other}, which brings its own; wanted one of them")
         if parameters.model.resolve() == parameters.start_from.resolve():
             raise InputError(f"--from {parameters.start_from} is --model too; wanted another folder for what is made")
     usual = FINE_TUNING if parameters.start_from else FROM_NOTHING

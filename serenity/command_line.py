@@ -1,4 +1,4 @@
-"""What the four scripts share: flags from a dataclass, and one way to end.
+"""What the four scripts share: flags from a dataclass, their help from its comments, and one way to end.
 
 Imports tyro alone, so that `--help` answers at once.
 """
@@ -7,7 +7,10 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import fields, make_dataclass
+from functools import partial
 from pathlib import Path
+from typing import Annotated, get_type_hints
 
 import tyro
 
@@ -25,6 +28,8 @@ def run(main: Callable, parameters: type, go_on: str = "run the same command aga
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # a file's name may be no text at all
     try:
+        if {"-h", "--help"} & set(sys.argv[1:]):
+            show_help(parameters, Path(main.__code__.co_filename))
         main(tyro.cli(parameters))
     except InputError as error:
         sys.exit(_complain(script, str(error), 2))
@@ -33,6 +38,68 @@ def run(main: Callable, parameters: type, go_on: str = "run the same command aga
     except KeyboardInterrupt:
         sys.exit(_complain(script, f"interrupted; what is done is kept; to go on, {go_on}", 130))
 
+
+def flag(name: str) -> str:
+    """Return how a parameter is written in the shell."""
+    return f"--{name.replace('_', '-')}"
+
+
+# --- help -------------------------------------------------------------------------------------------------------------
+
+def show_help(parameters: type, script: Path) -> None:
+    """Print the help of a dataclass in a script, a box for each of its sections, and exit.
+
+    tyro shows no sections of one dataclass, so it is shown one of several.
+    """
+    said, hints = comments(parameters.__name__, script), get_type_hints(parameters, include_extras=True)
+    sections = {}
+    for field in fields(parameters):
+        head, text = said[field.name]
+        about = tyro.conf.arg(help=text, help_behavior_hint=partial(_default, field.default))
+        sections.setdefault(head, []).append((field.name, Annotated[hints[field.name], about], field))
+    parts = []
+    for head, members in sections.items():
+        part = make_dataclass(parameters.__name__, members, namespace={"__doc__": head})
+        parts.append((f"part_{len(parts)}", Annotated[part, tyro.conf.arg(name=head.partition(":")[0].lower())]))
+    tyro.cli(make_dataclass(parameters.__name__, parts, namespace={"__doc__": parameters.__doc__}),
+             config=(tyro.conf.OmitArgPrefixes,))
+
+
+def _default(value: object, shown: str) -> str:
+    """Return what help says of a default; tyro would show a text as a shell wants it, in quotes."""
+    text = value if isinstance(value, str) else shown
+    return f"(default: {text or 'none'})"
+
+
+def comments(name: str, script: Path) -> dict[str, tuple[str, str]]:
+    """Return the comments of a class's fields as {field: (of its section, its own)}, "" where there are none.
+
+    A field's own comment stands behind it, or right above it. The one above a field that has another behind it, or a
+    comment that stands alone, heads the section of the fields that follow.
+    """
+    import tokenize
+
+    found, section, above, behind, word = {}, "", [], [], ""
+    with tokenize.open(script) as file:
+        lines = iter(file)
+        first = next(line for line in lines if line.startswith(f"class {name}"))
+        for token in tokenize.generate_tokens(iter([first, *lines]).__next__):
+            if token.type == tokenize.DEDENT and token.start[1] == 0:
+                break  # the class is over
+            if token.type == tokenize.COMMENT:
+                (behind if word else above).append(token.string.lstrip("# "))
+            elif token.type == tokenize.NAME:
+                word = word or token.string  # the first of a statement, which for a field is its name
+            elif token.type == tokenize.NEWLINE:
+                section = " ".join(above) if above and behind else section
+                found[word] = section, " ".join(behind or above)
+                above, behind, word = [], [], ""
+            elif token.type == tokenize.NL and not token.line.strip():
+                section, above = " ".join(above) or section, []
+    return found
+
+
+# --- how scripts end --------------------------------------------------------------------------------------------------
 
 @contextmanager
 def remarks_unseen() -> Iterator[None]:

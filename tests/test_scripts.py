@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from serenity.command_line import comments
+
 ROOT = Path(__file__).resolve().parent.parent
 
 WRONG_VALUE = {  # script -> a flag with a value that it cannot have, or with none
@@ -46,12 +48,58 @@ def test_help_answers_and_loads_nothing_slow(script, tmp_path):
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
-def test_help_leaves_no_half_of_a_comment_out(script):
-    """tyro shows the comment above a parameter whole, but of one that stands behind it the first line alone."""
-    lines = (ROOT / script).read_text(encoding="utf-8").splitlines()
-    start = lines.index("class Parameters:")
-    end = next(number for number in range(start, len(lines)) if lines[number].startswith("def "))
-    assert not [line for line in lines[start:end] if re.match(r" {5,}#", line)]
+def test_help_shows_every_comment_whole_and_every_default_plain(script, tmp_path):
+    source = re.search(r"^class Parameters:\n(.*?)^\S", (ROOT / script).read_text(encoding="utf-8"), re.M | re.S)[1]
+    comments = re.findall(r"# (.+)", source)
+    code, output, _, _ = run(script, "--help", folder=tmp_path)
+    shown = " ".join(re.sub("[│╭╮╰╯─]", " ", output).split())
+    assert len(comments) > 15 and code == 0
+    assert not [comment for comment in comments if comment not in shown]
+    assert "(default: '" not in shown and "(default: )" not in shown
+
+
+def test_help_has_a_box_for_each_section(tmp_path):
+    _, output, _, _ = run("generate.py", "--help", folder=tmp_path)
+    assert re.findall("─ (.*?) ─", output) == ["positional arguments", "options", "length options", "prompt options",
+                                              "beats options", "drawing options", "output options"]
+    assert re.search(r"length options ─+╮\n│ Length: one of these; none at all: 512 events", output)
+
+
+def test_a_comment_belongs_to_its_field_or_heads_a_section(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text('''
+class Other:
+    first: int = 9  # of another class
+
+
+@dataclass
+class Parameters:
+    """Words."""
+
+    first: int = 1   # one
+    second: tuple = (
+        1, 2)        # two
+
+    # Head: of what
+    # follows.
+    third: str = "#"  # three
+    # four,
+    # and more
+    fourth: int = 4
+
+    # Another head.
+
+    # five
+    fifth: int = 5
+    sixth: int = 6
+
+
+first: int = 7  # of no class
+''')
+    assert comments("Parameters", script) == {
+        "class": ("", ""), "": ("", ""), "first": ("", "one"), "second": ("", "two"),
+        "third": ("Head: of what follows.", "three"), "fourth": ("Head: of what follows.", "four, and more"),
+        "fifth": ("Another head.", "five"), "sixth": ("Another head.", "")}
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
