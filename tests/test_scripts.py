@@ -26,7 +26,7 @@ WRONG_PATH = {  # script -> arguments that name what is not there
 SCRIPTS = tuple(WRONG_VALUE)
 
 SLOW = {"tensorflow", "keras", "jax", "torch", "music21", "matplotlib"}
-NOT_FOR_HELP = SLOW | {"numpy", "symusic", "mido", "requests", "bs4", "PIL", "tqdm"}
+NOT_FOR_HELP = SLOW | {"numpy", "mido", "requests", "bs4", "PIL", "tqdm"}
 
 
 def run(script, *arguments, folder):

@@ -32,7 +32,7 @@ SLOWEST, FASTEST = 20.0, 500.0  # quarters a minute, over the song, of a map tha
 
 # Swing: off-beat eighths that stand late in the quarter, all of them.
 EIGHTHS = (0.4, 0.85)   # of the quarter: where off-beat eighths are looked for
-LATE = (0.56, 0.72)     # of the quarter: where swung ones stand in the mean
+LATE = ((0.56, 0.72), (0.79, 0.85))  # of the quarter: where swung ones stand in the mean; between stand dotted ones
 EARLY = (0.18, 0.42)    # of the quarter: where sixteenths and triplets stand that speak against swing
 FEWEST_SWUNG = 8        # strikes
 MOST_EARLY = 0.15       # of the strikes inside of quarters
@@ -305,12 +305,14 @@ def _swung(tempo_map: TempoMap, struck: np.ndarray) -> TempoMap:
     if len(late) < FEWEST_SWUNG:
         return tempo_map
     beside = (quarters + 0.5) % 1 - 0.5
-    beat = float(np.median(beside[abs(beside) < EARLY[0]])) if (abs(beside) < EARLY[0]).any() else 0.0
+    beside = beside[abs(beside) < 1 - EIGHTHS[1]]
+    beat = float(np.median(beside)) if len(beside) else 0.0
     near = late[abs(late - np.median(late)) < 2 * MOST_STRAY]
     middle = float(np.mean(near if len(near) else late)) - beat
     early = np.mean((inside > EARLY[0]) & (inside < EARLY[1]))
     stray = np.median(abs(late - beat - middle))
-    is_swung = LATE[0] <= middle <= LATE[1] and early <= MOST_EARLY and stray <= MOST_STRAY
+    is_late = any(lowest <= middle <= highest for lowest, highest in LATE)
+    is_swung = is_late and early <= MOST_EARLY and stray <= MOST_STRAY
     return replace(tempo_map.counted_from(beat), metres=tempo_map.metres, swing=middle) if is_swung else tempo_map
 
 

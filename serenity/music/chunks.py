@@ -21,18 +21,20 @@ from serenity.midi_container import MAGIC
 
 MOST_TRACKS = 2**15 - 1  # of a file; some readers take the number for a signed one
 LONGEST_PAUSE = 2**28 - 1  # ticks from one message to the next
+LONGEST_NUMBER = 16  # bytes
 CHANNELS, DRUM_CHANNEL = 16, 9  # counted from 0
 PEDAL = 64  # controller number
 PEDAL_DOWN = 64  # controller value from which on the pedal is down
 
-NOTE_OFF, NOTE_ON, CONTROL_CHANGE = 0x80, 0x90, 0xB0
-_POLY_PRESSURE, _PROGRAM, _PRESSURE, _BEND = 0xA0, 0xC0, 0xD0, 0xE0
+NOTE_OFF, NOTE_ON, CONTROL_CHANGE, PROGRAM_CHANGE = 0x80, 0x90, 0xB0, 0xC0
+_POLY_PRESSURE, _PRESSURE, _BEND = 0xA0, 0xD0, 0xE0
 SYSEX, _SYSEX_GOES_ON, META = 0xF0, 0xF7, 0xFF
 TEXT, TRACK_NAME, PORT, END_OF_TRACK, TEMPO, TIME_SIGNATURE = 0x01, 0x03, 0x21, 0x2F, 0x51, 0x58  # kinds of meta events
 _KEY_SIGNATURE = 0x59
 _TEXTS = range(0x01, 0x10)
 _SIZES = {0x80: 2, 0x90: 2, 0xA0: 2, 0xB0: 2, 0xC0: 1, 0xD0: 1, 0xE0: 2}  # data bytes of channel messages
-_SYSTEM_SIZES = {0xF1: 1, 0xF2: 2, 0xF3: 1}  # of the others that have any
+# Of the others. Those that are left out here mean nothing, and nobody knows where they end.
+_SYSTEM_SIZES = {0xF1: 1, 0xF2: 2, 0xF3: 1, 0xF6: 0, 0xF8: 0, 0xFA: 0, 0xFB: 0, 0xFC: 0, 0xFE: 0}
 
 # Controllers each of whose values replaces the one before. The others are read together with their neighbours.
 _ALONE = {*range(120)} - {0, 6, 32, 38, *range(96, 102)}
@@ -144,14 +146,20 @@ def without_track(chunks: Chunks, number: int) -> Chunks:
 
 # --- track <-> messages -----------------------------------------------------------------------------------------------
 
-def messages(body: bytes) -> Iterator[Message]:
-    """Yield the messages of a track up to its end, or to where it is no sequence of messages any more."""
+def messages(body: bytes, number: int | None = None) -> Iterator[Message]:
+    """Yield the messages of a track up to its end, or to where it is no sequence of messages any more.
+
+    With the `number` of the track, to be named, that is an InputError.
+    """
     at = tick = running = 0
     while at < len(body):
         try:
             message, at = _message_at(body, at, tick, running)
-        except IndexError:  # the body ends inside of a message
-            return
+        except IndexError:  # the body ends inside of a message, or there is none
+            if number is None:
+                return
+            raise InputError(f"is damaged: track {number} is no sequence of MIDI messages from its byte {at:,} of "
+                             f"{len(body):,} on") from None
         yield message
         if message.is_meta(END_OF_TRACK):
             return
@@ -168,7 +176,8 @@ def _message_at(body: bytes, at: int, tick: int, running: int) -> tuple[Message,
         size, data = variable_length(body, first)
         end, content = data + size, body[data:data + size]
     else:
-        end = first + (_SYSTEM_SIZES.get(status, 0) if status > SYSEX else _SIZES.get(status & 0xF0, len(body)))
+        sizes, kind = (_SYSTEM_SIZES, status) if status > SYSEX else (_SIZES, status & 0xF0)
+        end = first + sizes.get(kind, len(body))
         content = body[first:end]
     if end > len(body):
         raise IndexError(end)
@@ -196,13 +205,17 @@ def meta(kind: int, content: bytes) -> bytes:
 
 
 def variable_length(body: bytes, at: int) -> tuple[int, int]:
-    """Return the number of variable length that stands at a place, and the place behind it. Raises IndexError."""
+    """Return the number of variable length that stands at a place, and the place behind it. Raises IndexError.
+
+    The format allows 4 bytes. More are read, but not so many that it would take minutes.
+    """
     value = 0
-    while True:
-        byte = body[at]
-        value, at = value << 7 | byte & 0x7F, at + 1
+    for place in range(at, at + LONGEST_NUMBER):
+        byte = body[place]
+        value = value << 7 | byte & 0x7F
         if byte < 0x80:
-            return value, at
+            return value, place + 1
+    raise IndexError(at)
 
 
 def written_length(number: int) -> bytes:

@@ -2,35 +2,33 @@
 
 `read` and `write` touch the disk; everything between bytes and notes is a pure function.
 
-symusic reads, because it is many times faster; mido reads what symusic refuses or does not read in full, and is its
-oracle: `read_with_symusic` and `read_with_mido` give the same notes for every file that both read. What both mean:
+What stands in a file, and is read by chunks.py, means this:
 
 * Time is in seconds; the tempo changes of all tracks make one map (see tempo_map.py). Of two at one tick the later in
   the file holds. A file that counts time code (SMPTE) instead of quarter notes has a fixed tick; its tempo changes
   mean nothing.
 * A track of the file becomes one `Track` for each channel and program in it, in this order. Channel 10 is drums.
+* Programs and controllers belong to a channel (of a port), whichever track they stand in: of two staves on one channel
+  one has the pedal for both. Of program changes at one tick that of the note's own track holds.
 * A note-on with velocity 0 is a note-off. A note-off ends the oldest note of its channel and pitch that still sounds;
   a key that is struck again also ends the note it had: no key sounds twice. (Notes struck at one tick may end apart.)
-* A note that is never ended lasts until its key is struck again, or the track ends. A note without length is left out.
-* A pedal (controller 64) is down from the value 64 up. It acts on the program that its channel has then; before any
-  note of that, on the next. One that is never released comes up where the `Track`'s last note ends. The notes of a
-  `Track` are as the fingers left them: `sustain` applies the pedal.
-* Other controllers (modulation, volume, expression ...) are the curves of the `Track`, by the same rule as the pedal;
-  what comes after its last note says nothing. Left out is what is no curve: see CURVES.
-* The sequences of a type 2 file follow one another, each with its own tempo map.
-* Names and texts are UTF-8, or else Latin-1. Texts are those that stand before a track's first note or control.
-* Chunks that are no tracks are skipped, also bytes after the last chunk; fewer or more tracks than the header promises
-  are all read. A chunk that is cut off makes the file an error: half a song teaches the wrong ending.
-
-Source of the format: The Complete MIDI 1.0 Detailed Specification, Standard MIDI Files 1.0 (RP-001).
+* A note that is never ended lasts until its key is struck again, or the track ends. A note without length, as grace
+  notes of score programs have none, lasts a tick.
+* A pedal (controller 64) is down from the value 64 up. One that is never released comes up where the `Track`'s last
+  note ends. The notes of a `Track` are as the fingers left them: `sustain` applies the pedal.
+* Other controllers (modulation, volume, expression ...) are the curves of the `Track`; what comes after its last note
+  says nothing. Left out is what is no curve: see CURVES.
+* The sequences of a type 2 file follow one another, each with its own tempo map, programs and controllers.
+* Names and texts are in one of several encodings: see `text_of`. Texts are those that stand before a track's first note
+  or control.
 """
 
 import io
 import os
+import re
 from collections import defaultdict, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import takewhile
 from pathlib import Path
 
 import numpy as np
@@ -38,21 +36,40 @@ import numpy as np
 from serenity.errors import InputError
 from serenity.files import write_whole
 from serenity.midi_container import unwrapped
-from serenity.music import chunks
-from serenity.music.chunks import DRUM_CHANNEL, META, PEDAL, PEDAL_DOWN, TEXT, TRACK_NAME, Chunks
+from serenity.music.chunks import (
+    CHANNELS,
+    CONTROL_CHANGE,
+    DRUM_CHANNEL,
+    META,
+    NOTE_OFF,
+    NOTE_ON,
+    PEDAL,
+    PEDAL_DOWN,
+    PORT,
+    PROGRAM_CHANGE,
+    TEMPO,
+    TEXT,
+    TIME_SIGNATURE,
+    TRACK_NAME,
+    Chunks,
+    Message,
+    messages,
+    split,
+)
 from serenity.music.note import note_table, sort_notes
 from serenity.music.tempo_map import (
     DEFAULT_QUARTER,
-    DEFAULT_TICKS_PER_QUARTER,
     METRE,
     STRAIGHT,
-    TEMPO,
     TempoMap,
 )
+from serenity.music.tempo_map import TEMPO as TEMPO_ROW
 
 # What no honest file reaches, so that a broken one ends with a line instead of filling the memory.
 LARGEST_FILE = 8 * 2**20  # bytes; the longest piano performances take about a twentieth
 LONGEST_SONG = 24 * 3600.0  # seconds
+LATEST = 2**50  # ticks; far beyond any song, and far below where 64 bits end
+MOST_NOTES = 250_000  # the longest piano performances have about a fifth
 
 LONGEST_QUARTER = 2**24 - 1  # microseconds; a tempo has three bytes
 
@@ -105,14 +122,6 @@ def read(path: str | os.PathLike) -> Score:
     return score
 
 
-def parse(data: bytes) -> Score:
-    """Return what the bytes of a MIDI file hold, by symusic where it reads them in full, by mido otherwise."""
-    try:
-        return read_with_symusic(data)
-    except _NotCovered:
-        return read_with_mido(data)
-
-
 def _read_bytes(path: Path) -> bytes:
     if not path.exists():
         raise InputError("no such file; wanted a MIDI file (.mid)")
@@ -129,212 +138,178 @@ def _read_bytes(path: Path) -> bytes:
         raise InputError(f"cannot be read ({error.strerror}); wanted a MIDI file") from None
 
 
-# --- chunks: the layout of a file, checked before any library sees it -----------------------------------------------
+# --- events -> notes in ticks ---------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class _Layout:
-    is_sequences: bool  # type 2
-    ticks_per_quarter: int  # 0 where the file counts time code
-    ticks_per_second: float  # 0 where the file counts quarter notes
-    bodies: tuple[bytes, ...]  # the content of each track chunk
+class _Heard:
+    """What the events of one track chunk say. Rows of numbers, times in ticks from the start of the file."""
 
-
-def _layout(data: bytes) -> _Layout:
-    found = chunks.split(data)
-    if found.division < 0x8000:
-        return _Layout(found.is_sequences, found.division, 0.0, found.tracks)
-    frames, ticks = 256 - (found.division >> 8), found.division & 0xFF
-    frames_per_second = 30_000 / 1001 if frames == 29 else frames  # "29" stands for 30 drop frame
-    return _Layout(found.is_sequences, 0, frames_per_second * ticks, found.tracks)
-
-
-def _one_file(bodies: Sequence[bytes], ticks_per_quarter: int) -> bytes:
-    """Return a plain type 1 file of the given track chunks."""
-    return chunks.join(Chunks(ticks_per_quarter, tuple(bodies)))
-
-
-def _head(body: bytes) -> list[tuple[int, bytes]]:
-    """Return (kind, content) of the meta events at the head of a track."""
-    head = takewhile(lambda message: message.status == META, chunks.messages(body))
-    return [(message.content[0], message.content[1:]) for message in head]
-
-
-def _text(content: bytes) -> str:
-    try:
-        return content.decode()
-    except UnicodeDecodeError:
-        return content.decode("latin-1")
-
-
-# --- the two readers ------------------------------------------------------------------------------------------------
-
-
-class _NotCovered(Exception):
-    """symusic refuses the file, or would leave a part of it out without a word."""
+    name: str
+    end: int
+    notes: np.ndarray  # (note, 6): place among the track's events, onset, end, pitch, velocity, channel
+    controls: np.ndarray  # (control, 4): channel, time, number, value
+    programs: np.ndarray  # (change, 4): place among the track's events, channel, time, program
+    tempos: np.ndarray  # (change, 2): time, microseconds a quarter note
+    signatures: np.ndarray  # (signature, 3): time, numerator, denominator
+    texts: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class _Part:
-    """A track in ticks, as a reader found it; arrays of one length for notes and for controls."""
+    """The notes that one track chunk has on one channel in one program, and the channel's controls, in ticks."""
 
     name: str
     program: int
     is_drum: bool
-    onset: np.ndarray
-    end: np.ndarray
-    pitch: np.ndarray
-    velocity: np.ndarray
-    control_time: np.ndarray
-    control_number: np.ndarray
-    control_value: np.ndarray
+    notes: np.ndarray  # (note, 4): onset, end, pitch, velocity
+    controls: np.ndarray  # (control, 3): time, number, value; of the whole channel, in order
 
 
-# symusic drops notes that are never ended. So every track it is given goes on, after its end, with a pause longer than
-# any song and a note-off for every key of every channel: a note that ends only there was never ended.
-_END_OF_TRACK = b"\xff\x2f\x00"
-_FAR = 2**27  # ticks; 38 hours of 480 ticks a quarter note at 120 a minute
-_LATEST = 2**50  # ticks; far beyond any song, and far below where 64 bits end
-_ALL_NOTES_OFF = b"\xff\xff\xff\x7f" + b"\x00".join(
-    bytes([0x80 | channel]) + b"\x00".join(bytes([pitch, 0]) for pitch in range(128)) for channel in range(16)
-)
-_NOTHING = b"\xff\x01\x00"  # an empty text: takes the pause before the end of the track, so that it is not lost
+def parse(data: bytes) -> Score:
+    """Return what the bytes of a plain MIDI file hold. Raises InputError where they are none, or damaged."""
+    file = split(data)
+    heard, start = [], 0
+    for number, body in enumerate(file.tracks, 1):
+        heard.append(_hear(messages(body, number), start, file.is_sequences))
+        start = heard[-1].end if file.is_sequences else 0
+    if sum(len(track.notes) for track in heard) > MOST_NOTES:
+        raise InputError(f"holds more than {MOST_NOTES:,} notes")
+    together = [[track] for track in heard] if file.is_sequences else [heard]
+    parts = [part for tracks in together for part in _parts(tracks)]
+    tempos = _in_time(np.concatenate([track.tempos for track in heard]))
+    signatures = _in_time(np.concatenate([track.signatures for track in heard]))
+    return _score(file, parts, tempos, signatures, [text for track in heard for text in track.texts])
 
 
-def read_with_symusic(data: bytes) -> Score:
-    """Return what the bytes of a MIDI file hold; raises _NotCovered for what only `read_with_mido` reads in full."""
-    import symusic
-
-    layout = _layout(data)
-    if layout.is_sequences or not layout.ticks_per_quarter:
-        raise _NotCovered
-    bodies = []
-    for body in layout.bodies:
-        if body.find(_END_OF_TRACK) != len(body) - len(_END_OF_TRACK):  # none, or one before the end
-            raise _NotCovered
-        bodies.append(body[:-len(_END_OF_TRACK)] + _NOTHING + _ALL_NOTES_OFF + b"\x00" + _END_OF_TRACK)
-    try:
-        found = symusic.Score.from_midi(_one_file(bodies, layout.ticks_per_quarter))
-    except Exception:  # symusic names no error of its own; whatever it stumbles over, mido is asked
-        raise _NotCovered from None
-    # A name that is not UTF-8 arrives with its letters replaced; the same replacement leads back to it.
-    heads = (event for body in layout.bodies for event in _head(body))
-    names = {content.decode(errors="replace"): _text(content) for kind, content in heads if kind == TRACK_NAME}
-    parts = [_part_of_symusic(track, names.get(track.name, track.name)) for track in found.tracks]
-    if any(part.end.max(initial=0) >= _FAR or part.onset.min(initial=0) < 0 for part in parts):
-        raise _NotCovered
-    tempos, signatures = found.tempos.numpy(), found.time_signatures.numpy()
-    return _score(
-        layout, parts,
-        np.stack([tempos["time"], tempos["mspq"]], axis=1),
-        np.stack([signatures["time"], signatures["numerator"], signatures["denominator"]], axis=1),
-    )
-
-
-def _part_of_symusic(track, name: str) -> _Part:
-    notes, controls = track.notes.numpy(), track.controls.numpy()
-    onset = notes["time"].astype(np.int64)
-    return _Part(
-        name, track.program, track.is_drum, onset, onset + notes["duration"], notes["pitch"], notes["velocity"],
-        controls["time"].astype(np.int64), controls["number"], controls["value"],
-    )
-
-
-def read_with_mido(data: bytes) -> Score:
-    """Return what the bytes of a MIDI file hold; slower than symusic, but reads every kind of file."""
-    layout = _layout(data)
-    parts, tempos, signatures, start = [], [], [], 0
-    for number, body in enumerate(layout.bodies, 1):
-        if layout.is_sequences:
-            tempos.append((start, DEFAULT_QUARTER))
-        end = _follow(_messages(body, number), start, parts, tempos, signatures)
-        start = end if layout.is_sequences else 0
-    tempos.sort(key=lambda change: change[0])  # stable: of two at one tick the later in the file stays behind
-    signatures.sort(key=lambda change: change[0])
-    return _score(layout, parts, _rows(tempos, 2), _rows(signatures, 3))
+def _hear(track: Iterable[Message], start: int, is_sequence: bool) -> _Heard:
+    """Return what the messages of one track say; it begins at the tick `start`. A data byte above 127 counts as 127."""
+    name, port, end, is_head, texts = "", 0, start, True, []
+    sounding = defaultdict(deque)  # (channel, pitch) -> rows of `notes` that have not ended, oldest first
+    notes, controls, programs, signatures = [], [], [], []
+    tempos = [(start, DEFAULT_QUARTER)] if is_sequence else []
+    for place, message in enumerate(track):
+        now = end = start + message.tick
+        status, content = message.status, message.content
+        kind, channel = status & 0xF0, status % CHANNELS + CHANNELS * port
+        is_head = is_head and status == META
+        if now > LATEST:
+            raise InputError(f"is damaged: its pauses add up to {now:,} ticks; wanted at most {LATEST:,}")
+        if kind == NOTE_ON and content[1] > 0:
+            row = [place, now, now, min(content[0], 127), min(content[1], 127), channel]
+            notes.append(row)
+            sounding[channel, row[3]].append(row)
+        elif kind in (NOTE_ON, NOTE_OFF):
+            if queue := sounding[channel, min(content[0], 127)]:
+                queue.popleft()[2] = now
+        elif kind == CONTROL_CHANGE:
+            controls.append((channel, now, min(content[0], 127), min(content[1], 127)))
+        elif kind == PROGRAM_CHANGE:
+            programs.append((place, channel, now, min(content[0], 127)))
+        elif message.is_meta(TRACK_NAME):
+            name = text_of(content[1:])
+        elif message.is_meta(PORT) and len(content) == 2:
+            port = content[1]
+        elif message.is_meta(TEMPO) and len(content) >= 4:
+            tempos.append((now, int.from_bytes(content[1:4])))
+        elif message.is_meta(TIME_SIGNATURE) and len(content) >= 3:
+            signatures.append((now, content[1], 2 ** min(content[2], 15)))
+        elif message.is_meta(TEXT) and is_head:
+            texts.append(text_of(content[1:]))
+    for row in (row for queue in sounding.values() for row in queue):
+        row[2] = end
+    return _Heard(name, end, _rows(notes, 6), _rows(controls, 4), _rows(programs, 4), _rows(tempos, 2),
+                  _rows(signatures, 3), tuple(texts))
 
 
-def _messages(body: bytes, number: int) -> list:
-    """Return mido's messages of one track; each is read as a file of its own, so that none runs into the next."""
-    import mido
-
-    try:
-        file = io.BytesIO(_one_file([body], DEFAULT_TICKS_PER_QUARTER))
-        return mido.MidiFile(file=file, clip=True).tracks[0]
-    except EOFError:
-        raise InputError(f"is damaged: the last event of track {number} runs over the track's end") from None
-    except Exception as error:  # mido raises what Python raises: OSError, ValueError, IndexError, KeyError ...
-        raise InputError(f"is damaged: track {number} is no sequence of MIDI events ({error})") from None
-
-
-def _follow(messages, start: int, parts: list[_Part], tempos: list, signatures: list) -> int:
-    """Add what the messages of one track say to the three lists; `start` and the returned end are ticks."""
-    now, name = start, ""
-    programs = defaultdict(int)  # channel -> program
-    sounding = defaultdict(deque)  # (channel, pitch) -> [onset, velocity, notes of its part], oldest first
-    notes = {}  # (channel, program) -> [(onset, end, pitch, velocity)]
-    controls = {}  # (channel, program) -> [(time, number, value)]
-    early_controls = defaultdict(list)  # channel -> [(time, number, value)] before the first note of its program
-
-    for message in messages:
-        now += message.time
-        kind = message.type
-        if now > _LATEST:
-            raise InputError(f"is damaged: its pauses add up to {now:,} ticks; wanted at most {_LATEST:,}")
-        if kind == "end_of_track":
-            break
-        if kind == "note_on" and message.velocity > 0:
-            key = message.channel, programs[message.channel]
-            if key not in notes:
-                notes[key], controls[key] = [], early_controls.pop(message.channel, [])
-            sounding[message.channel, message.note].append((now, message.velocity, notes[key]))
-        elif kind in ("note_on", "note_off"):
-            if queue := sounding[message.channel, message.note]:
-                onset, velocity, part = queue.popleft()
-                part.append((onset, now, message.note, velocity))
-        elif kind == "control_change":
-            key = message.channel, programs[message.channel]
-            controls.get(key, early_controls[message.channel]).append((now, message.control, message.value))
-        elif kind == "program_change":
-            programs[message.channel] = message.program
-        elif kind == "track_name":
-            name = _text(message.name.encode("latin-1"))
-        elif kind == "set_tempo":
-            tempos.append((now, message.tempo))
-        elif kind == "time_signature":
-            signatures.append((now, message.numerator, min(message.denominator, 2**15)))
-
-    for (_, pitch), queue in sounding.items():
-        for onset, velocity, part in queue:
-            part.append((onset, now, pitch, velocity))
-    for (channel, program), rows in sorted(notes.items()):
-        columns = (*_rows(rows, 4).T, *_rows(controls[channel, program], 3).T)
-        parts.append(_Part(name, program, channel == DRUM_CHANNEL, *columns))
-    return now
+def _parts(tracks: Sequence[_Heard]) -> Iterator[_Part]:
+    """Yield the parts of tracks that sound together: each channel's program and controls are those of all of them."""
+    controls = _in_time(np.concatenate([track.controls for track in tracks]), column=1)
+    for number, track in enumerate(tracks):
+        programs = np.zeros(len(track.notes), np.int64)
+        others = np.concatenate([np.empty((0, 4), np.int64), *(other.programs for place, other in enumerate(tracks)
+                                                               if place != number)])
+        for channel in np.unique(track.notes[:, 5]):
+            mine = track.notes[:, 5] == channel
+            programs[mine] = _programs(track.notes[mine], track.programs[track.programs[:, 1] == channel],
+                                       _in_time(others[others[:, 1] == channel], column=2))
+        for channel, program in np.unique(np.stack([track.notes[:, 5], programs], axis=1), axis=0).tolist():
+            chosen = (track.notes[:, 5] == channel) & (programs == program)
+            yield _Part(track.name, program, channel % CHANNELS == DRUM_CHANNEL, track.notes[chosen, 1:5],
+                        controls[controls[:, 0] == channel, 1:])
 
 
-def _rows(rows: list[tuple], width: int) -> np.ndarray:
+def _programs(notes: np.ndarray, own: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Return the program of each note of one channel, by the changes in its own track and in others, as in _Heard.
+
+    The latest holds; of several at one tick that of the note's own track. Other tracks have no order within a tick.
+    """
+    before = np.full((1, 4), -1)
+    before[0, 3] = 0  # the program before any change
+    own, others = np.concatenate([before, own]), np.concatenate([before, others])
+    mine = own[np.searchsorted(own[:, 0], notes[:, 0]) - 1]
+    foreign = others[np.searchsorted(others[:, 2], notes[:, 1], side="right") - 1]
+    return np.where(mine[:, 2] >= foreign[:, 2], mine[:, 3], foreign[:, 3])
+
+
+def _in_time(rows: np.ndarray, column: int = 0) -> np.ndarray:
+    """Return the rows in order of their time; those of one time stay in the order given."""
+    return rows[np.argsort(rows[:, column], kind="stable")]
+
+
+def _rows(rows: list, width: int) -> np.ndarray:
     return np.array(rows, np.int64).reshape(-1, width)
+
+
+_JAPANESE = r"[\u3000-\u30ff\u4e00-\u9fff\uff01-\uff5e]"  # letters and signs of full width
+_ENCODINGS = {  # encoding -> what a text of it looks like, and no other text does that is read by it
+    "utf-8": re.compile(""),
+    "shift_jis": re.compile(rf"(?=.*{_JAPANESE}{{2}})([\0-\x7f\uff61-\uff9f]|{_JAPANESE})*\Z", re.DOTALL),
+    "cp1251": re.compile("(?=.*[А-яЁё]{3})", re.DOTALL),
+    "cp1252": re.compile(""),
+    "latin-1": re.compile(""),  # it has a letter for every byte
+}
+
+
+def text_of(content: bytes) -> str:
+    """Return a text of a file, which does not say its encoding: UTF-8, or what it looks like, or else Latin-1."""
+    for encoding, looks_right in _ENCODINGS.items():
+        try:
+            text = content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if looks_right.match(text):
+            return text
+    raise AssertionError("Latin-1 reads everything")
 
 
 # --- ticks -> seconds -----------------------------------------------------------------------------------------------
 
 
-def _score(layout: _Layout, parts: Iterable[_Part], tempos: np.ndarray, signatures: np.ndarray) -> Score:
+def _score(file: Chunks, parts: Iterable[_Part], tempos: np.ndarray, signatures: np.ndarray,
+           texts: Iterable[str]) -> Score:
     """Build the score; tempos (change, 2) and signatures (change, 3) begin with a tick and are in order."""
-    if layout.ticks_per_quarter:
-        ticks_per_quarter = layout.ticks_per_quarter
+    ticks_per_second = _ticks_per_second(file.division)
+    if not ticks_per_second:
+        ticks_per_quarter = file.division
         tempos = _tempo_table(tempos, ticks_per_quarter)
     else:  # time code: a tick is a part of a second; at MIDI's default tempo half as many make a quarter note
-        ticks_per_quarter = max(round(layout.ticks_per_second * DEFAULT_QUARTER / 1e6), 1)
-        tempos = _table(TEMPO, np.zeros(1), np.full(1, 1e6 * ticks_per_quarter / layout.ticks_per_second))
+        ticks_per_quarter = max(round(ticks_per_second * DEFAULT_QUARTER / 1e6), 1)
+        tempos = _table(TEMPO_ROW, np.zeros(1), np.full(1, 1e6 * ticks_per_quarter / ticks_per_second))
     signatures = signatures[(signatures[:, 1] > 0) & (signatures[:, 2] > 0) & (signatures[:, 2] <= 128)]
     signatures = signatures[_last_of_each(signatures[:, 0])]
     metres = _table(METRE, signatures[:, 0] / ticks_per_quarter, *signatures[:, 1:].T)
     clock = TempoMap(tempos, metres, ticks_per_quarter)
     tracks = tuple(track for part in parts if len((track := _track(part, clock)).notes))
-    texts = (_text(content) for body in layout.bodies for kind, content in _head(body) if kind == TEXT)
     return Score(tracks, clock, tuple(texts))
+
+
+def _ticks_per_second(division: int) -> float:
+    """Return the ticks of time code, or 0 where the header counts ticks a quarter."""
+    if division < 0x8000:
+        return 0.0
+    frames, ticks = 256 - (division >> 8), division & 0xFF
+    return ticks * (30_000 / 1001 if frames == 29 else frames)  # "29" stands for 30 drop frame
 
 
 def _tempo_table(changes: np.ndarray, ticks_per_quarter: int) -> np.ndarray:
@@ -342,20 +317,19 @@ def _tempo_table(changes: np.ndarray, ticks_per_quarter: int) -> np.ndarray:
     lasts = changes[:, 1] > 0  # a quarter note of 0 microseconds stops no clock
     tick, quarter = np.append(0, changes[lasts, 0]), np.append(DEFAULT_QUARTER, changes[lasts, 1])
     keep = _last_of_each(tick)
-    return _table(TEMPO, tick[keep] / ticks_per_quarter, quarter[keep])
+    return _table(TEMPO_ROW, tick[keep] / ticks_per_quarter, quarter[keep])
 
 
 def _track(part: _Part, clock: TempoMap) -> Track:
-    has_length = part.end > part.onset
-    onset, end, pitch, velocity = (array[has_length] for array in (part.onset, part.end, part.pitch, part.velocity))
-    end = np.minimum(end, next_strike(onset, pitch))
+    onset, end, pitch, velocity = part.notes.T
+    end = np.minimum(np.maximum(end, onset + 1), next_strike(onset, pitch))
     onset, end = clock.seconds_of_ticks(onset), clock.seconds_of_ticks(end)
     last = end.max(initial=0.0)
     if last > LONGEST_SONG:
         raise InputError(f"lasts {last / 3600:,.0f} hours; wanted at most {LONGEST_SONG / 3600:.0f}")
-    notes = note_table(onset, end - onset, pitch, np.clip(velocity, 1, 127))
-    value = np.clip(part.control_value, 0, 127)
-    controls = _table(CONTROL, clock.seconds_of_ticks(part.control_time), part.control_number, value)
+    notes = note_table(onset, end - onset, pitch, velocity)
+    time, number, value = part.controls.T
+    controls = _table(CONTROL, clock.seconds_of_ticks(time), number, value)
     moves = controls[controls["number"] == PEDAL]
     pedals = _pedals(moves["time"], moves["value"] >= PEDAL_DOWN, last)
     curves = controls[np.isin(controls["number"], CURVES) & (controls["time"] <= last)]
@@ -450,15 +424,28 @@ def to_bytes(tracks: Iterable[Track], tempo_map: TempoMap = TempoMap(), texts: I
             "time_signature", numerator=signature[0], denominator=signature[1])))
     conductor.sort(key=lambda event: event[0])
 
-    channels = [channel for channel in range(16) if channel != DRUM_CHANNEL]
     file = mido.MidiFile(type=1, ticks_per_beat=ticks_per_quarter, charset="utf-8")
     file.tracks.append(_with_deltas(conductor))
-    for number, track in enumerate(tracks):
-        channel = DRUM_CHANNEL if track.is_drum else channels[number % len(channels)]
-        file.tracks.append(_with_deltas(_events(track, channel, clock)))
+    tracks = tuple(tracks)
+    for track, (port, channel) in zip(tracks, _channels(tracks)):
+        on_port = [(0, mido.MetaMessage("midi_port", port=port))] if port else []
+        file.tracks.append(_with_deltas(on_port + _events(track, channel, clock)))
     buffer = io.BytesIO()
     file.save(file=buffer)
     return buffer.getvalue()
+
+
+def _channels(tracks: Iterable[Track]) -> Iterator[tuple[int, int]]:
+    """Yield port and channel of each track: no two tracks share one, since pedal and program would be shared too."""
+    pitched, drums = 0, 0
+    for track in tracks:
+        if track.is_drum:
+            yield drums, DRUM_CHANNEL
+            drums += 1
+        else:
+            port, channel = divmod(pitched, 15)
+            yield port, channel + (channel >= DRUM_CHANNEL)
+            pitched += 1
 
 
 def _written_map(tempo_map: TempoMap) -> TempoMap:
@@ -472,7 +459,7 @@ def _written_map(tempo_map: TempoMap) -> TempoMap:
         wanted = length + (owed / span if span else 0.0)
         lengths.append(min(max(round(wanted), 1), LONGEST_QUARTER))
         owed = (wanted - lengths[-1]) * span if 0 < span < np.inf else owed
-    return replace(tempo_map, tempos=_table(TEMPO, starts, np.array(lengths)), start=0.0, swing=STRAIGHT)
+    return replace(tempo_map, tempos=_table(TEMPO_ROW, starts, np.array(lengths)), start=0.0, swing=STRAIGHT)
 
 
 def _events(track: Track, channel: int, clock: TempoMap) -> list:
