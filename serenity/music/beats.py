@@ -127,6 +127,8 @@ def read_beats(struck: np.ndarray, file_map: TempoMap, hints: Hints = Hints()) -
     is_notated = False  # the file may mean its bar lines, too
     span = float(struck["onset"][0]), end_time(struck)
     _refuse_outside(hints.first_beat, *span)
+    if file_map.is_notated and hints == Hints() and _is_playable(file_map, *span):
+        return Beats(_from_bar_of(file_map, struck), source, agreement.share, file_map, span=span)
     level = hints.level
     if hints.bpm is not None:
         source = "given"
@@ -285,10 +287,17 @@ def _belief(reading: Reading, beats: TempoMap, given: np.ndarray, file_map: Temp
 
 
 def _from_bar_of(tempo_map: TempoMap, struck: np.ndarray) -> TempoMap:
-    """Return the map counted from the bar of the first note."""
+    """Return the map counted from the bar of the first note. A pickup is the end of a bar like the next one."""
     number, _, _ = tempo_map.bars(tempo_map.quarters(struck["onset"][0]) + 0.1)
     tempo_map = tempo_map.counted_from(float(tempo_map.bar_line(number)))
-    return replace(tempo_map, metres=tempo_map.signatures)
+    signs = tempo_map.signatures
+    length, whole = signs["numerator"][:2] * 4.0 / signs["denominator"][:2] if len(signs) > 1 else (0.0, 0.0)
+    if length < whole and abs(signs["start"][1] - length) < NEAR:
+        tempo_map = tempo_map.counted_from(float(length - whole))
+        signs = signs[1:].copy()
+        signs["start"] += whole - length
+        signs["start"][0] = 0.0
+    return replace(tempo_map, metres=signs)
 
 
 # --- swing ------------------------------------------------------------------------------------------------------------

@@ -79,6 +79,7 @@ EXPRESSION = 11  # controller number: how loud, as a share of the channel's volu
 # Controller numbers that make curves. Not bank select (0, 32), which belongs to a program change, nor parameters and
 # their data (6, 38, 96 to 101), nor channel modes (120 and above); the pedal has its own place.
 CURVES = tuple(sorted({*range(120)} - {0, 6, 32, 38, PEDAL, *range(96, 102)}))
+NOTATED = "bars as notated"  # a text that says so of a file's metres; Serenity writes it into what it makes of scores
 
 CONTROL = np.dtype([
     ("time", np.float64),  # seconds from the start of the file
@@ -299,9 +300,10 @@ def _score(file: Chunks, parts: Iterable[_Part], tempos: np.ndarray, signatures:
     signatures = signatures[(signatures[:, 1] > 0) & (signatures[:, 2] > 0) & (signatures[:, 2] <= 128)]
     signatures = signatures[_last_of_each(signatures[:, 0])]
     metres = _table(METRE, signatures[:, 0] / ticks_per_quarter, *signatures[:, 1:].T)
-    clock = TempoMap(tempos, metres, ticks_per_quarter)
+    texts = list(texts)
+    clock = TempoMap(tempos, metres, ticks_per_quarter, is_notated=NOTATED in texts)
     tracks = tuple(track for part in parts if len((track := _track(part, clock)).notes))
-    return Score(tracks, clock, tuple(texts))
+    return Score(tracks, clock, tuple(text for text in texts if text != NOTATED))
 
 
 def _ticks_per_second(division: int) -> float:
@@ -410,18 +412,25 @@ def write(path: str | os.PathLike, tracks: Iterable[Track], tempo_map: TempoMap 
     write_whole(path, to_bytes(tracks, tempo_map, texts))
 
 
-def to_bytes(tracks: Iterable[Track], tempo_map: TempoMap = TempoMap(), texts: Iterable[str] = ()) -> bytes:
-    """Return the bytes of a MIDI file; the inverse of `parse`. Arguments as in `write`."""
+def to_bytes(tracks: Iterable[Track], tempo_map: TempoMap = TempoMap(), texts: Iterable[str] = (),
+             keys: Iterable[tuple[float, str]] = ()) -> bytes:
+    """Return the bytes of a MIDI file; the inverse of `parse`. Arguments as in `write`.
+
+    `keys`: (quarter, name such as "Ebm") of key signatures.
+    """
     import mido
 
     clock = _written_map(tempo_map)
     ticks_per_quarter = clock.ticks_per_quarter
+    texts = [*[NOTATED] * clock.is_notated, *texts]
     conductor = [(0, mido.MetaMessage("text", text=_writable(text))) for text in texts]
     for start, quarter in clock.tempos.tolist():
         conductor.append((round(start * ticks_per_quarter), mido.MetaMessage("set_tempo", tempo=int(quarter))))
     for start, *signature in clock.metres.tolist():
         conductor.append((round(start * ticks_per_quarter), mido.MetaMessage(
             "time_signature", numerator=signature[0], denominator=signature[1])))
+    for start, name in keys:
+        conductor.append((round(start * ticks_per_quarter), mido.MetaMessage("key_signature", key=name)))
     conductor.sort(key=lambda event: event[0])
 
     file = mido.MidiFile(type=1, ticks_per_beat=ticks_per_quarter, charset="utf-8")

@@ -50,6 +50,7 @@ class TempoMap:
     ticks_per_quarter: int = DEFAULT_TICKS_PER_QUARTER
     start: float = 0.0       # seconds at which quarter 0 stands
     swing: float = STRAIGHT  # share of a quarter that its first eighth takes, above 0 and below 1
+    is_notated: bool = False  # whether the metres are those of a score, bar by bar
 
     @cached_property
     def _times(self) -> np.ndarray:

@@ -1,0 +1,172 @@
+"""What a score in notation is: MusicXML (plain, or packed as .mxl) and ABC notation, the text of folk music.
+
+Nothing is turned into music here: that is music/sheet.py. What a file holds is told by its content, so Serenity's own
+abc text is not taken for a tune, nor any other XML for a score.
+"""
+
+import io
+import re
+import xml.etree.ElementTree as ElementTree
+import zipfile
+import zlib
+from dataclasses import dataclass
+
+from serenity.errors import InputError
+
+MUSICXML, ABC = "MusicXML", "ABC notation"
+ENDINGS = (".musicxml", ".mxl", ".xml", ".abc")
+START = 2**16  # bytes in which a score shows what it is; files of tunes may begin with pages of comments
+LARGEST_XML = 64 * 2**20  # bytes unpacked; an opera act has a quarter of that
+
+_ROOT = re.compile(r"<score-(partwise|timewise)[\s>]")
+_TUNE = re.compile(r"^X:", re.MULTILINE)  # where a tune begins
+_KEY = re.compile(r"^K:", re.MULTILINE)   # where its notes do
+_FIELD = r"^{}:[ \t]*(.*\S)"
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """One piece of music in notation."""
+
+    form: str          # MUSICXML or ABC
+    text: str          # of the document, or of the tune
+    title: str = ""
+    credit: str = ""   # who made or owns it, as it says itself
+    number: int = 0    # of the tune in a file of several, from 1; 0: it is alone
+
+
+def is_notation_name(name: str) -> bool:
+    """Return whether a name ends like that of a score."""
+    return name.lower().endswith(ENDINGS)
+
+
+def form_of(data: bytes) -> str | None:
+    """Return MUSICXML, ABC, or None for what is neither."""
+    if data.startswith(b"PK"):
+        return MUSICXML if _packed_score(data) else None
+    start = text_of(data[:START])
+    if _ROOT.search(start):
+        return MUSICXML
+    tune = _TUNE.search(start)
+    return ABC if tune and "\0" not in start and _KEY.search(start, tune.end()) else None
+
+
+def sheets(data: bytes) -> list[Sheet]:
+    """Return the pieces of a file: one of MusicXML, one or more tunes. Raises InputError where it holds none."""
+    form = form_of(data)
+    if form == MUSICXML:
+        return [_musicxml(_unpacked(data))]
+    if form == ABC:
+        return _tunes(text_of(data))
+    raise InputError("is no score; wanted MusicXML (.musicxml, .mxl) or ABC notation (.abc)")
+
+
+def text_of(content: bytes) -> str:
+    """Return a text of unknown encoding: UTF-8 or -16, or else Latin-1, which old files are in."""
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return content.decode("utf-16", "replace")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        if error.reason == "unexpected end of data":  # the start of a file, cut off inside of a letter
+            return content[:error.start].decode("utf-8-sig")
+        return content.decode("latin-1")
+
+
+# --- MusicXML ---------------------------------------------------------------------------------------------------------
+
+CONTAINER = "META-INF/container.xml"  # of an .mxl: names the score in it
+_BROKEN = (zipfile.BadZipFile, RuntimeError, NotImplementedError, zlib.error, OSError, EOFError, ValueError)
+
+
+def _packed_score(data: bytes) -> str | None:
+    """Return the path of the score inside of an .mxl; None where it is none."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            names = archive.namelist()
+            if CONTAINER not in names:
+                return None
+            scores = [name for name in [_named(archive.read(CONTAINER)), *names] if name in names
+                      and name.lower().endswith((".xml", ".musicxml")) and not name.startswith("META-INF/")]
+    except _BROKEN:
+        return None
+    return scores[0] if scores else None
+
+
+def _named(container: bytes) -> str | None:
+    """Return the path that a container names first; None where it is broken: some write a ' into '...'."""
+    try:
+        root = ElementTree.fromstring(container)
+    except ElementTree.ParseError:
+        return None
+    return next((file.get("full-path") for file in root.iter() if file.tag.endswith("rootfile")), None)
+
+
+def _unpacked(data: bytes) -> bytes:
+    if not data.startswith(b"PK"):
+        return data
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive, archive.open(_packed_score(data)) as file:
+            content = file.read(LARGEST_XML + 1)
+    except _BROKEN as error:
+        raise InputError(f"is broken: zip cannot unpack it ({error})") from None
+    if len(content) > LARGEST_XML:
+        raise InputError(f"unpacks to more than {LARGEST_XML:,} bytes; wanted a score of at most so many")
+    return content
+
+
+def _musicxml(content: bytes) -> Sheet:
+    """Return a document without what is for the eye alone, which music21 takes long to read."""
+    try:
+        root = ElementTree.fromstring(content)
+    except ElementTree.ParseError as error:
+        raise InputError(f"is broken MusicXML: {error}") from None
+    found = {name: " ".join(filter(None, ("".join(element.itertext()).strip() for element in root.iter(name))))
+             for name in ("work-title", "movement-title", "rights")}
+    composers = [element.text for element in root.iter("creator") if element.get("type", "composer") == "composer"]
+    title = " - ".join(dict.fromkeys(filter(None, (*composers, found["work-title"], found["movement-title"]))))
+    _reduce(root)
+    return Sheet(MUSICXML, ElementTree.tostring(root, encoding="unicode"), " ".join(title.split()), found["rights"])
+
+
+FOR_THE_EYE = {"print", "credit", "defaults", "lyric", "beam", "stem", "accidental", "notehead"}
+
+
+def _reduce(root: ElementTree.Element) -> None:
+    """Take off what cannot be heard, and say what MusicXML only implies: a cue is silent, a grace has no slash."""
+    for parent in root.iter():
+        for child in [child for child in parent if child.tag in FOR_THE_EYE]:
+            parent.remove(child)
+    for measure in root.iter("measure"):
+        for note in [note for note in measure.findall("note") if note.find("cue") is not None]:
+            _silence(measure, note)
+    for grace in root.iter("grace"):
+        grace.set("slash", grace.get("slash", "no"))
+
+
+def _silence(measure: ElementTree.Element, note: ElementTree.Element) -> None:
+    """Turn a cue note into a rest; the other notes of its chord take no time, and go."""
+    if note.find("chord") is not None or note.find("grace") is not None:
+        measure.remove(note)
+        return
+    for child in [child for child in note if child.tag in ("pitch", "unpitched", "tie", "notations", "cue")]:
+        note.remove(child)
+    if note.find("rest") is None:
+        note.insert(0, ElementTree.Element("rest"))
+
+
+# --- ABC notation -----------------------------------------------------------------------------------------------------
+
+def _tunes(text: str) -> list[Sheet]:
+    """Return the tunes of a file; the fields L and M of its head hold for all."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    head, *bodies = re.split(r"^(?=X:)", text, flags=re.MULTILINE)
+    defaults = "".join(f"{line}\n" for line in head.splitlines() if re.match("[LM]:", line))
+    found = [body for body in bodies if _KEY.search(body)]
+    return [Sheet(ABC, defaults + body, _field(body, "T"), _field(body, "Z"), number * (len(found) > 1))
+            for number, body in enumerate(found, start=1)]
+
+
+def _field(tune: str, letter: str) -> str:
+    match = re.search(_FIELD.format(letter), tune, re.MULTILINE)
+    return match[1].strip('"') if match else ""
