@@ -64,7 +64,7 @@ class Parameters:
 
     # Length: one of these; none at all: 512 events.
     events: int | None = None        # so many events; an event is a note or chord
-    seconds: float | None = None     # seconds after the seed's last onset
+    seconds: float | None = None     # seconds after the seed's last onset, or, where that is held, its last bar's
     bars: int | None = None          # so many whole bars after the seed's last one
 
     # Prompt: what of the seed is gone on with, one of these; none at all: the whole. The rest is left out of the song.
@@ -170,7 +170,7 @@ def main(parameters: Parameters) -> None:
     model = checkpoint.load(parameters.model)
     index = checkpoint.read_novelty(parameters.model)
     timings.end("load")
-    made = complete(parameters, seed.prompt, until, sampling, allowed, model, index, timings)
+    made = complete(parameters, seed, until, sampling, allowed, model, index, timings)
     takes = [take_of(parameters, seed, vocabulary, index, after, until, number, continuation)
              for number, continuation in enumerate(made, 1)
              if len(continuation.tokens) and (not old or number == old.variation)]
@@ -363,7 +363,7 @@ class Take:
         return f"{self.run} events in a row as in a training song" if self.run else "no run as in a training song"
 
 
-def complete(parameters: Parameters, prompt, until: tuple[int, int | None], sampling: dict, allowed, model, index,
+def complete(parameters: Parameters, seed, until: tuple[int, int | None], sampling: dict, allowed, model, index,
              timings: Timings) -> list:
     """Return the continuations as generation.complete makes them."""
     from tqdm import tqdm
@@ -371,6 +371,7 @@ def complete(parameters: Parameters, prompt, until: tuple[int, int | None], samp
     from serenity.model import generation
     from serenity.model.sampling import Guard
     from serenity.tokens import novelty
+    from serenity.tokens import seed as seeds
 
     events, until = until
     if events * parameters.variations > MOST_EVENTS:
@@ -387,9 +388,9 @@ def complete(parameters: Parameters, prompt, until: tuple[int, int | None], samp
             bar.update()
 
         made = generation.complete(
-            model, prompt, events, sampling, parameters.seed, parameters.variations, until=until,
-            guard=Guard() if parameters.guard else None, allowed={"pitch": allowed}, may_end=parameters.may_end,
-            refuse=refuse, progress=progress)
+            model, seed.prompt, events, sampling, parameters.seed, parameters.variations, until=until,
+            first_step=seeds.first_step(seed, model.vocabulary), guard=Guard() if parameters.guard else None,
+            allowed={"pitch": allowed}, may_end=parameters.may_end, refuse=refuse, progress=progress)
     timings.end("events")
     return made
 

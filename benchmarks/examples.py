@@ -119,7 +119,7 @@ def measured(path: Path, seed: Score) -> dict:
     made, prompt, tempo_map = midi_file.read(path).tracks[-1].notes, seed.tracks[0].notes, seed.tempo_map
     keys = [harmony.find_key(notes) for notes in (prompt, made)]
     return {"notes": len(made), "seconds": end_time(made) - float(made["onset"].min()),
-            "key of seed": str(keys[0]), "key of continuation": str(keys[1]),
+            "key of seed": keys[0].name, "key of continuation": keys[1].name,
             "key kept": keys[0].relative_major == keys[1].relative_major,
             "loop": quality.longest_loop(quality.strikes(made), 128),
             "scale consistency": measures.scale_consistency(made),

@@ -89,12 +89,19 @@ def test_values_that_the_model_lacks_are_reported(complete, tmp_path, capsys):
     output = capsys.readouterr().out
     assert "piano by name (Piano); 84 notes, 0 left out" in output
     assert re.search(r"(major|minor) \(confidence 0\.\d\d\); \d+ of \d+ events as prompt, \d+\.\d of \d+\.\d s", output)
-    assert re.search(r"that the model does not know became their nearest: pitch \d+ \(\S+ -> \S+", output)
+    assert re.search(r"the model does not know \d+ of \d+ chords \(\S+ -> \S+.*: the nearest is taken", output)
 
 
 def test_a_seed_longer_than_the_window_is_completed(complete, tmp_path):
     seed, song = complete(write_seed(tmp_path / "long.mid", compose_notes(4, bars=200), TempoMap()))
     assert song.tracks[1].notes["onset"][0] >= seed.tracks[0].notes["onset"][-1]
+
+
+def test_nothing_is_played_under_a_last_chord_that_is_held(complete, tmp_path):
+    notes = composed(TempoMap())
+    notes = np.append(notes, np.array([(16.0, 6.0, pitch, 80) for pitch in (48, 60, 64)], notes.dtype))
+    _, song = complete(write_seed(tmp_path / "held.mid", notes, TempoMap()), seed=3)
+    assert song.tracks[1].notes["onset"][0] == pytest.approx(22, abs=1e-3)
 
 
 # --- how long ---------------------------------------------------------------------------------------------------------

@@ -50,5 +50,5 @@ def _measures(song: AbcSong, notes: np.ndarray) -> dict[str, str]:
     chords = harmony.find_chords(notes, beat_edges(song.tempo_map, end_time(notes)))
     triads, seconds = harmony.triads(chords, key)
     progression, share = harmony.commonest_progression(triads, seconds)
-    return {"key": song.key, "events": f"{len(song.events):,}", "notes a second": f"{len(notes) / end_time(notes):.1f}",
+    return {"key": key.name, "events": f"{len(song.events):,}", "notes a second": f"{len(notes) / end_time(notes):.1f}",
             "commonest progression": f"{progression} ({share:.0%})" if progression else "none"}

@@ -32,10 +32,10 @@ class Continuation:
 
 
 def complete(model: Checkpoint, prompt: np.ndarray, events: int, sampling: Sampling | Mapping[str, Sampling], seed: int,
-             variations: int = 1, *, until: int | None = None, guard: Guard | None = None,
-             allowed: Mapping[str, np.ndarray] | None = None, may_end: bool = False, refuse: Refuse | None = None,
-             progress: Callable[[int], object] = lambda done: None, compiled: bool | None = None,
-             given: Mapping[str, np.ndarray] | None = None) -> list[Continuation]:
+             variations: int = 1, *, until: int | None = None, first_step: int | None = None,
+             guard: Guard | None = None, allowed: Mapping[str, np.ndarray] | None = None, may_end: bool = False,
+             refuse: Refuse | None = None, progress: Callable[[int], object] = lambda done: None,
+             compiled: bool | None = None, given: Mapping[str, np.ndarray] | None = None) -> list[Continuation]:
     """Return continuations of a prompt, `events` long.
 
     `prompt` (length, 4) is the end of a stream (see serenity.tokens.windows): it begins with START where it holds the
@@ -44,15 +44,16 @@ def complete(model: Checkpoint, prompt: np.ndarray, events: int, sampling: Sampl
 
     `sampling` is one for all attributes or one for each. With `until` a continuation ends before the first event
     whose onset, in grid points from the prompt's last one, would reach it; with `may_end` also where the network of
-    the step draws END: the end is one decision. `guard` holds back what repeats itself. `allowed` masks (tokens,)
-    tell by attribute which tokens may be drawn. A pitch that `refuse` refuses is drawn again without it; where all are
-    refused the likeliest is taken. `progress` is told the number of events done. `compiled` True takes the compiled
-    Keras decoder, False the NumPy one, None the compiled one where there is a GPU. An attribute that is `given`, as
-    tokens (events,), is taken as it is, for 0 bits; the model needs no weights for it.
+    the step draws END: the end is one decision. `first_step` is the token of the first event's step, where that is
+    decided already. `guard` holds back what repeats itself. `allowed` masks (tokens,) tell by attribute which tokens
+    may be drawn. A pitch that `refuse` refuses is drawn again without it; where all are refused the likeliest is taken.
+    `progress` is told the number of events done. `compiled` True takes the compiled Keras decoder, False the NumPy one,
+    None the compiled one where there is a GPU. An attribute that is `given`, as tokens (events,), is taken as it is,
+    for 0 bits; the model needs no weights for it.
 
     Raises InputError where sampling or a mask leaves an attribute without a choice.
     """
-    rules = _Rules(model, sampling, until, guard, allowed or {}, may_end, refuse)
+    rules = _Rules(model, sampling, until, first_step, guard, allowed or {}, may_end, refuse)
     make = decoder_type(compiled)
     given = given or {}
     decoders = {attribute: make(model.settings, attribute, model.weights[attribute], model.vocabulary)
@@ -114,7 +115,8 @@ class _Rules:
     """What the caller asks of every variation."""
 
     def __init__(self, model: Checkpoint, sampling: Sampling | Mapping[str, Sampling], until: int | None,
-                 guard: Guard | None, allowed: Mapping[str, np.ndarray], may_end: bool, refuse: Refuse | None):
+                 first_step: int | None, guard: Guard | None, allowed: Mapping[str, np.ndarray], may_end: bool,
+                 refuse: Refuse | None):
         self.sampling = dict.fromkeys(ATTRIBUTES, sampling) if isinstance(sampling, Sampling) else sampling
         if set(self.sampling) != set(ATTRIBUTES):
             raise InputError(f"sampling for {', '.join(self.sampling)}; wanted one for all, or for each of "
@@ -123,7 +125,7 @@ class _Rules:
                        for attribute, size in model.settings.vocabulary_sizes.items()}
         if may_end:
             self.closed["step"][END] = False
-        self.until, self.guard, self.refuse = until, guard, refuse
+        self.until, self.first_step, self.guard, self.refuse = until, first_step, guard, refuse
         self.steps = None if until is None else model.vocabulary["step"].values
 
     def decide(self, song: _Song, attribute: str, logits: np.ndarray) -> int:
@@ -131,6 +133,8 @@ class _Rules:
         open_logits = np.where(self.closed[attribute], FORBIDDEN, logits)
         if attribute == "pitch":
             token = self._pitch(song, open_logits)
+        elif attribute == "step" and song.length == song.begin and self.first_step is not None:
+            token = self.first_step
         else:
             token = sample(open_logits, self.sampling[attribute], song.rng)
         if attribute == "step" and self._is_late(song, token) or token == END:

@@ -45,6 +45,9 @@ RIVAL = 0.1             # of the best reading's probability; what has less is no
 MOST_BEATS = 10_000     # of a song that are asked for the metre
 
 MOST_NUMERATOR = 255    # of a time signature in a MIDI file
+HELD = 1.75             # times the usual time between strikes, or quarters: so long lasts a chord that is held
+LONGEST_HOLD = 64.0     # quarters; longer is a note that nobody ended
+RELEASE = 0.25          # quarters after a bar line at which a chord may end that was to end on it
 STEADY = 16             # quarters before the join, over which the tempo that goes on is taken
 
 LONGEST_TICK = 1000.0   # microseconds; of a map that is written for what was played freely
@@ -327,16 +330,30 @@ def _swung(tempo_map: TempoMap, struck: np.ndarray) -> TempoMap:
 
 # --- going on ---------------------------------------------------------------------------------------------------------
 
-def going_on(tempo_map: TempoMap, join: float) -> TempoMap:
-    """Return the map that is as it was up to the quarter `join`, and steady from there on.
+def after_hold(tempo_map: TempoMap, onsets: np.ndarray, end: float) -> float | None:
+    """Return the bar line, in quarters, after a last chord that is held, as under a fermata; None where it is not.
 
-    The tempo that goes on is the median of the last STEADY quarters: a ritardando or a fermata at the end is no tempo.
+    `onsets` (n,) are the quarters of all strikes, ascending; the last note ends at `end`, seconds. Held is what lasts
+    long beside the time that passes between strikes.
+    """
+    end, apart = float(tempo_map.quarters(end)), np.diff(np.unique(onsets))
+    usual = max(float(np.quantile(apart, 0.9)), 1.0) if len(apart) else 1.0
+    if not HELD * usual <= end - onsets[-1] <= LONGEST_HOLD:
+        return None
+    return float(tempo_map.bar_line(tempo_map.bars(end - RELEASE)[0] + 1))
+
+
+def going_on(tempo_map: TempoMap, join: float, begin: float | None = None) -> TempoMap:
+    """Return the map that is as it was up to the quarter `begin`, or else `join`, and steady from there on.
+
+    The tempo that goes on is the median of the last STEADY quarters before the join, where the last strike stands: a
+    ritardando or a fermata at the end is no tempo.
     """
     quarters = np.arange(max(join - STEADY, min(0.0, join - 1)), join, 0.25)
     if not len(quarters):
         quarters = np.array([join])
     lengths = sorted(tempo_map.tempo(quarter) for quarter in quarters.tolist())
-    return tempo_map.steady_from(join, lengths[len(lengths) // 2])
+    return tempo_map.steady_from(join if begin is None else begin, lengths[len(lengths) // 2])
 
 
 # --- into a file ------------------------------------------------------------------------------------------------------

@@ -25,6 +25,10 @@ PROFILES = {
     "major": (.238, .006, .111, .006, .137, .094, .016, .214, .009, .080, .008, .081),
     "minor": (.220, .006, .104, .123, .019, .103, .012, .214, .062, .022, .061, .052),
 }
+TONICS = {
+    "major": ("C", "D flat", "D", "E flat", "E", "F", "F sharp", "G", "A flat", "A", "B flat", "B"),
+    "minor": ("C", "C sharp", "D", "E flat", "E", "F", "F sharp", "G", "G sharp", "A", "B flat", "B"),
+}
 KEYS = tuple((tonic, mode) for mode in PROFILES for tonic in range(OCTAVE))
 
 
@@ -38,6 +42,11 @@ class Key:
 
     def __str__(self) -> str:
         return f"{PITCH_CLASS_NAMES[self.tonic]} {self.mode}"
+
+    @property
+    def name(self) -> str:
+        """The key as musicians name it, with the fewer flats or sharps: "E flat major" for d# major."""
+        return f"{TONICS[self.mode][self.tonic]} {self.mode}"
 
     @property
     def relative_major(self) -> int:

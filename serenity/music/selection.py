@@ -31,7 +31,7 @@ def assess(path: Path, category: str = "piano") -> dict:
         "reason": None,
         "measures": {name: float(f"{value:.5g}") for name, value in
                      quality.measure(song.notes, song.struck, chords, key, category).items()},
-        "key": str(key),
+        "key": key.name,
         "beat": str(song.beats),
         "progression": harmony.commonest_progression(*harmony.triads(chords, key))[0],
         "fingerprint": fingerprint(song.notes).tobytes().hex() if has_figures else "",

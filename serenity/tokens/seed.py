@@ -7,7 +7,7 @@ import numpy as np
 
 from serenity.errors import InputError
 from serenity.music import codec, instruments
-from serenity.music.beats import Hints, going_on
+from serenity.music.beats import Hints, after_hold, going_on
 from serenity.music.codec import CodecSettings, Encoded
 from serenity.music.feel import play, read_feel
 from serenity.music.grid import SHORTEST
@@ -34,11 +34,13 @@ class Seed:
     unknown: list[Replaced]
     score: Score        # the tracks taken, cut down to the prompt, with the file's tempo map
     tempo_map: TempoMap  # of the music, in the seconds of `score`, and how it goes on after the join
-    join: int           # grid point of the prompt's last event, from which the continuation's steps count
+    join: int           # grid point from which the continuation's steps count: that of the prompt's last event
+    wait: int = 0       # grid points of the first step where the prompt ends in a chord that is held: `join` is then so
+                        # far before the bar line after it; 0: the model decides
 
     @property
     def start(self) -> float:
-        """Seconds, in `score`, of the prompt's last onset on the grid."""
+        """Seconds, in `score`, of the join."""
         return float(self.tempo_map.seconds(self.join / self.settings.grid))
 
     def seconds_after(self, points: int) -> float:
@@ -50,9 +52,9 @@ class Seed:
         """The file's tempo map, with the tempo that goes on from the join, where its beats are the music's."""
         if self.song.beats.source != "file":
             return self.score.tempo_map
-        clock, join = self.score.tempo_map, self.join / self.settings.grid
-        tick = np.rint(clock.quarters(self.start) * clock.ticks_per_quarter) / clock.ticks_per_quarter
-        return clock.steady_from(float(tick), round(self.tempo_map.tempo(join) * self.song.beats.scale, 3))
+        clock, steady = self.score.tempo_map, (self.join + self.wait) / self.settings.grid
+        tick = clock.ticks(self.tempo_map.seconds(steady)) / clock.ticks_per_quarter
+        return clock.steady_from(float(tick), round(self.tempo_map.tempo(steady) * self.song.beats.scale, 3))
 
     @property
     def events(self) -> int:
@@ -84,17 +86,32 @@ def read(score: Score, category: str, settings: CodecSettings, vocabulary: Vocab
     tokens, known = vocabulary.encode(events)
     prompt = stream(tokens, 0, len(tokens) + 1)[min(chosen.start, 1):]  # START is dropped where the beginning is
     replaced = find_replaced(events, tokens, known, vocabulary, settings.grid, encoded.transposition)
-    join = int(points[chosen.stop - 1])
+    last, grid = int(points[chosen.stop - 1]), settings.grid
+    line = after_hold(song.tempo_map, points / grid, end_time(choice.struck)) if chosen.stop == len(points) else None
+    begin, wait = last, 0
+    if line is not None:
+        _, place, bar = song.tempo_map.bars(last / grid)
+        begin, wait = round(line * grid), _known(round(float(bar - place) * grid), vocabulary)
     metres = song.tempo_map.metres
     metres = metres[song.tempo_map.seconds(metres["start"]) < end]  # as in the excerpt: later ones are none of its own
-    tempo_map = going_on(replace(song.tempo_map, metres=metres).moved(-taken_off), join / settings.grid)
-    return Seed(choice, song, encoded, settings, prompt, replaced, cut, tempo_map, join)
+    tempo_map = going_on(replace(song.tempo_map, metres=metres).moved(-taken_off), last / grid, begin / grid)
+    return Seed(choice, song, encoded, settings, prompt, replaced, cut, tempo_map, begin - wait, wait)
+
+
+def _known(step: int, vocabulary: Vocabulary) -> int:
+    """Return the step that the model knows which is nearest to one in grid points."""
+    return int(vocabulary["step"].decode(vocabulary["step"].encode(np.array([step]))[0])[0])
+
+
+def first_step(seed: Seed, vocabulary: Vocabulary) -> int | None:
+    """Return the token of the continuation's first step, or None where the model decides."""
+    return int(vocabulary["step"].encode(np.array([seed.wait]))[0][0]) if seed.wait else None
 
 
 def continue_notes(seed: Seed, tokens: np.ndarray, vocabulary: Vocabulary, rng: np.random.Generator) -> np.ndarray:
     """Return the notes of a continuation (events, 4) in the seed's key, register and tempo, and played as it is.
 
-    None begins before the prompt's last note.
+    None begins before the prompt's last note; where that is held, none before the bar line after it but by the feel.
     """
     grid, encoded = seed.settings.grid, seed.encoded
     feel = read_feel(encoded.points, encoded.beside, grid)
@@ -136,14 +153,15 @@ def report(seed: Seed) -> list[str]:
     names = [_printable(name) for name in dict.fromkeys(choice.names) if name.strip()]
     shown = f" ({', '.join(names[:4])}{', ..' * (len(names) > 4)})" if names else ""
     folded = f", {encoded.folded} moved by octaves into the model's range" if encoded.folded else ""
-    key, seconds, whole_seconds = encoded.key, end_time(seed.notes), end_time(choice.notes)
+    key, seconds, whole_seconds = encoded.key, end_time(seed.notes), end_time(choice.struck)
     lines = [f"{choice.reason}{shown}; {len(choice.notes)} notes, {choice.dropped} left out{folded}",
-             f"{key} (confidence {key.confidence:.2f}); {seed.events} of {len(encoded.events)} events as prompt, "
+             f"{key.name} (confidence {key.confidence:.2f}); {seed.events} of {len(encoded.events)} events as prompt, "
              f"{seconds:.1f} of {whole_seconds:.1f} s", _beat_line(seed)]
+    if seed.wait:
+        begin = seed.start + seed.seconds_after(seed.wait)
+        lines.append(f"the last chord is held: the next bar begins at {begin:.2f} s")
     if seed.unknown:
-        count, values = sum(replaced.count for replaced in seed.unknown), len(ATTRIBUTES) * seed.events
-        lines.append(f"{count} of {values} values ({count / values:.1%}) that the model does not know became their "
-                     f"nearest: {', '.join(map(str, seed.unknown))}")
+        lines.append(f"the model does not know {', '.join(map(str, seed.unknown))}: the nearest is taken")
     return lines
 
 

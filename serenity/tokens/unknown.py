@@ -8,17 +8,21 @@ from serenity.music.event import number_name, time_name
 from serenity.music.pitch import chord_pitches, spell
 from serenity.tokens.vocabulary import ATTRIBUTES, Vocabulary, column_values
 
+PLURAL = {"pitch": "chords", "step": "steps", "duration": "durations", "velocity": "velocities"}
+
 
 @dataclass(frozen=True)
 class Replaced:
     """The unknown values of one attribute."""
 
     attribute: str
-    count: int  # events whose value was unknown
+    count: int   # events whose value was unknown
+    events: int  # of all
     worst: tuple[tuple[str, str], ...]  # (was, became) as text, the farthest apart first
 
     def __str__(self) -> str:
-        return f"{self.attribute} {self.count} ({', '.join(f'{was} -> {new}' for was, new in self.worst)})"
+        pairs = ", ".join(f"{was} -> {new}" for was, new in self.worst)
+        return f"{self.count} of {self.events} {PLURAL[self.attribute]} ({pairs})"
 
 
 def find_replaced(events: np.ndarray, tokens: np.ndarray, known: np.ndarray, vocabulary: Vocabulary,
@@ -32,7 +36,8 @@ def find_replaced(events: np.ndarray, tokens: np.ndarray, known: np.ndarray, voc
         unknown = ~known[:, column]
         if unknown.any():
             pairs = column_values(events, attribute)[unknown], vocabulary[attribute].decode(tokens[unknown, column])
-            found.append(Replaced(attribute, int(unknown.sum()), _worst(*pairs, attribute, grid, transposition, worst)))
+            named = _worst(*pairs, attribute, grid, transposition, worst)
+            found.append(Replaced(attribute, int(unknown.sum()), len(events), named))
     return found
 
 

@@ -83,6 +83,13 @@ def test_each_decoder_reads_the_whole_prompt_and_goes_on_from_its_last_event(scr
     assert Script.read == [41] * 4
 
 
+def test_a_first_step_that_is_decided_is_taken_and_the_others_are_free(scripted):
+    free, given = one(scripted, 3).tokens, one(scripted, 3, first_step=SPECIALS + 2).tokens
+    step = ATTRIBUTES.index("step")
+    assert given[0, step] == SPECIALS + 2 != free[0, step] and given[1, step] != SPECIALS + 2
+    np.testing.assert_array_equal(np.delete(given[0], step), np.delete(free[0], step))
+
+
 def test_another_order_of_decisions_is_followed(scripted):
     scripted.settings.order = ("velocity", "pitch", "step", "duration")
     tokens = one(scripted, 3).tokens

@@ -105,6 +105,14 @@ def test_a_song_without_notes_has_no_key():
         find_key(np.empty(0, NOTE))
 
 
+@pytest.mark.parametrize(("tonic", "mode", "name"), [
+    (3, "major", "E flat major"), (3, "minor", "E flat minor"), (1, "major", "D flat major"),
+    (1, "minor", "C sharp minor"), (10, "minor", "B flat minor"), (9, "minor", "A minor"), (6, "major", "F sharp major"),
+])
+def test_keys_have_the_names_that_musicians_give_them(tonic, mode, name):
+    assert Key(tonic, mode, 1.0).name == name
+
+
 @pytest.mark.parametrize(("tonic", "mode", "relative"), [(0, "major", 0), (9, "minor", 0), (10, "minor", 1)])
 def test_relative_keys_share_their_notes(tonic, mode, relative):
     assert Key(tonic, mode, 1.0).relative_major == relative

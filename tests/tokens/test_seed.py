@@ -11,13 +11,13 @@ from serenity.music.beats import Hints
 from serenity.music.codec import CodecSettings
 from serenity.music.instruments import CATEGORIES
 from serenity.music.midi_file import Score, Track
-from serenity.music.note import sort_notes
+from serenity.music.note import note_table, sort_notes
 from serenity.music.pitch import chord_matrix
 from serenity.music.tempo_map import TempoMap, metres, tempos
 from serenity.tokens import seed as seeds
 from serenity.tokens.playable import playable
 from serenity.tokens.unknown import Replaced, find_replaced
-from serenity.tokens.vocabulary import SPECIALS, START, count_values
+from serenity.tokens.vocabulary import ATTRIBUTES, SPECIALS, START, count_values
 from tests.songs import abc_songs, compose_notes
 
 VOCABULARY = count_values(song.events for _, song in abc_songs(3))
@@ -30,8 +30,10 @@ def read(notes, tempo_map=TempoMap(), name="Piano", **options):
 
 
 def continued(seed, chance=0):
-    """Return the prompt's own tokens, taken as a continuation, as notes."""
+    """Return the prompt's own tokens, taken as a continuation, as notes; but for a first step that is decided."""
     values = seed.prompt[seed.prompt[:, 0] >= SPECIALS]
+    if seed.wait:
+        values[0, ATTRIBUTES.index("step")] = seeds.first_step(seed, VOCABULARY)
     return seeds.continue_notes(seed, values, VOCABULARY, np.random.default_rng(chance))
 
 
@@ -74,9 +76,78 @@ def test_the_report_says_what_was_taken_the_key_and_what_was_replaced():
     strange["pitch"][::9] = 22
     lines = seeds.report(read(strange, name="Piano\x1b[31m"))
     assert lines[0].startswith("piano by name (Piano?[31m); 84 notes, 0 left out, 10 moved by octaves")
-    assert "(confidence 0." in lines[1] and "of 16.0 s" in lines[1]
+    assert re.match(r"[A-G]( flat| sharp)? (major|minor) \(confidence 0\.", lines[1])
+    assert lines[1].endswith("; 48 of 48 events as prompt, 16.0 of 16.0 s")
     assert re.fullmatch(r"beat: the file's, 120 BPM, 4/4( \(3/4 less likely\))?, bar 1 at 0\.00 s", lines[2])
-    assert "values (" in lines[3] and "became their nearest: pitch" in lines[3]
+    assert re.fullmatch(r"the model does not know \d+ of 48 chords \(\S+ -> \S+, \S+ -> \S+\).*: the nearest is taken",
+                        lines[3])
+
+
+def test_the_report_compares_the_prompt_with_the_seed_as_it_is_struck_not_as_the_pedal_holds_it():
+    score = Score((Track("Piano", 0, False, compose_notes(1, bars=8), np.array([(14.0, 30.0)])),), TempoMap())
+    line = seeds.report(seeds.read(score, "piano", CodecSettings(), VOCABULARY))[1]
+    assert re.search(r", (\d+\.\d) of \1 s$", line)
+
+
+# --- a last chord that is held ----------------------------------------------------------------------------------------
+
+CHORD = (48, 60, 64, 67)
+THREE_FOUR = TempoMap(metres=metres((0.0, 3, 4)))
+
+
+def held(length, bars=4, at=0.0, tempo_map=TempoMap(), bar=4):
+    """Return bars of quarters and, `at` quarters into the next one, a chord of so many quarters."""
+    start = np.append(np.arange(bar * bars), [bar * bars + at] * len(CHORD)).astype(float)
+    ends = start + np.append(np.full(bar * bars, 0.9), [length] * len(CHORD))
+    pitch = [*([60, 64, 67, 72] * bars * bar)[:bar * bars], *CHORD]
+    onset = tempo_map.seconds(start)
+    return note_table(onset, tempo_map.seconds(ends) - onset, pitch, [80] * len(start))
+
+
+@pytest.mark.parametrize(("length", "at", "bar", "tempo_map", "line"), [
+    (4, 0, 4, TempoMap(), 20), (3.8, 0, 4, TempoMap(), 20),     # to the bar's end, or a little less
+    (4.2, 0, 4, TempoMap(), 20), (8, 0, 4, TempoMap(), 24), (6, 0, 4, TempoMap(), 24),
+    (2, 2, 4, TempoMap(), 20), (6, 2, 4, TempoMap(), 24), (3, 1, 4, TempoMap(), 20),
+    (3, 0, 3, THREE_FOUR, 15), (7, 0, 3, THREE_FOUR, 21), (2, 1, 3, THREE_FOUR, 15),
+])
+def test_after_a_held_chord_the_continuation_begins_with_the_next_bar(length, at, bar, tempo_map, line):
+    seed = read(held(length, at=at, bar=bar, tempo_map=tempo_map), tempo_map)
+    assert continued(seed)["onset"][0] == pytest.approx(line / 2)  # 120 quarters a minute
+    assert seed.join + seed.wait == line * GRID and 0 < seed.wait <= bar * GRID
+    assert f"the last chord is held: the next bar begins at {line / 2:.2f} s" in seeds.report(seed)
+    assert seeds.first_step(seed, VOCABULARY) == VOCABULARY["step"].encode(np.array([seed.wait]))[0][0]
+    assert (seed.join + seeds.steps_until(seed, bars=3)) == (line + 3 * bar) * GRID
+
+
+@pytest.mark.parametrize(("length", "options"), [
+    (1, {}), (1.5, {}), (100, {}),  # a note that nobody ended
+    (4, {"first": 10}), (4, {"seconds": (0.0, 6.0)}),
+])
+def test_a_short_last_chord_and_a_prompt_cut_before_it_wait_for_nothing(length, options):
+    seed = read(held(length), **options)
+    assert seed.wait == 0 and seeds.first_step(seed, VOCABULARY) is None
+    assert seed.start == seed.notes["onset"][-1]
+
+
+def test_music_of_long_chords_does_not_wait_for_the_last_one():
+    onset = np.repeat(np.arange(8) * 2.0, 3)
+    notes = note_table(onset, np.full(24, 1.95), [60, 64, 67] * 8, [80] * 24)
+    assert read(notes).wait == 0
+
+
+def test_a_fermata_keeps_its_slow_tempo_and_the_continuation_has_the_one_before():
+    """A chord of four quarters at a quarter of the tempo: 8 s, from 8 s on."""
+    clock = TempoMap(tempos((0.0, 500_000), (16.0, 2_000_000)), ticks_per_quarter=384)
+    seed = read(held(4, tempo_map=clock), clock)
+    assert continued(seed)["onset"][0] == pytest.approx(16)
+    assert seed.file_map.tempos.tolist() == [(0, 500_000), (16, 2_000_000), (20, 500_000)]
+    assert seed.file_map.seconds(24.0) == pytest.approx(18) == seed.tempo_map.seconds(24.0)
+
+
+@pytest.mark.parametrize("last", [1, 5, 16])
+def test_the_last_events_of_a_seed_that_ends_in_a_held_chord_wait_too(last):
+    seed = read(held(8), last=last)
+    assert continued(seed)["onset"][0] == pytest.approx(seed.notes["onset"][-1] + 4)
 
 
 def test_the_report_says_how_far_a_seed_is_played_beside_the_grid():
@@ -199,7 +270,7 @@ def test_the_worst_come_first_in_the_songs_own_key():
     [replaced] = find_replaced(events, tokens, known, VOCABULARY, GRID)
     assert (replaced.attribute, replaced.count) == ("step", 3)
     assert [was for was, _ in replaced.worst] == ["99", "175/24"]  # in quarters
-    assert str(replaced).startswith("step 3 (99 -> ")
+    assert str(replaced).startswith("3 of 48 steps (99 -> ")
 
 
 def test_chords_are_named_as_they_stand_in_the_song():
@@ -215,7 +286,7 @@ def test_chords_are_named_as_they_stand_in_the_song():
 def test_nothing_unknown_is_nothing_replaced():
     seed = read(compose_notes(1, bars=30))
     assert seed.unknown == [] and not any("nearest" in line for line in seeds.report(seed))
-    assert str(Replaced("velocity", 2, (("1", "5"),))) == "velocity 2 (1 -> 5)"
+    assert str(Replaced("velocity", 2, 7, (("1", "5"),))) == "2 of 7 velocities (1 -> 5)"
 
 
 # --- what can be played -----------------------------------------------------------------------------------------------
