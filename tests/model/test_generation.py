@@ -84,9 +84,9 @@ def test_each_decoder_reads_the_whole_prompt_and_goes_on_from_its_last_event(scr
 
 
 def test_a_first_step_that_is_decided_is_taken_and_the_others_are_free(scripted):
-    free, given = one(scripted, 3).tokens, one(scripted, 3, first_step=SPECIALS + 2).tokens
+    free, given = one(scripted, 3).tokens, one(scripted, 3, first_step=SPECIALS + 4).tokens
     step = ATTRIBUTES.index("step")
-    assert given[0, step] == SPECIALS + 2 != free[0, step] and given[1, step] != SPECIALS + 2
+    assert given[0, step] == SPECIALS + 4 != free[0, step] and given[1, step] != SPECIALS + 4
     np.testing.assert_array_equal(np.delete(given[0], step), np.delete(free[0], step))
 
 

@@ -107,7 +107,8 @@ def test_a_song_without_notes_has_no_key():
 
 @pytest.mark.parametrize(("tonic", "mode", "name"), [
     (3, "major", "E flat major"), (3, "minor", "E flat minor"), (1, "major", "D flat major"),
-    (1, "minor", "C sharp minor"), (10, "minor", "B flat minor"), (9, "minor", "A minor"), (6, "major", "F sharp major"),
+    (1, "minor", "C sharp minor"), (10, "minor", "B flat minor"), (9, "minor", "A minor"),
+    (6, "major", "F sharp major"),
 ])
 def test_keys_have_the_names_that_musicians_give_them(tonic, mode, name):
     assert Key(tonic, mode, 1.0).name == name
