@@ -90,6 +90,7 @@ class Parameters:
     novel: int | None = None         # no run of more than so many chords as in a training song; 7 or more
     # whose tracks are taken and whose range is kept; None: the model's
     category: Literal["piano", "violin", "viola", "cello"] | None = None
+    tracks: str | None = None        # take these tracks of the seed, by number or name as reported: 1,3 or "Organ"
 
     # Output: how the song is written.
 
@@ -114,8 +115,8 @@ class Parameters:
 
 # What determines a song beside model and seed: the flags that the recipe keeps and that --replay takes from it.
 MUSIC = ("events", "seconds", "bars", "prompt_events", "prompt_last", "prompt_seconds", "bpm", "metre", "first_beat",
-         "level", "temperature", "top_k", "top_p", "min_p", "seed", "guard", "may_end", "novel", "category", "layout",
-         "match_velocity", "after", "write_beats")
+         "level", "temperature", "top_k", "top_p", "min_p", "seed", "guard", "may_end", "novel", "category", "tracks",
+         "layout", "match_velocity", "after", "write_beats")
 DRAWING = ("temperature", "top_k", "top_p", "min_p")  # the fields of Sampling
 RANGES = {  # flag -> lowest, highest
     "events": (1, LONGEST), "seconds": (0.1, 24 * 3600), "bars": (1, 10_000), "prompt_events": (1, LONGEST),
@@ -155,7 +156,7 @@ def main(parameters: Parameters) -> None:
     parameters = replace(parameters, category=parameters.category or settings.codec.category)
     try:
         seed = seeds.read(score, parameters.category, settings.codec, vocabulary, parameters.prompt_events,
-                          parameters.prompt_last, parameters.prompt_seconds, known)
+                          parameters.prompt_last, parameters.prompt_seconds, known, listed(parameters.tracks))
         until = length(parameters, seed)
         allowed = playable(vocabulary.pitch, seed.encoded.transposition, CATEGORIES[parameters.category])
     except InputError as error:
@@ -329,6 +330,11 @@ def hints(parameters: Parameters):
             raise InputError(f"--metre {parameters.metre[:40]!a}, wanted a time signature such as 3/4 or 6/8")
         metre = int(parts[1]), int(parts[2])
     return Hints(parameters.bpm, metre, parameters.first_beat, LEVELS[parameters.level])
+
+
+def listed(tracks: str | None) -> tuple[str, ...]:
+    """Return the numbers and names in --tracks."""
+    return tuple(part.strip() for part in tracks.split(",")) if tracks is not None else ()
 
 
 def length(parameters: Parameters, seed) -> tuple[int, int | None]:

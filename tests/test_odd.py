@@ -5,8 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import config
+from serenity.errors import InputError
+from serenity.model import checkpoint
 from serenity.music import midi_file
 from serenity.music.song import of_score
+from serenity.tokens import seed as seeds
 
 FOLDER = Path(__file__).parent / "data" / "odd"
 
@@ -18,6 +22,11 @@ def read(name):
 def counts(score):
     """Return name and number of notes of each track."""
     return [(track.name, len(track.notes)) for track in score.tracks]
+
+
+def report(name, **options):
+    settings, vocabulary = checkpoint.read_settings(config.MODEL)
+    return seeds.report(seeds.read(read(name), "piano", settings.codec, vocabulary, **options))
 
 
 def quarters_a_minute(score):
@@ -87,3 +96,32 @@ def test_the_beat_follows_a_tempo_that_moves_and_forgets_a_last_slowing():
 
 def test_swing_is_heard():
     assert of_score(read("swing")).tempo_map.swing == pytest.approx(5 / 6, abs=0.01)
+
+
+def test_an_organ_of_two_staves_is_taken_with_both():
+    assert report("musescore_organ_two_staves")[0] == (
+        "no piano: took the instruments like it (Organ, Pedal); 56 notes, 0 left out")
+
+
+def test_most_of_a_song_that_is_left_out_is_said_and_how_to_take_it():
+    lines = report("clav_few_notes")
+    assert lines[0] == "piano by program, 1 of 3 pitched tracks (Clav); 2 notes, 112 left out"
+    assert lines[1] == ("most of the song, 98% of its notes, is left out: 2 Organ 0 (program 17, 56 notes), "
+                        "3 Organ 1 (program 17, 56 notes); --tracks 2,3 takes them instead")
+    assert report("clav_few_notes", tracks=["organ"])[0] == (
+        "the tracks that you name (Organ 0, Organ 1); 112 notes, 2 left out")
+
+
+def test_a_japanese_piano_is_taken_without_the_bass():
+    lines = report("sjis_names")
+    assert lines[0].startswith("piano by name, 1 of 2 pitched tracks (ピアノ右手); 28 notes, 28 left out")
+    assert lines[1].startswith("left out: 2 ベース (program 34, 28 notes); --tracks 2 takes them instead")
+
+
+def test_a_piano_on_the_drum_channel_is_said_to_be_there():
+    with pytest.raises(InputError, match="holds only drums: 'Piano' stands on channel 10, where every note is a drum"):
+        report("piano_on_channel10")
+
+
+def test_a_key_is_named_as_musicians_do():
+    assert report("rmi_plain")[1].startswith("G major (confidence")

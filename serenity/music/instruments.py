@@ -4,7 +4,8 @@ Many files name no track, and many leave every program at 0. So a track is judge
 
 1. Drums are out: channel 10, a name that says drums, or a program without pitch.
 2. A name that clearly says an instrument. "MELODY" or "right hand" says none; nor does a name that tracks of
-   several programs share (in a type 0 file it is the song's title), nor one that says two instruments.
+   several programs share (in a type 0 file it is the song's title), nor one that says two instruments. What is said of
+   one staff goes for the others on its channel whose names say nothing.
 3. The General MIDI program.
 
 A file that has no track of the category falls back on what is nearest to it, and the choice says so in a line.
@@ -90,8 +91,11 @@ OTHER_STEMS = (
 )
 OTHER_WORDS = (
     "gtr", "fl", "ob", "cl", "fg", "tpt", "tbn", "hn", "horn", "horns", "tuba", "brass", "sax", "organ", "orgel",
-    "orgue", "harp", "harfe", "archi", "pad", "vox",
+    "orgue", "organs", "organo", "orgao", "hammond", "harp", "harfe", "archi", "pad", "vox",
 )
+# Words of the piano that stand in the names of other instruments too: a "grand orgue" and its "clavier" are an organ.
+WEAK = ("grand", "keys", "keyboard", "clavier", "teclado", "tastiera")
+DESCRIBING = ("synth", "pad")  # words of other instruments that describe a piano as often
 
 # Tracks of similar instruments stand in for a category only where they carry the song: a few notes of celesta do not.
 STAND_IN_SHARE = 0.25  # of the pitched notes
@@ -104,7 +108,12 @@ class Choice:
     notes: np.ndarray  # one note table of all tracks taken, with the pedal applied
     tracks: tuple[Track, ...]  # the tracks taken, as struck and released
     reason: str  # one line for a person
-    dropped: int  # notes left out
+    left_out: tuple[tuple[int, Track], ...] = ()  # the other tracks with notes, and the number of each, from 1
+
+    @property
+    def dropped(self) -> int:
+        """How many notes are left out."""
+        return sum(len(track.notes) for _, track in self.left_out)
 
     @property
     def struck(self) -> np.ndarray:
@@ -117,30 +126,75 @@ class Choice:
         return tuple(track.name for track in self.tracks)
 
 
-def choose(score: Score, category_name: str = "piano") -> Choice:
-    """Choose the tracks of a category and merge them; InputError where no track has pitches."""
-    category = CATEGORIES[category_name]
-    with_notes = [track for track in score.tracks if len(track.notes)]
-    if not with_notes:
+def choose(score: Score, category_name: str = "piano", wanted: Sequence[str] = ()) -> Choice:
+    """Choose the tracks of a category, or those that are `wanted` by number, from 1, or name, and merge them.
+
+    InputError where no track has pitches, or none is of a number or name.
+    """
+    tracks = [track for track in score.tracks if len(track.notes)]
+    if not tracks:
         raise InputError("holds no note; wanted a track with notes")
-    named = _named(with_notes)
-    pitched = [track for track in with_notes if not _is_drums(track, named[track])]
+    if wanted:
+        chosen, why = _wanted(tracks, wanted), "the tracks that you name"
+    else:
+        chosen, why = _chosen(CATEGORIES[category_name], tracks)
+    notes = merge_tables(sustain(track.notes, track.pedals) for track in chosen)
+    left_out = tuple((number, track) for number, track in enumerate(tracks, 1) if track not in chosen)
+    return Choice(notes, tuple(chosen), why, left_out)
+
+
+def _chosen(category: Category, tracks: list[Track]) -> tuple[list[Track], str]:
+    named = _named(tracks)
+    pitched = [track for track in tracks if not _is_drums(track, named[track])]
+    misplaced = [track.name for track in tracks if track.is_drum and instrument_in(track.name) == category.name]
+    said = f"'{printable(misplaced[0])}' stands on channel 10, where every note is a drum" if misplaced else ""
     if not pitched:
-        raise InputError("holds only drums; wanted a track with pitches")
+        raise InputError(f"holds only drums{': ' * bool(said)}{said}; wanted a track with pitches")
     chosen, why = _tracks_of(category, pitched, named)
     if len(chosen) < len(pitched):
         why += f", {len(chosen)} of {len(pitched)} pitched tracks"
-    notes = merge_tables(sustain(track.notes, track.pedals) for track in chosen)
-    dropped = sum(len(track.notes) for track in with_notes) - len(notes)
-    return Choice(notes, tuple(chosen), why, dropped)
+    return chosen, f"{why}; {said}" if said else why
+
+
+def _wanted(tracks: list[Track], wanted: Sequence[str]) -> list[Track]:
+    """Return the tracks of numbers and names, as in the file; a name that none has may be a part of one."""
+    chosen = []
+    for one in wanted:
+        names = [track.name.strip().casefold() for track in tracks]
+        is_it = [str(number) == one for number in range(1, len(tracks) + 1)]
+        is_it = is_it if any(is_it) else [name == one.casefold() for name in names]
+        is_it = is_it if any(is_it) else [one.casefold() in name for name in names]
+        if not one or not any(is_it):
+            there = ", ".join(described(number, track) for number, track in enumerate(tracks, 1))
+            raise InputError(f"has no track {one[:40]!r}; wanted {there}")
+        chosen += [track for track, is_one in zip(tracks, is_it) if is_one]
+    return [track for track in tracks if track in chosen]
+
+
+def described(number: int, track: Track) -> str:
+    """Return a track's number, name and notes for a person."""
+    kind = "drums" if track.is_drum else f"program {track.program + 1}"
+    return f"{number} {printable(track.name) or 'without a name'} ({kind}, {len(track.notes):,} notes)"
+
+
+def printable(name: str) -> str:
+    """Return a name out of a file so that it can be shown: no control characters, not long."""
+    return "".join(letter if letter.isprintable() else "?" for letter in name.strip())[:40]
 
 
 def instrument_in(name: str) -> str | None:
     """Return what a track's name says: a category, "drums", "other" (an instrument of no category), or None."""
-    said = {_SAYS[word] for word in _WORD.findall(_plain(name))}
+    words = set(_WORD.findall(_plain(name)))
+    said = {_SAYS[word] for word in words}
+    if said == {"piano", "other"} and any(map(_is_other, words)) and words <= {*WEAK, *filter(_is_other, words)}:
+        return "other"
     if len(said) > 1:
         said -= {"other"}  # "piano pad", "synth drums": the other word describes the instrument
     return said.pop() if len(said) == 1 else None
+
+
+def _is_other(word: str) -> bool:
+    return _SAYS[word] == "other" and word not in DESCRIBING
 
 
 def _plain(name: str) -> str:
@@ -160,11 +214,19 @@ _WORD = re.compile("|".join(  # the longer first, so that a harpsichord is no ha
 
 
 def _named(tracks: Sequence[Track]) -> dict[Track, str | None]:
-    """Return what the name of each track says; nothing where tracks of several programs share it."""
-    programs = {}
+    """Return what the name of each track says; nothing where tracks of several programs share it.
+
+    Where a name says nothing, what is said of others on its channel goes for it too: two staves are one instrument.
+    """
+    programs, on_channel = {}, {}
     for track in tracks:
         programs.setdefault(track.name, set()).add((track.program, track.is_drum))
-    return {track: instrument_in(track.name) if len(programs[track.name]) == 1 else None for track in tracks}
+    own = {track: instrument_in(track.name) if len(programs[track.name]) == 1 else None for track in tracks}
+    for track, says in own.items():
+        if says in CATEGORIES and track.channel is not None:
+            on_channel.setdefault((track.channel, track.program), set()).add(says)
+    shared = {place: min(says) for place, says in on_channel.items() if len(says) == 1}
+    return {track: says or shared.get((track.channel, track.program)) for track, says in own.items()}
 
 
 def _is_drums(track: Track, says: str | None) -> bool:

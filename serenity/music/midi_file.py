@@ -98,6 +98,7 @@ class Track:
     notes: np.ndarray  # a note table
     pedals: np.ndarray = field(default_factory=lambda: np.empty((0, 2)))  # (pedal, 2): seconds [down, up), in order
     controls: np.ndarray = field(default_factory=lambda: np.empty(0, CONTROL))  # CONTROL, in order
+    channel: int | None = None  # of the file it was read from, counted from 0, 16 for each port; None: of none
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,7 +163,7 @@ class _Part:
 
     name: str
     program: int
-    is_drum: bool
+    channel: int  # counted from 0, 16 for each port
     notes: np.ndarray  # (note, 4): onset, end, pitch, velocity
     controls: np.ndarray  # (control, 3): time, number, value; of the whole channel, in order
 
@@ -236,7 +237,7 @@ def _parts(tracks: Sequence[_Heard]) -> Iterator[_Part]:
                                        _in_time(others[others[:, 1] == channel], column=2))
         for channel, program in np.unique(np.stack([track.notes[:, 5], programs], axis=1), axis=0).tolist():
             chosen = (track.notes[:, 5] == channel) & (programs == program)
-            yield _Part(track.name, program, channel % CHANNELS == DRUM_CHANNEL, track.notes[chosen, 1:5],
+            yield _Part(track.name, program, channel, track.notes[chosen, 1:5],
                         controls[controls[:, 0] == channel, 1:])
 
 
@@ -335,7 +336,8 @@ def _track(part: _Part, clock: TempoMap) -> Track:
     moves = controls[controls["number"] == PEDAL]
     pedals = _pedals(moves["time"], moves["value"] >= PEDAL_DOWN, last)
     curves = controls[np.isin(controls["number"], CURVES) & (controls["time"] <= last)]
-    return Track(part.name, part.program, part.is_drum, notes, pedals, curves)
+    is_drum = part.channel % CHANNELS == DRUM_CHANNEL
+    return Track(part.name, part.program, is_drum, notes, pedals, curves, part.channel)
 
 
 def _pedals(time: np.ndarray, is_down: np.ndarray, end: float) -> np.ndarray:

@@ -1,6 +1,7 @@
 """The seed: from a score to the prompt that a model reads, and from the model's tokens back into the seed's song."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,6 +21,8 @@ from serenity.music.tempo_map import TempoMap
 from serenity.tokens.unknown import Replaced, find_replaced
 from serenity.tokens.vocabulary import ATTRIBUTES, SPECIALS, Vocabulary
 from serenity.tokens.windows import stream
+
+MOST_LISTED = 8  # tracks that are left out, by name
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,13 +71,14 @@ class Seed:
 
 
 def read(score: Score, category: str, settings: CodecSettings, vocabulary: Vocabulary, first: int | None = None,
-         last: int | None = None, seconds: tuple[float, float] | None = None, hints: Hints = Hints()) -> Seed:
+         last: int | None = None, seconds: tuple[float, float] | None = None, hints: Hints = Hints(),
+         tracks: Sequence[str] = ()) -> Seed:
     """Return the seed of a score. Which part of it is the prompt: see prompt.choose_events. Raises InputError.
 
-    `category` says whose tracks are taken; normalised they are as the model's `settings` have it. `hints` are what is
-    known of the beats.
+    `category` says whose tracks are taken, or `tracks` their numbers or names; normalised they are as the model's
+    `settings` have it. `hints` are what is known of the beats.
     """
-    choice = instruments.choose(score, category)
+    choice = instruments.choose(score, category, tracks)
     song = of_choice(choice, score.tempo_map, hints)
     encoded = codec.encode(song, settings)
     points = np.cumsum(encoded.events["step"])
@@ -150,11 +154,12 @@ def loops(tokens: np.ndarray) -> bool:
 def report(seed: Seed) -> list[str]:
     """Return what was read, in lines for a person: tracks and why, key, the prompt, and what had to be replaced."""
     choice, encoded = seed.choice, seed.encoded
-    names = [_printable(name) for name in dict.fromkeys(choice.names) if name.strip()]
+    names = [instruments.printable(name) for name in dict.fromkeys(choice.names) if name.strip()]
     shown = f" ({', '.join(names[:4])}{', ..' * (len(names) > 4)})" if names else ""
     folded = f", {encoded.folded} moved by octaves into the model's range" if encoded.folded else ""
     key, seconds, whole_seconds = encoded.key, end_time(seed.notes), end_time(choice.struck)
     lines = [f"{choice.reason}{shown}; {len(choice.notes)} notes, {choice.dropped} left out{folded}",
+             *_left_out_line(choice),
              f"{key.name} (confidence {key.confidence:.2f}); {seed.events} of {len(encoded.events)} events as prompt, "
              f"{seconds:.1f} of {whole_seconds:.1f} s", _beat_line(seed)]
     if seed.wait:
@@ -165,13 +170,21 @@ def report(seed: Seed) -> list[str]:
     return lines
 
 
+def _left_out_line(choice: Choice) -> list[str]:
+    """Return which tracks are left out, and how to take others; nothing where none is."""
+    if not choice.left_out:
+        return []
+    shown = [instruments.described(number, track) for number, track in choice.left_out[:MOST_LISTED]]
+    more = f" and {len(choice.left_out) - MOST_LISTED} more" if len(choice.left_out) > MOST_LISTED else ""
+    share = choice.dropped / (choice.dropped + len(choice.notes))
+    most = f"most of the song, {share:.0%} of its notes, is left out" if share > 0.5 else "left out"
+    pitched = [str(number) for number, track in choice.left_out[:MOST_LISTED] if not track.is_drum]
+    instead = f"; --tracks {','.join(pitched)} takes them instead" if pitched else ""
+    return [f"{most}: {', '.join(shown)}{more}{instead}"]
+
+
 def _beat_line(seed: Seed) -> str:
     """Return where the beats are, and how far the seed is played beside their grid."""
     beside = abs(seed.encoded.beside)
     played = f"; played {1000 * np.median(beside):.0f} ms beside the grid in the median" if beside.any() else ""
     return f"{seed.song.beats}{played}"
-
-
-def _printable(name: str) -> str:
-    """Return a name out of a file so that it can be shown: no control characters, not long."""
-    return "".join(letter if letter.isprintable() else "?" for letter in name.strip())[:40]

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -123,3 +125,43 @@ def test_notes_of_all_tracks_chosen_are_merged_in_order():
 def test_each_track_is_sustained_by_its_own_pedal():
     choice = choose(score(track("a", pitch=72, pedals=[[0, 3]]), track("b", pitch=48)))
     assert choice.notes["duration"].tolist() == [0.5, 3.0]
+
+
+# --- organs, drums, staves --------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("name", ["Grand Orgue", "Clavier de Grand Orgue", "Organ (keyboard)", "Grand Choir", "Órgano"])
+def test_an_organ_is_no_piano(name):
+    assert instrument_in(name) == "other"
+
+
+@pytest.mark.parametrize("name", ["Grand", "Clavier", "Grand Piano", "Keys", "Piano Pad", "Synth Keys", "Piano+Organ"])
+def test_a_word_that_a_piano_shares_is_a_piano_by_itself(name):
+    assert instrument_in(name) == "piano"
+
+
+def test_a_piano_on_the_drum_channel_is_said_to_be_there():
+    with pytest.raises(InputError, match="holds only drums: 'Piano' stands on channel 10, where every note is a drum"):
+        choose(score(track("Piano", is_drum=True)))
+    choice = choose(score(track("Piano", is_drum=True), track("", 0)))
+    assert choice.reason.endswith("; 'Piano' stands on channel 10, where every note is a drum")
+
+
+def on_channel(channel, *arguments):
+    return replace(track(*arguments), channel=channel)
+
+
+def test_what_the_name_of_one_staff_says_goes_for_the_others_on_its_channel():
+    right, left, other = on_channel(3, "Piano", 88), on_channel(3, "Left", 88), on_channel(4, "Left", 88)
+    assert choose(score(right, left, other)).tracks == (right, left)
+
+
+def test_tracks_are_taken_by_number_or_name():
+    song = score(track("Piano"), track("Organ 1", 19), track("Organ 2", 19), track("2", 40))
+    assert choose(song, wanted=["2", "4"]).names == ("Organ 1", "2")
+    assert choose(song, wanted=["organ"]).names == ("Organ 1", "Organ 2")
+    assert choose(song, wanted=["ORGAN 2", "piano"]).names == ("Piano", "Organ 2")
+    assert [number for number, _ in choose(song, wanted=["2"]).left_out] == [1, 3, 4]
+    with pytest.raises(InputError, match=r"has no track 'Harp'; wanted 1 Piano \(program 1, 1 notes\), 2 Organ 1 \("):
+        choose(song, wanted=["Harp"])
+    with pytest.raises(InputError, match="has no track ''; wanted"):
+        choose(song, wanted=[""])
