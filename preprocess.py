@@ -65,15 +65,14 @@ def main(parameters: Parameters) -> None:
 
 def check(parameters: Parameters) -> None:
     """Refuse what cannot work before anything is read. Raises InputError."""
+    from serenity.tokens.vocabulary import MOST_VALUES
+
     for name, lowest, highest in (("workers", 1, 1024), ("siblings", 0, MOST_SIBLINGS), ("spot_check", 0, 200),
-                                  ("seed", 0, 2**32 - 1), ("top_k_pitch", 1, 2**16), ("top_k_timing", 1, 2**16),
-                                  ("max_events", 1, 10**6)):
+                                  ("seed", 0, 2**32 - 1), ("top_k_pitch", 1, MOST_VALUES),
+                                  ("top_k_timing", 1, MOST_VALUES), ("max_events", 1, 10**6)):
         if not lowest <= getattr(parameters, name) <= highest:
             raise InputError(f"{flag(name)} {getattr(parameters, name)}, wanted {lowest} to {highest:,}")
     codec_settings(parameters)
-    from serenity.tokens.vocabulary import check_top_k
-
-    check_top_k(dictionary_sizes(parameters))
 
 
 def dictionary_sizes(parameters: Parameters) -> dict[str, int]:

@@ -24,7 +24,7 @@ CHOSEN: dict[str, tuple[Column, ...]] = {
     "velocity": (("velocity", 2), ("velocity", 1)),
 }
 LAG = WindowSettings().prompt  # events after which a copied prompt begins anew
-_BITS = 13                     # a token needs no more: a label of a context and a token fit 64 bits
+_BITS = 16                     # of a token; beside it a label of a context, one for each decision at most, fits 64
 
 
 def chains(attribute: str) -> dict[str, tuple[Column, ...]]:

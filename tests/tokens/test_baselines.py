@@ -6,7 +6,7 @@ import pytest
 from serenity.music.event import bar_places
 from serenity.tokens import corpus as corpora
 from serenity.tokens.baselines import LAG, all_bits, chains, copy_bits, discounts, markov_bits, unigram_bits
-from serenity.tokens.vocabulary import ATTRIBUTES, SPECIALS, count_values
+from serenity.tokens.vocabulary import ATTRIBUTES, MOST_VALUES, SPECIALS, count_values
 from tests.songs import abc_songs
 
 VALUES = 4
@@ -47,6 +47,18 @@ def test_the_probabilities_of_all_values_sum_to_one(rng, order, before):
     begun, all_next = song(before), [song([*before, value]) for value in range(VALUES)]
     bits = markov_bits(training, [begun, *all_next], "velocity", VALUES, chain("velocity", order))
     assert np.exp2(bits[0] - bits[1:]).sum() == pytest.approx(1)
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_the_largest_dictionary_is_counted_as_the_smallest(rng, order):
+    """What values are called is no matter: neither to the counts nor to their contexts."""
+    training, judged = [source(rng, 300)], [source(rng, 50)]
+    names = np.array([0, 1, 2, MOST_VALUES - 1])  # a power of two lies between the first and the last
+    renamed = [[song(names[some[:, 0] - SPECIALS]) for some in songs] for songs in (training, judged)]
+    for attribute in ("pitch", "step"):
+        columns = chain(attribute, order)
+        np.testing.assert_allclose(markov_bits(*renamed, attribute, MOST_VALUES, columns),
+                                   markov_bits(training, judged, attribute, MOST_VALUES, columns))
 
 
 @pytest.mark.parametrize("order", ORDERS)
