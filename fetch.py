@@ -246,5 +246,12 @@ def report(account: Account, parameters: Parameters) -> str:
     return "\n".join([f"{count:8,}  {name}" for name, count in names.items()] + [last])
 
 
+def kept(parameters: Parameters) -> str:
+    """Return what an interruption leaves."""
+    if parameters.list or parameters.dry_run:
+        return "nothing was to be taken"
+    return f"what is in {parameters.output} is whole and is kept; to go on, run the same command again"
+
+
 if __name__ == "__main__":
-    run(main, Parameters)
+    run(main, Parameters, kept)

@@ -493,5 +493,10 @@ def measured(take: Take, seed) -> dict[str, str]:
             "novelty": take.novelty}
 
 
+def kept(parameters: Parameters) -> str:
+    """Return what an interruption leaves: songs are written when all are made."""
+    return "what is written is whole; to make the rest, run the same command again"
+
+
 if __name__ == "__main__":
-    run(main, Parameters)
+    run(main, Parameters, kept)

@@ -344,5 +344,12 @@ def code(*floors: str) -> str:
                     for path in sorted((config.ROOT / "serenity" / floor).glob("*.py"))))
 
 
+def kept(parameters: Parameters) -> str:
+    """Return what an interruption leaves."""
+    if parameters.explain:
+        return "nothing was to be written"
+    return "the songs that are done are kept; to go on, run the same command again"
+
+
 if __name__ == "__main__":
-    run(main, Parameters)
+    run(main, Parameters, kept)

@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 import tyro
 
 import config
-from serenity.command_line import flag, remarks_unseen, run
+from serenity.command_line import flag, run, tensorflow_quiet
 from serenity.errors import InputError
 
 
@@ -72,23 +72,31 @@ def main(parameters: Parameters) -> None:
     from serenity.model.quartet import parameter_count
 
     settings = records.agree(parameters.model, settings, corpus.vocabulary, parameters.attributes, parameters.resume)
-    print(f"{parameters.model}: {parameters.start_from or parameters.preset}, {corpus.totals['train']} songs")
+    print(f"{parameters.model}: {parameters.start_from or parameters.preset}, {songs_of(corpus)}")
     print(f"parameters: {parameter_count(settings):,}", flush=True)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # its remarks on the processor say nothing to act on
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # products 1.6 times as fast; TensorFlow asks for Intel's own
-    with remarks_unseen():
-        from serenity.model.training import train_network  # TensorFlow: seconds, so last
     if parameters.dry_run:
         dry_run(parameters, corpus, settings, training)
         return
-    from serenity.listen import piano_roll
-
-    records.begin(parameters.model, settings, corpus, data(parameters, corpus, base), base.index if base else None)
-    for attribute in parameters.attributes:
-        figures = train_network(corpus, settings, attribute, training, parameters.model, parameters.resume,
-                                base.model if base else None, piano_roll.save)
+    other = records.begin(parameters.model, settings, corpus, data(parameters, corpus, base),
+                          base.index if base else None)
+    if other:
+        print(f"the songs are others than before: {other}")
+    for number, attribute in enumerate(parameters.attributes, 1):
+        print(f"\n{attribute}, network {number} of {len(parameters.attributes)}: "
+              f"{parameter_count(settings, [attribute]):,} parameters", flush=True)
+        figures = train(parameters, corpus, settings, attribute, training, base)
         networks = records.add(parameters.model, settings, attribute, figures)
     report(networks)
+
+
+def train(parameters: Parameters, corpus, settings, attribute: str, training, base) -> dict:
+    """Train one network and return its figures. Here TensorFlow is imported, which takes seconds."""
+    with tensorflow_quiet():
+        from serenity.model.training import train_network
+    from serenity.listen import piano_roll
+
+    return train_network(corpus, settings, attribute, training, parameters.model, parameters.resume,
+                         base.model if base else None, piano_roll.save)
 
 
 # --- before TensorFlow ------------------------------------------------------------------------------------------------
@@ -191,9 +199,17 @@ def data(parameters: Parameters, corpus, base) -> dict:
 
 # --- reports ----------------------------------------------------------------------------------------------------------
 
+def songs_of(corpus) -> str:
+    """Return in words how many songs are learned from, and how many of them are real."""
+    numbers = corpus.numbers()
+    siblings = f", {numbers['train']:,} of them real" if numbers["synthetic"] else ""
+    return f"{corpus.totals['train']:,} songs{siblings}"
+
+
 def dry_run(parameters: Parameters, corpus, settings, training) -> None:
     """Say what training will take."""
-    from serenity.model.estimate import estimate, peak_bytes
+    with tensorflow_quiet():
+        from serenity.model.estimate import estimate, peak_bytes
 
     print(f"\n{'':10}{'parameters':>12}{'state':>12}{'batches':>10}{'ms each':>10}{'minutes':>10}")
     rows = []
@@ -221,5 +237,18 @@ def report(networks: dict[str, dict]) -> None:
     print(f"{'together':10}{''.join(f'{total:12.3f}' for total in totals)}")
 
 
+def kept(parameters: Parameters) -> str:
+    """Return what an interruption leaves, and how to go on."""
+    from serenity.model import checkpoint
+
+    if parameters.dry_run:
+        return "nothing was to be written"
+    whole = [name for name in parameters.attributes if checkpoint.state_path(parameters.model, name).is_file()]
+    begun = any(checkpoint.weights_path(parameters.model, name).is_file() for name in parameters.attributes)
+    left = f"all whole epochs of {', '.join(whole)} are kept" if whole else "no epoch was whole, so nothing is kept"
+    again = "add --resume" if begun and not parameters.resume else "run the same command again"
+    return f"{left}; to go on, {again}"
+
+
 if __name__ == "__main__":
-    run(main, Parameters, go_on="add --resume")
+    run(main, Parameters, kept)

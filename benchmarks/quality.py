@@ -30,7 +30,6 @@ that README recommends is that of a run with --split validation.
 """
 
 import json
-import logging
 import os
 import platform
 import sys
@@ -48,7 +47,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from serenity.command_line import remarks_unseen, run  # noqa: E402 - the project is not installed: it lies beside this folder
+from serenity.command_line import run, tensorflow_quiet  # noqa: E402 - the project is not installed: it lies beside this folder
 from serenity.errors import InputError  # noqa: E402
 from serenity.intervals import apart, interval, ratio_interval  # noqa: E402
 from serenity.model import checkpoint  # noqa: E402
@@ -182,10 +181,9 @@ def take(songs: Songs, chosen: np.ndarray) -> Songs:
 
 def judge(model: Checkpoint, songs: Songs, batch: int) -> tuple[dict[str, np.ndarray], dict[str, dict]]:
     """Return the bits of each song by attribute, (songs,), and the accuracy of each attribute."""
-    with remarks_unseen():
+    with tensorflow_quiet():
         from serenity.model import evaluation
         from serenity.model.transformer import build_network, set_weights
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # that it traces the last, smaller batch anew is no news
 
     bits, accuracy = {}, {}
     for attribute in ATTRIBUTES:

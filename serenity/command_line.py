@@ -1,10 +1,14 @@
 """What the four scripts share: flags from a dataclass, their help from its comments, and one way to end.
 
-Imports tyro alone, so that `--help` answers at once.
+Imports nothing that takes time, so that Ctrl-C finds someone who listens as soon as can be.
 """
 
+import logging
 import os
+import signal
+import socket
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields, make_dataclass
@@ -12,31 +16,40 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, get_type_hints
 
-import tyro
-
 from serenity.errors import InputError
 
+GRACE = 1.0  # seconds that work has to end by itself after Ctrl-C; a library may compute for longer
+INTERRUPTED = 130  # exit code
 
-def run(main: Callable, parameters: type, go_on: str = "run the same command again") -> None:
+
+def run(main: Callable, parameters: type, kept: Callable[[object], str] = lambda _: "nothing is kept") -> None:
     """Parse the command line into `parameters` (a frozen dataclass), call `main` with it, and exit.
 
-    `go_on` tells how to go on after an interruption.
+    `kept`, given these parameters, says what an interruption left and how to go on.
 
     Exit codes: 0 done; 2 the input or the arguments are at fault (one line on standard error); 130 interrupted.
     """
-    script = Path(sys.argv[0]).name
+    script, given = Path(sys.argv[0]).name, []
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # a file's name may be no text at all
+
+    def interrupted() -> int:
+        return _complain(script, "; ".join(["interrupted", *map(kept, given)]), INTERRUPTED)
+
     try:
-        if {"-h", "--help"} & set(sys.argv[1:]):
-            show_help(parameters, Path(main.__code__.co_filename))
-        main(tyro.cli(parameters))
+        with _obeyed(interrupted):
+            import tyro
+
+            if {"-h", "--help"} & set(sys.argv[1:]):
+                show_help(parameters, Path(main.__code__.co_filename))
+            given.append(tyro.cli(parameters))
+            main(given[0])
     except InputError as error:
         sys.exit(_complain(script, str(error), 2))
     except OSError as error:  # a full disk, a folder that may not be written, a path that is a folder
         sys.exit(_complain(script, f"{error.filename or ''}: {error.strerror or error}".lstrip(": "), 2))
     except KeyboardInterrupt:
-        sys.exit(_complain(script, f"interrupted; what is done is kept; to go on, {go_on}", 130))
+        sys.exit(interrupted())
 
 
 def flag(name: str) -> str:
@@ -51,6 +64,8 @@ def show_help(parameters: type, script: Path) -> None:
 
     tyro shows no sections of one dataclass, so it is shown one of several.
     """
+    import tyro
+
     said, hints = comments(parameters.__name__, script), get_type_hints(parameters, include_extras=True)
     sections = {}
     for field in fields(parameters):
@@ -102,8 +117,11 @@ def comments(name: str, script: Path) -> dict[str, tuple[str, str]]:
 # --- how scripts end --------------------------------------------------------------------------------------------------
 
 @contextmanager
-def remarks_unseen() -> Iterator[None]:
-    """Hide what is written to standard error within, by libraries too: TensorFlow's remarks when it is imported."""
+def tensorflow_quiet() -> Iterator[None]:
+    """Let TensorFlow be imported within, as fast as it can be and without remarks on which nobody can act."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # on the processor
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # products 1.6 times as fast; TensorFlow asks for Intel's own
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # on retracing: each network is traced anew, of course
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(nowhere, 2)
@@ -114,6 +132,32 @@ def remarks_unseen() -> Iterator[None]:
         os.close(nowhere)
 
 
+@contextmanager
+def _obeyed(interrupted: Callable[[], int]) -> Iterator[None]:
+    """Let Ctrl-C end the process soon, also while a library computes: Python hears of it only when that is done.
+
+    Whatever a script writes appears whole or not at all, so that the end may come at any time.
+    """
+    hearing, heard, ended = *socket.socketpair(), threading.Event()
+
+    def watch():
+        while received := hearing.recv(1):
+            if received[0] == signal.SIGINT and not ended.wait(GRACE):
+                code = interrupted()
+                sys.stdout.flush()
+                os._exit(code)
+
+    heard.setblocking(False)
+    before = signal.set_wakeup_fd(heard.fileno())
+    threading.Thread(target=watch, daemon=True).start()
+    try:
+        yield
+    finally:
+        ended.set()
+        signal.set_wakeup_fd(before)
+        heard.close()
+
+
 def _complain(script: str, message: str, code: int) -> int:
-    print(f"{script}: {' '.join(message.split())}", file=sys.stderr)
+    print(f"{script}: {' '.join(message.split())}", file=sys.stderr, flush=True)
     return code

@@ -1,6 +1,7 @@
 """The four scripts as a user meets them: --help at once, and one line for a mistake, before anything slow begins."""
 
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -112,6 +113,35 @@ def test_wrong_arguments_end_with_code_2(script, arguments, tmp_path):
     assert "Traceback" not in output + errors
     assert not imported & NOT_FOR_HELP
     assert not list(tmp_path.iterdir())
+
+
+BUSY = """
+import hashlib
+from dataclasses import dataclass
+from serenity.command_line import run
+
+@dataclass(frozen=True)
+class Parameters:
+    "Compute for an hour without a look at Python's signals, as TensorFlow does for seconds."
+
+def main(parameters):
+    print("begun", flush=True)
+    hashlib.pbkdf2_hmac("sha256", b"", b"", 2 ** 31 - 1)
+
+run(main, Parameters, lambda parameters: "all is well")
+"""
+
+
+def test_ctrl_c_ends_also_a_library_that_computes():
+    process = subprocess.Popen([sys.executable, "-c", BUSY], cwd=ROOT, text=True, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE)
+    assert process.stdout.readline() == "begun\n"
+    process.send_signal(signal.SIGINT)
+    try:
+        assert process.communicate(timeout=60) == ("", "-c: interrupted; all is well\n")
+    finally:
+        process.kill()
+    assert process.returncode == 130
 
 
 @pytest.mark.parametrize("script", SCRIPTS)

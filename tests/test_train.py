@@ -61,7 +61,7 @@ def shell(defaults, monkeypatch, capsys):
         monkeypatch.setattr(sys, "argv", ["train.py", *given, *flags])
         code = 0
         try:
-            run_script(train.main, train.Parameters, go_on="add --resume")
+            run_script(train.main, train.Parameters, train.kept)
         except SystemExit as end:
             code = end.code
         lines = capsys.readouterr().err.splitlines()
@@ -81,6 +81,9 @@ def test_the_four_networks_one_after_another_make_a_model_with_a_card(run, capsy
     assert set(model.weights) == set(ATTRIBUTES)
     out = capsys.readouterr().out
     assert re.search(r"^parameters: [\d,]+$", out, re.MULTILINE) and "together" in out
+    assert re.findall(r"^(\w+), network (\d) of 4: [\d,]+ parameters$", out, re.MULTILINE) == [
+        (attribute, str(number)) for number, attribute in enumerate(ATTRIBUTES, 1)]
+    assert "of them real" not in out  # all are
     data = figures_of(folder)["data"]
     assert data["sha256"] == hashlib.sha256(corpora.load(folder.parent / "tokens").tokens).hexdigest()
     card = (folder / "README.md").read_text()
@@ -117,11 +120,44 @@ def test_networks_may_be_trained_apart_but_never_overwritten(run, tmp_path):
     assert (folder / "vocabulary.json").read_bytes() == before
 
 
-def test_more_epochs_may_follow(run, capsys):
-    folder = run(attributes=("step",))
-    assert figures_of(run(attributes=("step",), epochs=2, resume=True))["networks"]["step"]["epochs"] == 2
-    assert "step epoch 2/2" in capsys.readouterr().out
+def test_more_epochs_may_follow_and_other_settings_are_said_and_stand_in_the_card(run, capsys):
+    folder = run(attributes=("step",), source="a friend")
+    figures, = figures_of(folder)["networks"]["step"]["settings"]
+    assert {"first": 1, "epochs": 1, "batch": 4, "learning_rate": 5e-3, "siblings": 0.5, "seed": 0}.items() \
+        <= figures.items()
+    assert "settings" not in capsys.readouterr().out
+    run(attributes=("step",), resume=True, seed=7, source="a friend")
+    assert "settings" not in capsys.readouterr().out  # nothing was left to train
+    more = {"attributes": ("step",), "resume": True, "epochs": 2, "learning_rate": 1e-3}
+    assert figures_of(run(**more))["networks"]["step"]["epochs"] == 2
+    out = capsys.readouterr().out
+    assert "step goes on from epoch 2 with other settings: epochs 2 (before: 1), learning rate 0.001 (before: 0.005)" \
+        in out
+    assert "the songs are others than before: source one's own MIDI files (before: a friend)\n" in out
+    assert "step epoch 2/2" in out
     assert len((folder / "training" / "step.csv").read_text().splitlines()) == 1 + 2
+    run(**more)
+    assert "settings" not in capsys.readouterr().out
+    card = (folder / "README.md").read_text()
+    assert "\n* step: epochs 1, batch 4, learning rate 0.005," in card
+    assert "\n* step, from epoch 2 on: epochs 2, batch 4, learning rate 0.001," in card
+
+
+def test_a_run_that_never_began_is_not_gone_on_with(run, defaults):
+    with pytest.raises(InputError, match="--resume: .*model holds no model to go on with; wanted the --model of an"):
+        run(resume=True)
+    assert not defaults["model"].exists()
+
+
+def test_how_many_songs_are_real_is_said(run, tmp_path, capsys):
+    songs = abc_songs(6, bars=4)
+    entries = [corpora.Entry(name, name.replace("5", "4"), synthetic=name.endswith("5")) for name, _ in songs]
+    corpora.build(tmp_path / "more", entries, dict(songs).__getitem__)
+    store = corpora.load(tmp_path / "more")
+    real, total = store.numbers()["train"], store.totals["train"]
+    assert real == total - 1
+    run(tokens=tmp_path / "more", dry_run=True, attributes=("step",))
+    assert f"mini, {total} songs, {real} of them real\n" in capsys.readouterr().out
 
 
 def test_a_dry_run_says_what_training_takes_and_writes_nothing(run, tmp_path, capsys):
@@ -155,18 +191,28 @@ def before_batch(monkeypatch):
 
 def test_ctrl_c_ends_with_a_line_and_code_130_and_the_run_goes_on(shell, before_batch, tmp_path, monkeypatch):
     flags = ("--attributes", "step", "--epochs", "3")
+    before_batch(0, lambda: os.kill(os.getpid(), signal.SIGINT))
+    assert shell(*flags) == (130, ["train.py: interrupted; no epoch was whole, so nothing is kept; to go on, run the "
+                                   "same command again"])
     before_batch(1, lambda: os.kill(os.getpid(), signal.SIGINT))
-    assert shell(*flags) == (130, ["train.py: interrupted; what is done is kept; to go on, add --resume"])
+    assert shell(*flags) == (130, ["train.py: interrupted; all whole epochs of step are kept; to go on, add --resume"])
     assert (tmp_path / "model" / "training" / "step.state.npz").is_file()
+    before_batch(2, lambda: os.kill(os.getpid(), signal.SIGINT))
+    assert shell(*flags, "--resume") == (130, ["train.py: interrupted; all whole epochs of step are kept; to go on, "
+                                               "run the same command again"])
+    before_batch(0, lambda: os.kill(os.getpid(), signal.SIGINT))
+    assert shell(*flags, "--dry-run", "--model", str(tmp_path / "none")) == (0, [])  # no batch is counted there
     before_batch(-1, None)
     assert shell(*flags, "--resume") == (0, [])
     assert figures_of(tmp_path / "model")["networks"]["step"]["epochs"] == 3
 
 
-def test_tensorflow_makes_no_remarks_when_it_is_imported():
-    code = ("import os, sys; os.environ['TF_ENABLE_ONEDNN_OPTS'] = '1'\n"
-            "from serenity.command_line import remarks_unseen\n"
-            "with remarks_unseen():\n    import tensorflow\n"
+def test_tensorflow_makes_no_remarks_when_it_is_imported_nor_when_it_traces_networks_one_after_another():
+    code = ("import sys\n"
+            "from serenity.command_line import tensorflow_quiet\n"
+            "with tensorflow_quiet():\n    import tensorflow\n"
+            "again = tensorflow.function(lambda number: number)\n"
+            "for number in range(9):\n    again(number)\n"
             "print('said', file=sys.stderr)")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=SCRIPT.parent)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "said\n")

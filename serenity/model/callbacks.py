@@ -76,7 +76,7 @@ class Keep(keras.callbacks.Callback):
             checkpoint.write_weights(self.folder, self.attribute, get_weights(self.model))
             progress.best_bits, progress.best_epoch = bits, epoch + 1
         progress.epochs, progress.minutes = epoch + 1, (time.monotonic() - self.started) / 60
-        state.write(state.state_path(self.folder, self.attribute), self.model, progress)
+        state.write(checkpoint.state_path(self.folder, self.attribute), self.model, progress)
         print(f"  {self.attribute} epoch {epoch + 1}/{self.epochs}: validation {bits:.3f} bits per event, accuracy "
               f"{logs['val_accuracy']:.1%}{'' if is_better else f'; epoch {progress.best_epoch} was better'}",
               flush=True)

@@ -103,6 +103,11 @@ def weights_path(folder: Path, attribute: str) -> Path:
     return folder / f"{attribute}.npz"
 
 
+def state_path(folder: Path, attribute: str) -> Path:
+    """Return where the state of one network's training stands (see state.py)."""
+    return folder / "training" / f"{attribute}.state.npz"
+
+
 def load(folder: Path) -> Checkpoint:
     """Read a whole model. Raises InputError where a part is missing, broken or does not fit the others."""
     settings, vocabulary = read_settings(folder)
@@ -178,6 +183,7 @@ def card(name: str, settings: QuartetSettings, training: dict, notes: str = "") 
         total = {name: sum(figures[name] for figures in networks.values()) for name in ("unigram_bits", "bits")}
         lines.append(f"| together | {parameter_count(settings):,} | | | {total['unigram_bits']:.2f} | "
                      f"{total['bits']:.2f} | |")
+    lines += _settings_lines(networks)
     if index := training.get("novelty"):
         lines += ["", "## Novelty", "",
                   f"`novelty.index` holds the {index['grams']:,} different runs of {index['events']} events of "
@@ -185,6 +191,18 @@ def card(name: str, settings: QuartetSettings, training: dict, notes: str = "") 
                   "cannot be read out of it. From it `generate.py` says how long a run of a continuation stands in a "
                   "training song."]
     return "\n".join([*lines, *(["", notes.strip()] if notes.strip() else []), ""])
+
+
+def _settings_lines(networks: dict[str, dict]) -> list[str]:
+    """Return how the networks were trained, networks alike in one line; nothing of models that do not say so."""
+    alike = {}
+    for attribute, figures in networks.items():
+        for settings in figures.get("settings", []):
+            named = [f"{name.replace('_', ' ')} {value}" for name, value in settings.items() if name != "first"]
+            alike.setdefault((settings["first"], ", ".join(named)), []).append(attribute)
+    rows = [f"* {', '.join(names)}{f', from epoch {first} on' if first > 1 else ''}: {named}"
+            for (first, named), names in alike.items()]
+    return ["", "## Training", "", *rows] if rows else []
 
 
 def write_json(path: Path, data: dict) -> None:

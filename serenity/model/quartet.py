@@ -7,6 +7,7 @@ then one model of the song: p(step) p(pitch | step) p(duration | step, pitch) p(
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from serenity.errors import InputError
@@ -189,6 +190,6 @@ def weight_shapes(settings: QuartetSettings, attribute: str) -> dict[str, tuple[
     return shapes | {"bias": (sizes[attribute],)}
 
 
-def parameter_count(settings: QuartetSettings) -> int:
-    """Return the number of weights of the four networks together."""
-    return sum(math.prod(shape) for attribute in ATTRIBUTES for shape in weight_shapes(settings, attribute).values())
+def parameter_count(settings: QuartetSettings, attributes: Sequence[str] = ATTRIBUTES) -> int:
+    """Return the number of weights of the networks of some attributes together."""
+    return sum(math.prod(shape) for attribute in attributes for shape in weight_shapes(settings, attribute).values())

@@ -19,6 +19,9 @@ def agree(folder: Path, settings: QuartetSettings, vocabulary: Vocabulary, attri
 
     Raises InputError where training would spoil what the folder holds.
     """
+    if resume and not (folder / "config.json").is_file():
+        raise InputError(f"--resume: {folder} holds no model to go on with; wanted the --model of an earlier run, or "
+                         "no --resume")
     trained = [name for name in ATTRIBUTES if checkpoint.weights_path(folder, name).is_file()]
     if not trained:
         return settings
@@ -37,33 +40,36 @@ def agree(folder: Path, settings: QuartetSettings, vocabulary: Vocabulary, attri
 
 
 def begin(folder: Path, settings: QuartetSettings, corpus: Corpus, data: dict,
-          known: novelty.Index | None = None) -> None:
+          known: novelty.Index | None = None) -> str:
     """Write all that a model's folder holds beside weights and figures; figures that are there stay.
 
     `data` says what the songs are: `source` and `licence`, joined by the corpus's numbers. `known` is the index of the
     songs that the networks have learned before. Several processes may train in one folder, an attribute each.
+    Returns in words what the folder said otherwise of the songs until now; "" where it said the same, or nothing.
     """
     chords = (corpus.vocabulary.pitch.decode(song[:, ATTRIBUTES.index("pitch")]) for song in corpus.of_split("train"))
     index = novelty.build(chords, base=known)
     folder.mkdir(parents=True, exist_ok=True)
     with alone(folder):
         checkpoint.write_settings(folder, settings, corpus.vocabulary)
-        training = {"data": data | corpus.numbers(), "networks": _networks(folder),
-                    "novelty": checkpoint.write_novelty(folder, index)}
-        checkpoint.write_json(folder / "training.json", training)
+        before, data = _read(folder), data | corpus.numbers()
+        checkpoint.write_json(folder / "training.json", {
+            "data": data, "networks": before["networks"], "novelty": checkpoint.write_novelty(folder, index)})
+    return ", ".join(f"{name} {value} (before: {before['data'][name]})" for name, value in data.items()
+                     if before["data"].get(name, value) != value)
 
 
 def add(folder: Path, settings: QuartetSettings, attribute: str, figures: dict) -> dict[str, dict]:
     """Add the figures of a network that was trained to training.json and the card; return those of all networks."""
     with alone(folder):
-        networks = _networks(folder) | {attribute: figures}
-        training = checkpoint.read_json(folder / "training.json")
+        training = _read(folder)
+        networks = training["networks"] | {attribute: figures}
         training["networks"] = {name: networks[name] for name in ATTRIBUTES if name in networks}
         checkpoint.write_json(folder / "training.json", training)
         checkpoint.write_card(folder, settings, training)
     return training["networks"]
 
 
-def _networks(folder: Path) -> dict:
+def _read(folder: Path) -> dict:
     path = folder / "training.json"
-    return checkpoint.read_json(path)["networks"] if path.is_file() else {}
+    return {"data": {}, "networks": {}} | (checkpoint.read_json(path) if path.is_file() else {})

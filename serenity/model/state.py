@@ -9,7 +9,7 @@ nothing.
 import json
 import math
 import zipfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import keras
@@ -32,22 +32,25 @@ class Progress:
     best_bits: float = math.inf      # per validation event
     best_epoch: int = 0              # that has them; 0: what the run began with
     base_bits: float | None = None   # what the run began with, where that was a trained network
+    settings: list[dict] = field(default_factory=list)  # of the training, and `first`, the epoch that they hold from
 
     @property
     def waited(self) -> int:
         """Epochs since the last improvement."""
         return self.epochs - self.best_epoch
 
+    def take(self, training: TrainingSettings) -> str:
+        """Note the settings of the epochs that follow; return in words what is other than before."""
+        difference = training.difference(self.settings[-1]) if self.settings else ""
+        if difference or not self.settings:
+            self.settings.append({"first": self.epochs + 1, **asdict(training)})
+        return difference
+
     def is_over(self, training: TrainingSettings) -> bool:
         """Return whether the run is at its end, or has lost its patience: as keras.callbacks.EarlyStopping, which never
         does so after one epoch."""
         impatient = training.patience is not None and self.epochs > 1 and self.waited >= training.patience
         return self.epochs >= training.epochs or impatient
-
-
-def state_path(folder: Path, attribute: str) -> Path:
-    """Return where the state of one network's training stands in a model's folder."""
-    return folder / "training" / f"{attribute}.state.npz"
 
 
 def write(path: Path, network: keras.Model, progress: Progress) -> None:

@@ -48,12 +48,15 @@ def train_network(corpus: Corpus, settings: QuartetSettings, attribute: str, tra
     weights come out the same, bit for bit, as without the interruption. Training begins with the weights of `start`,
     or with chance. `draw` makes pictures of the samples. `devices` are named as in devices.Devices.
 
-    Returns parameters, epochs, minutes, bits (per event), unigram_bits and accuracy, and base_bits, those of `start`.
+    Returns parameters, epochs, minutes, bits (per event), unigram_bits, accuracy and settings, and base_bits, those of
+    `start`.
     Raises InputError for what a user can mend: memory, disk, a learning rate that was too high.
     """
-    path = state.state_path(folder, attribute)
+    path = checkpoint.state_path(folder, attribute)
     path.parent.mkdir(parents=True, exist_ok=True)
     progress, arrays = state.read(path) if resume and path.is_file() else (Progress(), None)
+    if not progress.is_over(training) and (difference := progress.take(training)):
+        print(f"  {attribute} goes on from epoch {progress.epochs + 1} with other settings: {difference}", flush=True)
     judged = corpus.of_split("validation") or corpus.of_split("train")
     keras.utils.clear_session()  # what the network before has left
     with explained(attribute), precision(training.precision):
@@ -88,7 +91,7 @@ def train_network(corpus: Corpus, settings: QuartetSettings, attribute: str, tra
                             Keep(folder, attribute, progress, training.epochs), Sample(progress, sample)])
         set_weights(network, checkpoint.read_weights(folder, attribute, settings))  # as they are on disk: halves
         figures = {"parameters": network.count_params(), "epochs": progress.epochs, "minutes": progress.minutes,
-                   **judge(), "unigram_bits": unigram_bits(corpus, attribute, judged)}
+                   **judge(), "unigram_bits": unigram_bits(corpus, attribute, judged), "settings": progress.settings}
     return figures if progress.base_bits is None else figures | {"base_bits": progress.base_bits}
 
 

@@ -1,6 +1,6 @@
 """How the networks are trained, as numbers that check themselves. No Keras: wrong ones are refused at once."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from serenity.errors import InputError
 
@@ -42,6 +42,11 @@ class TrainingSettings:
             raise InputError(f"precision '{self.precision}', wanted one of {', '.join(PRECISIONS)}")
         if not 0 <= self.seed < 2 ** 32:
             raise InputError(f"seed {self.seed}, wanted 0 to {2 ** 32 - 1:,}")
+
+    def difference(self, before: dict) -> str:
+        """Return in words what is other than in settings `before`, as asdict gives them; "" where nothing is."""
+        return ", ".join(f"{name.replace('_', ' ')} {value} (before: {before[name]})" for name, value
+                         in asdict(self).items() if name in before and before[name] != value)
 
     def parts(self, songs: int) -> int:
         """Return in how many epochs all songs are shown once."""
