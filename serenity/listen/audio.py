@@ -21,7 +21,6 @@ from pathlib import Path
 import numpy as np
 
 from serenity.errors import InputError
-from serenity.files import write_whole
 from serenity.music import midi_file
 from serenity.music.midi_file import Track
 from serenity.music.note import end_time
@@ -165,11 +164,6 @@ def encode(samples: np.ndarray, channels: int = 1) -> Encoded:
     buffer = io.BytesIO()
     soundfile.write(buffer, samples, SAMPLE_RATE, format="MP3", compression_level=MP3_QUALITY, bitrate_mode="VARIABLE")
     return Encoded(buffer.getvalue(), "audio/mpeg", seconds)
-
-
-def write_wav(path: str | os.PathLike, samples: np.ndarray) -> None:
-    """Write the sound, float (samples, channels), as a WAV file of 16 bits; it appears whole or not at all."""
-    write_whole(path, _wav(samples))
 
 
 def _wav(samples: np.ndarray) -> bytes:

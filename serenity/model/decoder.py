@@ -138,16 +138,6 @@ class Decoder:
         return Turn.by(place[:, None] * self.by_event.astype(np.float64) + onset[:, None] * self.by_quarter)
 
 
-def memory_bytes(settings: QuartetSettings, variations: int) -> int:
-    """Return the bytes that the caches of the four decoders hold, however long the song: float32 keys and values."""
-    total = 0
-    for attribute, network in settings.networks.items():
-        shared = settings.window.prompt if network.encoder_layers else 0  # the encoded prompt is the same for all
-        rows = variations * settings.reach(attribute) + shared
-        total += 2 * 4 * rows * network.model_dim * network.decoder_layers
-    return total
-
-
 # --- the layers, as in transformer.py; x is the residual stream, (..., width), and centred ----------------------------
 
 @dataclass(frozen=True)

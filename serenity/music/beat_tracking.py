@@ -384,7 +384,6 @@ class Reading:
     denominator: int
     first: float
     probability: float  # share among all readings
-    quarters_per_beat: float  # 1.0, or 1.5 in compound metre: how long the beat is that one would count
     beats_per_bar: float  # given beats
 
 
@@ -411,7 +410,7 @@ def metre(notes: np.ndarray, beats: np.ndarray) -> list[Reading]:
             score = CONFIDENCE * _score(odds, roles, first) + prior
             found.append((score, numerator, denominator, first / parts, len(roles) / parts))
     share = np.exp(np.array([row[0] for row in found]) - max(found)[0])
-    readings = [Reading(numerator, denominator, first, float(part), 1.5 if denominator == 8 else 1.0, length)
+    readings = [Reading(numerator, denominator, first, float(part), length)
                 for part, (_, numerator, denominator, first, length) in zip(share / share.sum(), found)]
     return sorted(readings, key=lambda reading: -reading.probability)
 
@@ -419,14 +418,6 @@ def metre(notes: np.ndarray, beats: np.ndarray) -> list[Reading]:
 def bar_lines(beats: np.ndarray, reading: Reading) -> np.ndarray:
     """Return the bar lines in seconds (bars,) that a reading of these beats sets within them."""
     places = np.arange(reading.first, len(beats) - 1 + 1e-9, reading.beats_per_bar)
-    return np.interp(places, np.arange(len(beats)), beats)
-
-
-def counted_beats(beats: np.ndarray, reading: Reading) -> np.ndarray:
-    """Return the beats in seconds that one counts by a reading: dotted quarters, where quarters were given."""
-    counted = reading.numerator // 3 if reading.denominator == 8 else reading.numerator
-    step = reading.beats_per_bar / counted
-    places = np.arange(reading.first % step, len(beats) - 1 + 1e-9, step)
     return np.interp(places, np.arange(len(beats)), beats)
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from serenity.music.note import HIGHEST_PITCH, end_time
+from serenity.music.note import HIGHEST_PITCH
 from serenity.music.pitch import OCTAVE, PITCH_CLASS_NAMES
 
 # --- key --------------------------------------------------------------------------------------------------------------
@@ -65,24 +65,6 @@ def find_key(notes: np.ndarray) -> Key:
     correlations = _correlate(np.bincount(notes["pitch"] % OCTAVE, notes["duration"], minlength=OCTAVE)[None])[0]
     best = int(correlations.argmax())
     return Key(*KEYS[best], float(correlations[best]))
-
-
-def local_keys(notes: np.ndarray, hop: float = 4.0, reach: int = 2, price: float = 1.0) -> list[tuple[float, Key]]:
-    """Return where the song's key changes: (seconds, key) of each stretch, the first at 0.
-
-    The key is looked for at every `hop` seconds, in what sounds up to `reach` hops before and after. Each change has a
-    `price` in correlation, so that a borrowed chord makes no modulation. A table without notes raises ValueError.
-    """
-    whole = find_key(notes)
-    edges = np.arange(0, end_time(notes) + hop, hop)
-    weights = np.pad(pitch_class_weights(notes, edges)[0], ((reach, reach), (0, 0)))
-    correlations = _correlate(np.lib.stride_tricks.sliding_window_view(weights, 2 * reach + 1, axis=0).sum(axis=-1))
-    path = likeliest_path(correlations, price)
-    first = np.flatnonzero(np.append(True, path[1:] != path[:-1]))
-    if len(first) == 1:
-        return [(0.0, whole)]
-    return [(float(edges[start]), Key(*KEYS[path[start]], float(correlations[start:stop, path[start]].mean())))
-            for start, stop in zip(first, np.append(first[1:], len(path)))]
 
 
 def _correlate(weights: np.ndarray) -> np.ndarray:
@@ -154,23 +136,22 @@ class Quality:
 
     intervals: tuple[int, ...]
     share: float
-    numeral: str  # what is written behind the degree
-    is_minor: bool = False  # its degree is written small
+    is_minor: bool = False
 
 
 QUALITIES = {
-    "maj": Quality((0, 4, 7), 1.0, ""),
-    "min": Quality((0, 3, 7), 0.8, "", True),
-    "7": Quality((0, 4, 7, 10), 0.3, "7"),
-    "maj7": Quality((0, 4, 7, 11), 0.3, "maj7"),
-    "min7": Quality((0, 3, 7, 10), 0.4, "7", True),
-    "dim": Quality((0, 3, 6), 0.1, "o", True),
-    "hdim7": Quality((0, 3, 6, 10), 0.03, "ø7", True),
-    "dim7": Quality((0, 3, 6, 9), 0.03, "o7", True),
-    "aug": Quality((0, 4, 8), 0.03, "+"),
-    "sus2": Quality((0, 2, 7), 0.12, "sus2"),
-    "sus4": Quality((0, 5, 7), 0.07, "sus4"),
-    "5": Quality((0, 7), 0.25, "5"),
+    "maj": Quality((0, 4, 7), 1.0),
+    "min": Quality((0, 3, 7), 0.8, True),
+    "7": Quality((0, 4, 7, 10), 0.3),
+    "maj7": Quality((0, 4, 7, 11), 0.3),
+    "min7": Quality((0, 3, 7, 10), 0.4, True),
+    "dim": Quality((0, 3, 6), 0.1, True),
+    "hdim7": Quality((0, 3, 6, 10), 0.03, True),
+    "dim7": Quality((0, 3, 6, 9), 0.03, True),
+    "aug": Quality((0, 4, 8), 0.03),
+    "sus2": Quality((0, 2, 7), 0.12),
+    "sus4": Quality((0, 5, 7), 0.07),
+    "5": Quality((0, 7), 0.25),
 }
 QUALITY_NAMES = tuple(QUALITIES)
 
@@ -245,43 +226,6 @@ for _row, _quality in enumerate(QUALITIES.values()):
     for _root in range(OCTAVE):
         _MEMBERS[_row * OCTAVE + _root, [(_root + interval) % OCTAVE for interval in _quality.intervals]] = True
 
-# --- names ------------------------------------------------------------------------------------------------------------
-
-# Degrees of the scale by semitones above the tonic. In minor the natural scale's degrees need no sign.
-DEGREES = {
-    "major": ("I", "bII", "II", "bIII", "III", "IV", "#IV", "V", "bVI", "VI", "bVII", "VII"),
-    "minor": ("I", "bII", "II", "III", "#III", "IV", "#IV", "V", "VI", "#VI", "VII", "#VII"),
-}
-TRIAD_FIGURES, SEVENTH_FIGURES = ("", "6", "64"), ("7", "65", "43", "42")  # by which note is the bass
-
-
-def chord_name(chord: np.void) -> str:
-    """Return a chord's name, as in "c", "f#min7" or "g/b"."""
-    quality = QUALITY_NAMES[chord["quality"]]
-    name = PITCH_CLASS_NAMES[chord["root"]] + ("" if quality == "maj" else quality)
-    return name if chord["bass"] in (chord["root"], -1) else f"{name}/{PITCH_CLASS_NAMES[chord['bass']]}"
-
-
-def roman_numeral(chord: np.void, key: Key) -> str:
-    """Return a chord's Roman numeral in a key, with figured bass: "I", "vi7", "V65", "bVII", "viio6".
-
-    Small degrees are minor and diminished, o is diminished, ø half-diminished, + augmented. A bass that is no note of
-    the chord counts as root position. (Kostka, Payne & Almen, "Tonal Harmony", chapters 3, 4 and 13; suspended and
-    power chords as pop charts write them.)
-    """
-    quality = QUALITIES[QUALITY_NAMES[chord["quality"]]]
-    degree = DEGREES[key.mode][(chord["root"] - key.tonic) % OCTAVE]
-    if quality.is_minor:
-        sign = degree.rstrip("IV")
-        degree = sign + degree[len(sign):].lower()
-    above = int(chord["bass"] - chord["root"]) % OCTAVE
-    inversion = quality.intervals.index(above) if above in quality.intervals and chord["bass"] >= 0 else 0
-    if inversion == 0 or quality.numeral in ("sus2", "sus4", "5"):
-        return degree + quality.numeral
-    figures = SEVENTH_FIGURES if len(quality.intervals) == 4 else TRIAD_FIGURES
-    return degree + quality.numeral.removesuffix("7") + figures[inversion]
-
-
 # --- progressions -----------------------------------------------------------------------------------------------------
 
 # The common progressions of pop and rock, each in the major key with the same notes, so that songs in minor (vi is
@@ -298,7 +242,8 @@ PROGRESSIONS = (
     "vi V IV III", "III vi V IV", "I III vi IV", "I III IV V", "I III vi V",  # Andalusian; with the minor's dominant
     "I bVII IV V",
 )
-_NUMERAL_ROOTS = {degree: semitones for semitones, degree in enumerate(DEGREES["major"])}
+DEGREES = ("I", "bII", "II", "bIII", "III", "IV", "#IV", "V", "bVI", "VI", "bVII", "VII")  # by semitones over the tonic
+_NUMERAL_ROOTS = {degree: semitones for semitones, degree in enumerate(DEGREES)}
 
 
 def triads(chords: np.ndarray, key: Key) -> tuple[np.ndarray, np.ndarray]:
@@ -364,7 +309,7 @@ def commonest_progression(numbers: np.ndarray, seconds: np.ndarray, length: int 
 
 def triad_name(number: int) -> str:
     """Return the degree of a triad number of `triads`: 0 -> "I", 19 -> "vi"."""
-    degree = DEGREES["major"][number // 2]
+    degree = DEGREES[number // 2]
     sign = degree.rstrip("IV")
     return sign + degree[len(sign):].lower() if number % 2 else degree
 

@@ -5,12 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from serenity.model.decoder import Decoder, memory_bytes
+from serenity.model.decoder import Decoder
 from serenity.model.positions import POSITIONS
 from serenity.model.quartet import NetworkSettings, QuartetSettings, weight_shapes
 from serenity.music.codec import CodecSettings
 from serenity.tokens.vocabulary import ATTRIBUTES, END, SPECIALS, count_values
 from serenity.tokens.windows import WindowSettings
+from tests.model.memory import memory_bytes
 from tests.songs import abc_songs
 
 VOCABULARY = count_values((song.events for _, song in abc_songs(2)),

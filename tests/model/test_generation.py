@@ -8,10 +8,10 @@ import pytest
 
 from serenity.errors import InputError
 from serenity.model import checkpoint, generation
-from serenity.model.decoder import memory_bytes
 from serenity.model.generation import complete
 from serenity.model.sampling import GREEDY, Guard, Sampling
 from serenity.tokens.vocabulary import ATTRIBUTES, DECISION_ORDER, END, SPECIALS, START
+from tests.model.memory import memory_bytes
 
 VALUES = 6  # of each attribute
 
