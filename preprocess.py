@@ -8,6 +8,7 @@
 """
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -99,7 +100,7 @@ def choose_songs(parameters: Parameters) -> dict[str, str]:
     from functools import partial
 
     from serenity.files import write_whole
-    from serenity.journal import Journal
+    from serenity.journal import Journal, code, digest
     from serenity.listen import histograms
     from serenity.midi_container import midi_files_below
     from serenity.music import selection
@@ -110,12 +111,12 @@ def choose_songs(parameters: Parameters) -> dict[str, str]:
         raise InputError(f"{parameters.midi} holds no MIDI file; wanted a folder that fetch.py filled")
     names = [file.as_posix() for file in files]
     digests = {name: digest((parameters.midi / name).read_bytes()) for name in names}
-    depends = digest(code("music"), parameters.category)
+    depends = digest(code(selection.assess_in), parameters.category)
     keys = {name: digest(depends, digests[name]) for name in names}
     journal = Journal(parameters.abc / WORK / "assessed.jsonl")
     journal.keep(set(names))
     todo = [name for name in names if not journal.done(name, keys[name])]
-    work = partial(assess, midi=parameters.midi, category=parameters.category)
+    work = partial(selection.assess_in, parameters.midi, category=parameters.category)
     for name, found in zip(todo, in_parallel(work, todo, parameters.workers, "looking at songs", chunk=4)):
         journal.add(name, keys[name], found=found)
     lines = selection.select({name: journal.records[name]["found"] for name in names}, parameters.filters)
@@ -135,16 +136,6 @@ def choose_songs(parameters: Parameters) -> dict[str, str]:
         raise InputError(f"none of the {len(files)} files in {parameters.midi} was kept; wanted one or more "
                          "(--no-filters keeps all that can be read)")
     return {name: digests[name] for name in kept}
-
-
-def assess(name: str, midi: Path, category: str) -> dict:
-    """Return what selection.assess finds; one file that the code stumbles over does not end a night's work."""
-    from serenity.music import selection
-
-    try:
-        return selection.assess(midi / name, category)
-    except Exception as error:
-        return {"reason": f"failed: {type(error).__name__}: {error}"}
 
 
 def explain(path: Path, category: str) -> None:
@@ -176,28 +167,28 @@ def make_abc(parameters: Parameters, kept: dict[str, str]) -> list[Path]:
     """
     from functools import partial
 
-    from serenity.journal import Journal
+    from serenity.journal import Journal, code, digest
     from serenity.midi_container import without_ending
+    from serenity.music import family
     from serenity.parallel import in_parallel
 
     settings = codec_settings(parameters)
     known = origins(parameters.midi)
     groups = {name: known.get(name, {}).get("group") or without_ending(name) for name in kept}
-    depends = digest(code("music"), settings, parameters.siblings, parameters.seed, parameters.max_events)
+    depends = digest(code(family.write), settings, parameters.siblings, parameters.seed, parameters.max_events)
     keys = {name: digest(depends, kept[name], groups[name]) for name in kept}
     journal = Journal(parameters.abc / WORK / "made.jsonl")
     before = {name: record["files"] for name, record in journal.records.items()}
     todo = [name for name in kept if not is_made(journal.done(name, keys[name]), parameters.abc)]
-    work = partial(midi_to_abc, midi=parameters.midi, abc=parameters.abc, settings=settings,
+    work = partial(family.write, midi=parameters.midi, abc=parameters.abc, settings=settings,
                    siblings=parameters.siblings, seed=parameters.seed, max_events=parameters.max_events)
     jobs = [(name, groups[name]) for name in todo]
     for name, (files, reason) in zip(todo, in_parallel(work, jobs, parameters.workers, "MIDI to abc")):
-        journal.add(name, keys[name], files=files, reason=reason)
-        for old in set(before.get(name, ())) - set(files):
-            (parameters.abc / old).unlink(missing_ok=True)
-    for record in journal.keep(set(kept)):
-        for old in record["files"]:
-            (parameters.abc / old).unlink(missing_ok=True)
+        remove(parameters.abc, set(before.get(name, ())) - set(files))
+        journal.add(name, keys[name], files=files, reason=reason)  # last: what is not noted is done again
+    for name in before.keys() - kept.keys():
+        remove(parameters.abc, before[name])
+    journal.keep(set(kept))
     records = [journal.records[name] for name in kept]
     for record in records:
         if record["reason"]:
@@ -211,46 +202,15 @@ def make_abc(parameters: Parameters, kept: dict[str, str]) -> list[Path]:
     return made
 
 
+def remove(abc: Path, files: Iterable[str]) -> None:
+    """Remove abc files that an earlier run made."""
+    for file in files:
+        (abc / file).unlink(missing_ok=True)
+
+
 def is_made(record: dict | None, abc: Path) -> bool:
     """Return whether a family's abc files are all there."""
     return record is not None and all((abc / file).exists() for file in record["files"])
-
-
-def midi_to_abc(job: tuple[str, str], midi: Path, abc: Path, settings, siblings: int, seed: int,
-                max_events: int) -> tuple[list[str], str | None]:
-    """Write the abc files of one song and its siblings; return their names below `abc`, and why there are none, if so.
-
-    A song folder/x.mid becomes folder/x.mid.abc, a sibling folder/x.mid~close.abc. Siblings that come to the same
-    events as another are left out.
-    """
-    from serenity.music import abc_file, codec, midi_file, synthesis
-    from serenity.music.song import of_score
-
-    name, group = job
-    try:
-        song = of_score(midi_file.read(midi / name), settings.category)
-        versions = [("", song)]
-        if siblings:
-            notes = codec.on_grid(song, settings)  # what was struck together is so to the instant, in all of them
-            versions += [(sibling.name, song.with_notes(sibling.notes))
-                         for sibling in synthesis.siblings(notes, siblings, seed, settings.category)]
-        songs, key = {}, None
-        for rule, version in versions:
-            encoded = codec.encode(version, settings, key)
-            key = encoded.key  # the song's own, which comes first
-            if len(encoded.events) > max_events:
-                raise InputError(f"holds {len(encoded.events):,} events; wanted {max_events:,} at most")
-            made = abc_file.AbcSong(name, group, str(encoded.key), encoded.transposition, encoded.folded,
-                                    song.beats.source, song.tempo_map, settings, encoded.events, rule)
-            songs.setdefault(encoded.events.tobytes(), made)
-    except InputError as error:
-        return [], str(error).removeprefix(f"{midi / name}: ")
-    files = []
-    for song in songs.values():
-        files.append(f"{name}{'~' * bool(song.synthesis)}{song.synthesis}.abc")
-        (abc / files[-1]).parent.mkdir(parents=True, exist_ok=True)
-        abc_file.write(abc / files[-1], song)
-    return files, None
 
 
 # --- abc -> tokens ----------------------------------------------------------------------------------------------------
@@ -260,6 +220,7 @@ def make_tokens(parameters: Parameters, names: list[Path]) -> None:
     from collections import Counter
     from functools import partial
 
+    from serenity.journal import code, digest
     from serenity.music import abc_file
     from serenity.parallel import in_parallel
     from serenity.tokens import corpus
@@ -267,12 +228,12 @@ def make_tokens(parameters: Parameters, names: list[Path]) -> None:
 
     top_k = dictionary_sizes(parameters)
     heads = [abc_file.read_head(parameters.abc / name) for name in names]
-    entries = [corpus.Entry(name.as_posix(), head.group, bool(head.synthesis)) for name, head in zip(names, heads)]
+    entries = [corpus.entry_of(name.as_posix(), head) for name, head in zip(names, heads)]
     known = origins(parameters.midi)
     licences = Counter(known.get(head.source, {}).get("licence") or "unknown" for head in heads if not head.synthesis)
 
     files = [(name, stat.st_size, stat.st_mtime_ns) for name in names for stat in [(parameters.abc / name).stat()]]
-    made_of = digest(code("music", "tokens"), files, sorted(top_k.items()), sorted(licences.items()))
+    made_of = digest(code(corpus.build), files, sorted(top_k.items()), sorted(licences.items()))
     if corpus.made_of(parameters.tokens) == made_of:
         print(f"tokens: {parameters.tokens} is made of just these {len(names):,} songs already")
         return
@@ -280,19 +241,12 @@ def make_tokens(parameters: Parameters, names: list[Path]) -> None:
     def each(work, jobs, title):
         return in_parallel(work, jobs, parameters.workers, f"{title} (x {corpus.CHUNK} songs)")
 
-    totals = corpus.build(parameters.tokens, entries, partial(read_abc, parameters.abc), top_k, dict(licences), made_of,
-                          each)
+    totals = corpus.build(parameters.tokens, entries, partial(abc_file.read_in, parameters.abc), top_k, dict(licences),
+                          made_of, each)
     exact = ", ".join(f"{attribute} {totals['exact'][attribute] / totals['events']:.2%}" for attribute in ATTRIBUTES)
     print(f"tokens: {totals['songs']:,} songs ({totals['train']:,} training, {totals['validation']:,} validation, "
           f"{totals['test']:,} test), {totals['events']:,} events in {parameters.tokens}")
     print(f"known exactly to the dictionaries: {exact}; the others became their nearest, none was dropped")
-
-
-def read_abc(folder: Path, name: str):
-    """Return the song of an abc file."""
-    from serenity.music import abc_file
-
-    return abc_file.read(folder / name)
 
 
 def make_page(parameters: Parameters, names: list[Path]) -> None:
@@ -326,22 +280,6 @@ def origins(folder: Path) -> dict[str, dict]:
     from serenity.sources import manifest
 
     return {record["stored"]: record for record in manifest.read(folder) if record.get("stored")}
-
-
-def digest(*parts) -> str:
-    """Return a digest of bytes, text and numbers: what a result depends on."""
-    import hashlib
-
-    whole = hashlib.sha256()
-    for part in parts:
-        whole.update(hashlib.sha256(part if isinstance(part, bytes) else str(part).encode()).digest())
-    return whole.hexdigest()
-
-
-def code(*floors: str) -> str:
-    """Return a digest of the code of some floors, so that a change there redoes what depends on it."""
-    return digest(*(path.read_bytes() for floor in floors
-                    for path in sorted((config.ROOT / "serenity" / floor).glob("*.py"))))
 
 
 def kept(parameters: Parameters) -> str:

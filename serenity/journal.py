@@ -1,13 +1,19 @@
 """A journal: what has been done, one JSON line a job, so that interrupted work goes on where it was.
 
-A line is appended when its job is done, so whatever ends the program, even a power cut, loses the last one at most: a
-line that was cut off is no line. Of two lines with one name the later holds.
+A job has a key, the digest of all that its result depends on, the code that does it too. A line is appended when its
+job is done, so whatever ends the program, even a power cut, loses the last one at most: a line that was cut off is no
+line. Of two lines with one name the later holds.
 """
 
+import ast
+import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 from serenity.files import write_whole
+
+ROOT = Path(__file__).resolve().parent.parent  # in which `serenity` lies
 
 
 class Journal:
@@ -39,12 +45,43 @@ class Journal:
             file.write(json.dumps(record) + "\n")
         return record
 
-    def keep(self, names: set[str]) -> list[dict]:
-        """Forget all jobs but these, and return the records of the others."""
-        forgotten = [self.records.pop(name) for name in list(self.records) if name not in names]
+    def keep(self, names: set[str]) -> None:
+        """Forget all jobs but these."""
+        self.records = {name: record for name, record in self.records.items() if name in names}
         self._rewrite()
-        return forgotten
 
     def _rewrite(self) -> None:
         """Write the file anew, without what no longer holds."""
         write_whole(self.path, "".join(json.dumps(record) + "\n" for record in self.records.values()).encode())
+
+
+def digest(*parts) -> str:
+    """Return a digest of bytes, text and numbers: what a result depends on."""
+    whole = hashlib.sha256()
+    for part in parts:
+        whole.update(hashlib.sha256(part if isinstance(part, bytes) else str(part).encode()).digest())
+    return whole.hexdigest()
+
+
+def code(work: Callable) -> str:
+    """Return a digest of the code that a function of Serenity may run: its module and those that this one imports,
+    directly or through others."""
+    found, todo = {}, [work.__module__]
+    while todo:
+        module = todo.pop()
+        path = ROOT / f"{module.replace('.', '/')}.py"
+        if module not in found and path.is_file():
+            found[module] = path.read_bytes()
+            todo += _imports(found[module])
+    return digest(*(part for module in sorted(found) for part in (module, found[module])))
+
+
+def _imports(source: bytes) -> list[str]:
+    """Return the names that a module imports, wherever it does so; of `from a import b` both a and a.b."""
+    names = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom):
+            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+    return names

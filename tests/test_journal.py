@@ -1,6 +1,9 @@
 import json
 
-from serenity.journal import Journal
+import pytest
+
+from serenity import journal as journals
+from serenity.journal import Journal, code
 
 
 def test_what_was_done_is_known_by_its_key(tmp_path):
@@ -37,5 +40,28 @@ def test_what_is_no_longer_wanted_is_forgotten(tmp_path):
     journal = Journal(tmp_path / "done.jsonl")
     for name in "abc":
         journal.add(name, "1", files=[name])
-    assert [record["files"] for record in journal.keep({"b"})] == [["a"], ["c"]]
+    journal.keep({"b"})
+    assert list(journal.records) == ["b"]
     assert list(Journal(tmp_path / "done.jsonl").records) == ["b"]
+
+
+# --- what a result depends on -----------------------------------------------------------------------------------------
+
+MODULES = {
+    "work": "from serenity.near import far\nimport numpy\n",
+    "near": "def use():\n    from serenity.far import thing\n",
+    "far": "import serenity.work\n",
+    "other": "from serenity.work import all_of_it\n",
+}
+
+
+@pytest.mark.parametrize(("changed", "matters"), [("work", True), ("near", True), ("far", True), ("other", False)])
+def test_work_depends_on_its_module_and_on_all_that_this_one_imports(changed, matters, tmp_path, monkeypatch):
+    monkeypatch.setattr(journals, "ROOT", tmp_path)
+    (tmp_path / "serenity").mkdir()
+    for name, text in MODULES.items():
+        (tmp_path / f"serenity/{name}.py").write_text(text)
+    work = type("Work", (), {"__module__": "serenity.work"})
+    before = code(work)
+    (tmp_path / f"serenity/{changed}.py").write_text(MODULES[changed] + "CHANGED = True\n")
+    assert (code(work) != before) == matters

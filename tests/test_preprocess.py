@@ -4,11 +4,14 @@ import json
 import shutil
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import preprocess
+from serenity import journal, parallel
 from serenity.music import abc_file, midi_file
 from serenity.music.codec import CodecSettings, encode
 from serenity.music.event import bar_places
@@ -263,6 +266,21 @@ def test_a_page_of_songs_at_random_is_made(family):
     page = (family[0] / "data/abc/spot-check.html").read_text(encoding="utf-8")
     assert "spot check" in page
     assert "as it is" in page
+
+
+def test_all_that_makes_songs_and_tokens_is_code_that_the_keys_hold(relatives, monkeypatch):
+    """What the processes are handed stands in modules whose code is part of the keys, none of it in preprocess.py."""
+    done, keyed, real = set(), set(), journal.code
+
+    def handed(work, jobs, *_, **__):
+        done.add((work.func if isinstance(work, partial) else work).__module__)
+        return map(work, jobs)
+
+    monkeypatch.setattr(parallel, "in_parallel", handed)
+    monkeypatch.setattr(journal, "code", lambda work: keyed.add(work.__module__) or real(work))
+    monkeypatch.chdir(relatives)
+    preprocess.main(preprocess.Parameters(siblings=2, category="viola"))
+    assert done == keyed == {"serenity.music.selection", "serenity.music.family", "serenity.tokens.corpus"}
 
 
 def test_a_second_run_finds_all_done(relatives):

@@ -283,6 +283,11 @@ def read(path: Path) -> AbcSong:
         raise InputError(f"{path}: byte {error.start} is no UTF-8 text; wanted an abc file") from None
 
 
+def read_in(folder: Path, name: str) -> AbcSong:
+    """Return the song of an abc file below a folder, as `read` does."""
+    return read(folder / name)
+
+
 def read_head(path: Path) -> AbcSong:
     """Return the song of an abc file without its events: what `read` gives, for the price of a few lines."""
     with open(path, encoding="utf-8-sig", errors="replace") as file:

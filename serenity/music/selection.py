@@ -38,6 +38,17 @@ def assess(path: Path, category: str = "piano") -> dict:
     }
 
 
+def assess_in(folder: Path, name: str, category: str) -> dict:
+    """Return what `assess` finds in a file below a folder.
+
+    One file that the code stumbles over does not end a night's work: that is its reason.
+    """
+    try:
+        return assess(folder / name, category)
+    except Exception as error:
+        return {"reason": f"failed: {type(error).__name__}: {error}"}
+
+
 def select(songs: dict[str, dict], filtered: bool = True) -> list[dict]:
     """Return a line of the report for each song: by name what `assess` returned -> song, kept, reason, score, measures.
 

@@ -109,6 +109,11 @@ class Entry:
     synthetic: bool = False
 
 
+def entry_of(name: str, head: AbcSong) -> Entry:
+    """Return the entry of an abc file of this name, by its head (see abc_file.read_head)."""
+    return Entry(name, head.group, bool(head.synthesis))
+
+
 def build(folder: Path, entries: Sequence[Entry], read: Callable[[str], AbcSong], top_k: dict[str, int] = TOP_K,
           licences: dict[str, int] | None = None, made_of: str = "",
           each: Callable = lambda work, jobs, title: map(work, jobs)) -> dict:
