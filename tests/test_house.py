@@ -7,6 +7,7 @@ for each, a piece of code that breaks it: so a rule that has gone blind is found
 import ast
 import graphlib
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,11 @@ UNSAFE_MODULES = ("pickle", "cPickle", "marshal", "shelve", "dill", "cloudpickle
 UNSAFE_CALLS = ("eval", "exec", "compile", "__import__", "import_module", "Lambda", "enable_unsafe_deserialization")
 UNSAFE_FLAGS = {"allow_pickle": True, "safe_mode": False, "weights_only": False, "shell": True}
 ABSOLUTE_PATH = re.compile(r"(?<![\w.~/])/(work|root|home|tmp|opt|Users|mnt)\b")
+
+
+@cache
+def tree_of(file):
+    return ast.parse(file.read_text(encoding="utf-8"), str(file))
 
 
 def imports(tree):
@@ -143,7 +149,7 @@ BROKEN = {  # rule -> (path, code that breaks it)
 def test_the_house_keeps_the_rule(rule):
     broken = [f"{path}:{line}: {what}"
               for file in SOURCES for path in [file.relative_to(ROOT).as_posix()]
-              for line, what in rule(path, ast.parse(file.read_text(encoding="utf-8"), path))]
+              for line, what in rule(path, tree_of(file))]
     assert not broken, "\n" + "\n".join(broken)
 
 
@@ -171,7 +177,7 @@ def test_modules_import_each_other_in_no_circle():
     modules = {module_of(path.relative_to(ROOT).as_posix()): path for path in SOURCES}
     graph = {}
     for module, path in modules.items():
-        names = [name for name, _, _ in imports(ast.parse(path.read_text(encoding="utf-8")))]
+        names = [name for name, _, _ in imports(tree_of(path))]
         graph[module] = {name if name in modules else name.rpartition(".")[0] for name in names} & set(modules)
     try:
         graphlib.TopologicalSorter(graph).prepare()

@@ -2,8 +2,6 @@
 
 import json
 import shutil
-import subprocess
-import sys
 from functools import partial
 from pathlib import Path
 
@@ -18,9 +16,9 @@ from serenity.music.event import bar_places
 from serenity.music.pitch import transpose
 from serenity.music.song import of_score
 from serenity.tokens import corpus
+from tests.scripts import call
 from tests.songs import compose_notes, pop_song
 
-ROOT = Path(__file__).resolve().parent.parent
 SONGS = ("a.mid", "b.midi", "folder/c.MID", "folder/d.mid")
 REFUSED = {  # name -> (content, what is said of it)
     "empty.mid": (b"", "empty.mid"),
@@ -42,9 +40,7 @@ def write_song(path: Path, number: int, is_drum=False, bars=12):
 
 def run(folder: Path, *arguments: str):
     """Run preprocess.py in a folder; return its exit code and the lines of its two outputs."""
-    done = subprocess.run([sys.executable, str(ROOT / "preprocess.py"), *arguments], cwd=folder, capture_output=True,
-                          text=True, timeout=120)
-    assert "Traceback" not in done.stderr
+    done = call(preprocess, *arguments, folder=folder)
     return done.returncode, done.stdout.splitlines(), done.stderr.splitlines()
 
 
@@ -143,7 +139,7 @@ def test_group_and_licence_of_the_manifest_arrive(done):
 def test_one_worker_gives_the_same_as_two(done, again):
     shutil.rmtree(again / "data/abc")
     shutil.rmtree(again / "data/tokens")
-    assert run(again, *PLAIN, "--workers", "1")[0] == 0
+    assert run(again, *PLAIN)[0] == 0
     assert files_of(again / "data/abc", ".abc") == files_of(done[0] / "data/abc", ".abc")
     for name in ("tokens.npy", "bars.npy", "songs.jsonl", "vocabulary.json"):
         assert (again / "data/tokens" / name).read_bytes() == (done[0] / "data/tokens" / name).read_bytes()
@@ -154,7 +150,7 @@ def test_an_abc_file_edited_by_hand_becomes_tokens(again):
     head, _, _ = path.read_text().partition("\n\n")
     path.write_text(f"{head}\n\n| 1\nc4 0 1/2 80  % 1\nc5g4 9/2 0.5 80\n")
     (again / "data/abc/a.mid.abc").unlink()
-    assert run(again, "--abc-only", "--workers", "1")[0] == 0
+    assert run(again, "--abc-only")[0] == 0
     store = corpus.load(again / "data/tokens")
     edited, = (song for song in store.songs if song["name"] == "b.midi.abc")
     assert store.bars[edited["start"]:edited["start"] + edited["events"]].tolist() == [[0, 96], [12, 96]]
@@ -167,7 +163,7 @@ def test_a_slip_in_an_edited_file_is_named_with_line_and_column(again):
     body = lines.index("")
     path.write_text("\n".join([*lines[:body + 1], "h4 0 0.5 80", *lines[body + 1:]]))
     before = files_of(again / "data/tokens")
-    code, _, errors = run(again, "--abc-only", "--workers", "1")
+    code, _, errors = run(again, "--abc-only")
     assert code == 2
     assert errors[-1].startswith(f"preprocess.py: data/abc/b.midi.abc:{body + 2}:1: 'h4")
     assert files_of(again / "data/tokens") == before
@@ -176,7 +172,7 @@ def test_a_slip_in_an_edited_file_is_named_with_line_and_column(again):
 def test_abc_files_of_the_time_in_seconds_are_refused(again):
     path = again / "data/abc/b.midi.abc"
     path.write_text(path.read_text().replace("serenity-abc 2", "serenity-abc 1").replace("grid: 24", "time_step: 0.02"))
-    code, output, errors = run(again, "--abc-only", "--workers", "1")
+    code, output, errors = run(again, "--abc-only")
     assert (code, output, len(errors)) == (2, [], 1)
     assert errors[0] == ("preprocess.py: data/abc/b.midi.abc:1:1: made by an older Serenity, which counted seconds; "
                          "wanted 'serenity-abc 2': run preprocess.py without --abc-only")
@@ -186,14 +182,14 @@ def test_a_store_of_the_time_in_seconds_is_made_anew(done, again):
     store = again / "data/tokens"
     (store / "bars.npy").unlink()
     (store / "corpus.json").write_text((store / "corpus.json").read_text().replace("corpus 2", "corpus 1"))
-    assert run(again, *PLAIN, "--workers", "1")[0] == 0
+    assert run(again, *PLAIN)[0] == 0
     assert files_of(store) == files_of(done[0] / "data/tokens")
 
 
 def test_abc_files_of_several_settings_are_refused(again):
     path = again / "data/abc/b.midi.abc"
     path.write_text(path.read_text().replace("split_ratio: 1.5", "split_ratio: None"))
-    code, _, errors = run(again, "--abc-only", "--workers", "1")
+    code, _, errors = run(again, "--abc-only")
     assert code == 2
     assert "wanted one setting for all" in errors[-1]
 
@@ -209,7 +205,7 @@ def test_the_settings_named_are_those_of_the_store(again):
 def test_a_song_of_too_many_events_is_refused(tmp_path):
     write_song(tmp_path / "data/midi/short.mid", 0, bars=2)
     write_song(tmp_path / "data/midi/long.mid", 1, bars=12)
-    code, lines, _ = run(tmp_path, *PLAIN, "--workers", "1", "--max-events", "50")
+    code, lines, _ = run(tmp_path, *PLAIN, "--max-events", "50")
     assert code == 0
     assert any(line.startswith("refused: data/midi/long.mid: holds ") and line.endswith("wanted 50 at most")
                for line in lines)
