@@ -174,9 +174,18 @@ def _hairpins(score, part, measures: list) -> Iterator[Hairpin]:
 
     offsets = [_exactly(part.elementOffset(measure)) for measure in measures]
     for wedge in part.getElementsByClass(dynamics.DynamicWedge):
-        first, last = wedge.getFirst(), wedge.getLast()
-        if first is not None and last is not None:
-            start = _exactly(first.getOffsetInHierarchy(score))
-            length = _exactly(last.getOffsetInHierarchy(score) + last.quarterLength) - start
+        start, end = _offset(wedge.getFirst(), score), _offset(wedge.getLast(), score)
+        if start is not None and end is not None:
             number = max(bisect_right(offsets, start) - 1, 0)
-            yield Hairpin(number, start - offsets[number], length, -1 if isinstance(wedge, dynamics.Diminuendo) else 1)
+            yield Hairpin(number, start - offsets[number], end + _exactly(wedge.getLast().quarterLength) - start,
+                          -1 if isinstance(wedge, dynamics.Diminuendo) else 1)
+
+
+def _offset(element, score) -> Fraction | None:
+    """Return where an element stands in a score; None where it stands in a chord, which music21 does not look into."""
+    from music21.sites import SitesException
+
+    try:
+        return _exactly(element.getOffsetInHierarchy(score)) if element is not None else None
+    except SitesException:
+        return None

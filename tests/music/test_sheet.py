@@ -172,6 +172,12 @@ def test_dynamics_hairpins_and_accents_are_velocities():
     assert velocity[6:] == [96, 112]
 
 
+def test_a_hairpin_that_hangs_on_a_note_of_a_chord_costs_no_song():
+    grows, stop = direction('<wedge type="crescendo"/>'), direction('<wedge type="stop"/>')
+    chord = note("C4", 4) + grows + note("E4", 4, "<chord/>") + stop
+    assert [pitch for *_, pitch in quarters(musicxml(part(chord, note("D4", 4))))] == [60, 64, 62]
+
+
 def test_a_staccato_is_short():
     score = musicxml(part(note("C4", 2, "", "<articulations><staccato/></articulations>") + note("D4", 2)))
     assert quarters(score) == [(0, 1, 60), (2, 2, 62)]
