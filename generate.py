@@ -137,7 +137,7 @@ def main(parameters: Parameters) -> None:
     check(parameters)
     from serenity.listen import audio
     from serenity.model import checkpoint, recipe
-    from serenity.music import midi_file
+    from serenity.music import song_file
     from serenity.music.instruments import CATEGORIES
     from serenity.tokens import seed as seeds
     from serenity.tokens.playable import playable
@@ -151,7 +151,7 @@ def main(parameters: Parameters) -> None:
         raise InputError(f"--variations {parameters.variations} without chance are all the same song; "
                          "wanted neither --top-k 1 nor --temperature 0")
     timings.end("import")
-    score = midi_file.read(parameters.song)
+    score = song_file.read(parameters.song)
     settings, vocabulary = checkpoint.read_settings(parameters.model)
     parameters = replace(parameters, category=parameters.category or settings.codec.category)
     try:

@@ -1,4 +1,4 @@
-"""Turn MIDI files into abc text, then into tokens: choose the songs, make synthetic siblings of them, count, number.
+"""Turn songs into abc text, then into tokens: choose the songs, make synthetic siblings of them, count, number.
 
     preprocess.py                       data/midi -> data/abc -> data/tokens
     preprocess.py --midi ~/my-midi      one's own files
@@ -19,13 +19,13 @@ from serenity.errors import InputError
 
 @dataclass(frozen=True)
 class Parameters:
-    """Turn MIDI files into abc text, then into tokens."""
+    """Turn songs into abc text, then into tokens."""
 
-    midi: Path = config.MIDI           # folder of MIDI files, searched through all its folders
+    midi: Path = config.MIDI           # folder of MIDI files, MusicXML and ABC, searched through all its folders
     abc: Path = config.ABC             # folder of abc files, one a song; report.jsonl stands beside them
     tokens: Path = config.TOKENS       # folder of the token store that train.py reads
     abc_only: bool = False             # leave MIDI alone: make tokens from all abc files as they are
-    explain: Path | None = None        # a MIDI file: say what the filters find, and end
+    explain: Path | None = None        # a MIDI file or score: say what the filters find, and end
     spot_check: int = 0                # draw so many songs for a page, spot-check.html in the abc folder; 0: none
     workers: int = os.cpu_count() or 1  # processes
     filters: bool = True               # keep only what serenity/music/quality.py finds to be pop, each song once
@@ -44,6 +44,7 @@ class Parameters:
 
 MOST_SIBLINGS = 24  # more would differ by chance alone
 REPORT, PICTURE, PAGE, WORK = "report.jsonl", "report.png", "spot-check.html", ".work"  # in the abc folder
+SCORES = f"{WORK}/scores"  # the MIDI bytes of scores in notation
 
 
 def main(parameters: Parameters) -> None:
@@ -95,28 +96,28 @@ def codec_settings(parameters: Parameters):
 # --- MIDI -> report ---------------------------------------------------------------------------------------------------
 
 def choose_songs(parameters: Parameters) -> dict[str, str]:
-    """Look at every MIDI file, write the report, and return the digest of each file kept by its name."""
+    """Look at every song, write the report, and return the digest of each file kept by its name."""
     import json
     from functools import partial
 
     from serenity.files import write_whole
     from serenity.journal import Journal, code, digest
     from serenity.listen import histograms
-    from serenity.midi_container import midi_files_below
-    from serenity.music import selection
+    from serenity.music import selection, song_file
     from serenity.parallel import in_parallel
 
-    files = [path.relative_to(parameters.midi) for path in midi_files_below(parameters.midi)]
+    files = song_file.songs_below(parameters.midi)
     if not files:
         raise InputError(f"{parameters.midi} holds no MIDI file; wanted a folder that fetch.py filled")
-    names = [file.as_posix() for file in files]
-    digests = {name: digest((parameters.midi / name).read_bytes()) for name in names}
+    read_scores(parameters, files)
+    names = [path.relative_to(parameters.midi).as_posix() for path in files]
+    digests = {name: digest(song_file.raw(parameters.midi / name)) for name in names}
     depends = digest(code(selection.assess_in), parameters.category)
     keys = {name: digest(depends, digests[name]) for name in names}
     journal = Journal(parameters.abc / WORK / "assessed.jsonl")
     journal.keep(set(names))
     todo = [name for name in names if not journal.done(name, keys[name])]
-    work = partial(selection.assess_in, parameters.midi, category=parameters.category)
+    work = partial(selection.assess_in, parameters.midi, category=parameters.category, cache=parameters.abc / SCORES)
     for name, found in zip(todo, in_parallel(work, todo, parameters.workers, "looking at songs", chunk=4)):
         journal.add(name, keys[name], found=found)
     lines = selection.select({name: journal.records[name]["found"] for name in names}, parameters.filters)
@@ -136,6 +137,22 @@ def choose_songs(parameters: Parameters) -> dict[str, str]:
         raise InputError(f"none of the {len(files)} files in {parameters.midi} was kept; wanted one or more "
                          "(--no-filters keeps all that can be read)")
     return {name: digests[name] for name in kept}
+
+
+def read_scores(parameters: Parameters, files: list[Path]) -> None:
+    """Let scores in notation become MIDI, once and for all: what came of them is kept beside the abc files."""
+    from tqdm import tqdm
+
+    from serenity.midi_container import is_midi_name
+    from serenity.music import song_file
+
+    scores = [path for path in files if not is_midi_name(path.name)]
+    cache = parameters.abc / SCORES
+    song_file.forget(cache, scores)
+    if scores:
+        readings = song_file.read_all(scores, cache, parameters.workers)
+        for _ in tqdm(readings, "reading scores", len(scores), disable=None):
+            pass
 
 
 def explain(path: Path, category: str) -> None:
@@ -168,20 +185,21 @@ def make_abc(parameters: Parameters, kept: dict[str, str]) -> list[Path]:
     from functools import partial
 
     from serenity.journal import Journal, code, digest
-    from serenity.midi_container import without_ending
     from serenity.music import family
+    from serenity.music.song_file import stem
     from serenity.parallel import in_parallel
 
     settings = codec_settings(parameters)
     known = origins(parameters.midi)
-    groups = {name: known.get(name, {}).get("group") or without_ending(name) for name in kept}
+    groups = {name: known.get(name, {}).get("group") or stem(name) for name in kept}
     depends = digest(code(family.write), settings, parameters.siblings, parameters.seed, parameters.max_events)
     keys = {name: digest(depends, kept[name], groups[name]) for name in kept}
     journal = Journal(parameters.abc / WORK / "made.jsonl")
     before = {name: record["files"] for name, record in journal.records.items()}
     todo = [name for name in kept if not is_made(journal.done(name, keys[name]), parameters.abc)]
     work = partial(family.write, midi=parameters.midi, abc=parameters.abc, settings=settings,
-                   siblings=parameters.siblings, seed=parameters.seed, max_events=parameters.max_events)
+                   siblings=parameters.siblings, seed=parameters.seed, max_events=parameters.max_events,
+                   cache=parameters.abc / SCORES)
     jobs = [(name, groups[name]) for name in todo]
     for name, (files, reason) in zip(todo, in_parallel(work, jobs, parameters.workers, "MIDI to abc")):
         remove(parameters.abc, set(before.get(name, ())) - set(files))

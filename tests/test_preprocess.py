@@ -362,3 +362,25 @@ def test_what_cannot_be_done_ends_with_one_line_and_code_2(arguments, said, tmp_
     assert (code, len(errors)) == (2, 1)
     assert said in errors[0]
     assert (tmp_path / "broken/x.mid").read_bytes() == b"MThd"
+
+
+def test_scores_in_notation_are_songs_a_lead_sheet_with_and_without_its_chords(tmp_path):
+    song = 6 * (('C', 'cdec'), ('Am', 'e2A2'), ('F', 'fgaf'), ('G7', 'g2d2'))
+    bars = ''.join(f'"{chord}"{tune}|' for chord, tune in song)
+    head = "X:{}\nT:{}\nL:1/4\nM:4/4\nK:C\n"
+    (tmp_path / "data/midi").mkdir(parents=True)
+    (tmp_path / "data/midi/lead.abc").write_text(f"{head.format(1, 'lead')}{bars}\n")
+    (tmp_path / "data/midi/book.abc").write_text("\n".join(f"{head.format(n, n)}{n * 'CDEF|' * 8}\n" for n in (1, 2)))
+    write_song(tmp_path / "data/midi/a.mid", 1)
+    code, lines, _ = run(tmp_path, *PLAIN, "--workers", "2")
+    assert code == 0
+    assert set(report_of(tmp_path)) == {"a.mid", "book.abc#1", "book.abc#2", "lead.abc"}
+    made = {path.name: abc_file.read(path) for path in (tmp_path / "data/abc").rglob("*.abc")}
+    assert set(made) == {"a.mid.abc", "book.abc#1.abc", "book.abc#2.abc", "lead.abc.abc", "lead.abc~melody.abc"}
+    lead, melody = made["lead.abc.abc"], made["lead.abc~melody.abc"]
+    assert (lead.group, melody.group, melody.synthesis, melody.key) == ("lead", "lead", "melody", lead.key)
+    assert len(melody.events) == 6 * 12
+    kept = files_of(tmp_path / "data/abc/.work/scores")
+    assert len(kept) == 3
+    _, lines, _ = run(tmp_path, *PLAIN)
+    assert "0 of 4 families made anew" in " ".join(lines)

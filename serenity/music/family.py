@@ -1,24 +1,26 @@
-"""A family: a song and its synthetic siblings, from a MIDI file to abc files."""
+"""A family: a song and its synthetic siblings, from a song's file to abc files."""
 
 from pathlib import Path
 
 from serenity.errors import InputError
-from serenity.music import abc_file, codec, midi_file, synthesis
+from serenity.music import abc_file, codec, song_file, synthesis
 from serenity.music.abc_file import AbcSong
 from serenity.music.codec import CodecSettings
 from serenity.music.song import of_score
 
+MELODY = "melody"  # a lead sheet without its chords, beside its siblings
+
 
 def write(job: tuple[str, str], midi: Path, abc: Path, settings: CodecSettings, siblings: int, seed: int,
-          max_events: int) -> tuple[list[str], str | None]:
+          max_events: int, cache: Path | None = None) -> tuple[list[str], str | None]:
     """Write the abc files of a song and its siblings; return their names below `abc`, and why there are none, if so.
 
-    `job` is the MIDI file's name below `midi`, and the song's group. A song folder/x.mid becomes folder/x.mid.abc, a
-    sibling folder/x.mid~close.abc.
+    `job` is the file's name below `midi`, and the song's group. A song folder/x.mid becomes folder/x.mid.abc, a sibling
+    folder/x.mid~close.abc. `cache` is where song_file.py keeps what scores say.
     """
     name, group = job
     try:
-        songs = read(midi / name, name, group, settings, siblings, seed, max_events)
+        songs = read(midi / name, name, group, settings, siblings, seed, max_events, cache)
     except InputError as error:
         return [], str(error).removeprefix(f"{midi / name}: ")
     files = [f"{name}{'~' * bool(song.synthesis)}{song.synthesis}.abc" for song in songs]
@@ -29,13 +31,17 @@ def write(job: tuple[str, str], midi: Path, abc: Path, settings: CodecSettings, 
 
 
 def read(path: Path, name: str, group: str, settings: CodecSettings, siblings: int, seed: int,
-         max_events: int) -> list[AbcSong]:
-    """Return the song of a MIDI file and its siblings; of those that come to the same events the first.
+         max_events: int, cache: Path | None = None) -> list[AbcSong]:
+    """Return the song of a file and its siblings; of those that come to the same events the first. A lead sheet is
+    there without its chords, too.
 
     Raises InputError where the file cannot be read, or one of them has more than `max_events`.
     """
-    song = of_score(midi_file.read(path), settings.category)
+    score = song_file.read(path, cache)
+    song = of_score(score, settings.category)
     versions = [("", song)]
+    if melody := song_file.melody_of(score):
+        versions.append((MELODY, song.with_notes(of_score(melody, settings.category).notes)))
     if siblings:
         notes = codec.on_grid(song, settings)  # what was struck together is so to the instant, in all of them
         versions += [(sibling.name, song.with_notes(sibling.notes))

@@ -116,7 +116,7 @@ class Score:
 def read(path: str | os.PathLike) -> Score:
     """Read a MIDI file; InputError, with one line that begins with the path, where it cannot be used."""
     try:
-        score = parse(_read_bytes(Path(path)))
+        score = parse(read_bytes(Path(path)))
         if not any(len(track.notes) for track in score.tracks):
             raise InputError("holds no note; wanted a MIDI file with notes")
     except InputError as error:
@@ -124,7 +124,8 @@ def read(path: str | os.PathLike) -> Score:
     return score
 
 
-def _read_bytes(path: Path) -> bytes:
+def read_bytes(path: Path) -> bytes:
+    """Return the bytes of a song's file, unwrapped. Raises InputError where there is no such file, or a huge one."""
     if not path.exists():
         raise InputError("no such file; wanted a MIDI file (.mid)")
     if path.is_dir():

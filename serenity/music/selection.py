@@ -9,19 +9,21 @@ from pathlib import Path
 import numpy as np
 
 from serenity.errors import InputError
-from serenity.music import harmony, midi_file, quality
+from serenity.music import harmony, quality, song_file
 from serenity.music.fingerprint import FIGURE, fingerprint, similar_pairs, top_line
 from serenity.music.song import of_score
 
 
-def assess(path: Path, category: str = "piano") -> dict:
-    """Return what one MIDI file is worth, as values that JSON can hold.
+def assess(path: Path, category: str = "piano", cache: Path | None = None) -> dict:
+    """Return what one MIDI file or score is worth, as values that JSON can hold.
+
+    `cache` is where song_file.py keeps what scores say.
 
     `reason` is None, or why the file cannot be read. Otherwise there are `measures` (quality.MEASURES), `key`, `beat`,
     `progression` (the song's commonest) and `fingerprint` (hex; "" where the song is too short for one).
     """
     try:
-        song = of_score(midi_file.read(path), category)
+        song = of_score(song_file.read(path, cache), category)
     except InputError as error:
         return {"reason": f"unreadable: {str(error).removeprefix(f'{path}: ')}"}
     key = harmony.find_key(song.struck)
@@ -38,13 +40,13 @@ def assess(path: Path, category: str = "piano") -> dict:
     }
 
 
-def assess_in(folder: Path, name: str, category: str) -> dict:
+def assess_in(folder: Path, name: str, category: str, cache: Path | None = None) -> dict:
     """Return what `assess` finds in a file below a folder.
 
     One file that the code stumbles over does not end a night's work: that is its reason.
     """
     try:
-        return assess(folder / name, category)
+        return assess(folder / name, category, cache)
     except Exception as error:
         return {"reason": f"failed: {type(error).__name__}: {error}"}
 

@@ -116,6 +116,10 @@ class Line:
 
 # --- a process of its own ---------------------------------------------------------------------------------------------
 
+class Unfinished(InputError):
+    """A score was not read to its end: another time, or on another machine, it may be."""
+
+
 class Reader:
     """A process that reads scores one by one, and is ended where one takes too long or too much memory.
 
@@ -133,18 +137,18 @@ class Reader:
         self._end()
 
     def __call__(self, sheet: Sheet) -> bytes:
-        """Return what `to_midi` does. Raises InputError also where the score takes longer."""
+        """Return what `to_midi` does. Raises Unfinished where the score takes longer, or ends the process."""
         if self._process is None:
             self._begin()
         self._line.send((sheet.form, sheet.text))
         try:
             if not self._line.poll(self.seconds):
                 self._end()
-                raise InputError(f"takes longer than {self.seconds:g} s to read; wanted a shorter score")
+                raise Unfinished(f"takes longer than {self.seconds:g} s to read; wanted a shorter score")
             is_read, answer = self._line.recv()
         except (EOFError, OSError):
             self._end()
-            raise InputError("ends the process that reads it; wanted a smaller score") from None
+            raise Unfinished("ends the process that reads it; wanted a smaller score") from None
         if not is_read:
             raise InputError(answer)
         return answer
@@ -169,8 +173,6 @@ def _serve(line) -> None:
     """Answer each score that comes with (True, its MIDI bytes) or (False, why not)."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends this process
     resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, resource.RLIM_INFINITY))
-    import music21  # noqa: F401
-
     line.send(True)
     while True:
         try:

@@ -1,22 +1,25 @@
-"""One's own songs: a folder of MIDI files as a corpus in memory, in the tokens of a model that is there already.
+"""One's own songs: a folder of them as a corpus in memory, in the tokens of a model that is there already.
 
 Nothing is left out but what cannot be read: whoever names a folder has chosen. Songs that are alike, whatever their key
 and tempo, stay on one side of the split.
 """
 
+import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
 from serenity.errors import InputError
-from serenity.midi_container import midi_files_below
-from serenity.music import codec, midi_file
+from serenity.midi_container import is_midi_name
+from serenity.music import codec, song_file
 from serenity.music.codec import CodecSettings
 from serenity.music.event import bar_places
 from serenity.music.fingerprint import FIGURE, fingerprint, similar_pairs, top_line
 from serenity.music.song import of_score
+from serenity.music.song_file import read_all, songs_below
 from serenity.tokens.corpus import Corpus, Entry, in_memory
 from serenity.tokens.vocabulary import Vocabulary
 
@@ -25,32 +28,36 @@ SHARES = {"validation": 0.1, "test": 0.0}  # few songs: none is laid by for a te
 
 def read_folder(folder: Path, vocabulary: Vocabulary, settings: CodecSettings,
                 each: Callable = map) -> tuple[Corpus, list[str]]:
-    """Return the songs of all MIDI files below a folder, and a line on each file that cannot be read.
+    """Return the songs of all MIDI files and scores below a folder, and a line on each that cannot be read.
 
     `each(work, jobs)` yields work(job) of each job in order. Raises InputError where there is no song.
     """
-    paths = midi_files_below(folder)
+    paths = songs_below(folder)
     songs, refused = {}, []
-    for path, song in zip(paths, each(partial(read_song, settings=settings), paths)):
-        if isinstance(song, str):
-            refused.append(song)
-        else:
-            songs[path.relative_to(folder).as_posix()] = song
+    with TemporaryDirectory() as cache:
+        for _ in read_all([path for path in paths if not is_midi_name(path.name)], Path(cache), os.cpu_count() or 1):
+            pass
+        for path, song in zip(paths, each(partial(read_song, settings=settings, cache=Path(cache)), paths)):
+            if isinstance(song, str):
+                refused.append(song)
+            else:
+                songs[path.relative_to(folder).as_posix()] = song
     if not songs:
-        raise InputError(f"{folder} holds {len(paths)} MIDI files, of which none can be read{_first(refused)}; "
+        raise InputError(f"{folder} holds {len(paths)} songs, of which none can be read{_first(refused)}; "
                          "wanted one song or more")
     groups = group({name: marks for name, (*_, marks) in songs.items()})
     entries = [(Entry(name, groups[name]), events, bars) for name, (events, bars, _) in songs.items()]
     return in_memory(entries, vocabulary, settings, SHARES), refused
 
 
-def read_song(path: Path, settings: CodecSettings) -> tuple[np.ndarray, np.ndarray, np.ndarray | None] | str:
+def read_song(path: Path, settings: CodecSettings,
+              cache: Path | None = None) -> tuple[np.ndarray, np.ndarray, np.ndarray | None] | str:
     """Return a file's events, their bar places and its fingerprint, or why it cannot be read.
 
-    The fingerprint is None where the song is too short for one.
+    `cache` is where song_file.py keeps what scores say. The fingerprint is None where the song is too short for one.
     """
     try:
-        song = of_score(midi_file.read(path), settings.category)
+        song = of_score(song_file.read(path, cache), settings.category)
     except InputError as error:
         return str(error) if str(error).startswith(str(path)) else f"{path}: {error}"
     has_figures = len(top_line(song.notes)) > FIGURE
