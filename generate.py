@@ -70,7 +70,7 @@ class Parameters:
     # Prompt: what of the seed is gone on with, one of these; none at all: the whole. The rest is left out of the song.
     prompt_events: int | None = None  # its first so many events
     prompt_last: int | None = None    # its last so many events
-    prompt_seconds: None | tuple[float, float] = None  # what begins from .. up to .., seconds
+    prompt_seconds: tuple[float, float] | None = None  # what begins from .. up to .., seconds
 
     # Beats: where the seed's are, if you know better than what is found.
     bpm: float | None = None         # quarters a minute
@@ -168,7 +168,7 @@ def main(parameters: Parameters) -> None:
     if old and old.model_sha256 != fingerprint:
         raise InputError(f"{parameters.replay} was made by another model, {old.model} {old.model_sha256[:12]}; "
                          f"{parameters.model} is {fingerprint[:12]}; name that one with --model")
-    model = checkpoint.load(parameters.model)
+    model = checkpoint.with_weights(parameters.model, settings, vocabulary)
     index = checkpoint.read_novelty(parameters.model)
     timings.end("load")
     made = complete(parameters, seed, until, sampling, allowed, model, index, timings)
@@ -388,10 +388,10 @@ def complete(parameters: Parameters, seed, until: tuple[int, int | None], sampli
         if index is None:
             raise InputError(f"--novel {parameters.novel}: {parameters.model} has no index of its training songs")
         refuse = novelty.veto(index, model.vocabulary, parameters.novel)
-    with tqdm(total=events, unit=" events", disable=None, leave=False) as bar:
+    with tqdm(total=events * parameters.variations, unit=" events", disable=None, leave=False) as bar:
         def progress(done: int) -> None:
-            timings.end("prefill" if done == 1 else "events")  # the prompt counts with the first event
-            bar.update()
+            timings.end("events" if bar.n else "prefill")  # the prompt counts with the first event
+            bar.update(done - bar.n)
 
         made = generation.complete(
             model, seed.prompt, events, sampling, parameters.seed, parameters.variations, until=until,
@@ -455,7 +455,7 @@ def show(parameters: Parameters, seed, takes: list[Take], timings: Timings) -> N
     songs = {take: show.Song(take.path.stem, replace(seed.score, tracks=(*seed.score.tracks, take.track)),
                              seed.tempo_map, float(take.track.notes["onset"][0])) for take in takes}
     if parameters.picture:
-        for take, song in songs.items():
+        for take, song in progress_bar(songs.items(), "picture"):
             show.save_picture(take.path.with_suffix(".png"), song)
     timings.end("picture")
     has_page = parameters.page and len(takes) > 1
@@ -465,17 +465,24 @@ def show(parameters: Parameters, seed, takes: list[Take], timings: Timings) -> N
     if silence := audio.missing(soundfont):
         print(silence)
     if parameters.sound and not silence:
-        for take, song in songs.items():
+        for take, song in progress_bar(songs.items(), "sound"):
             print(show.save_sound(take.path, song, soundfont))
     timings.end("sound")
     if has_page:
         page = out_path(replace(parameters, variations=1), 1).with_suffix(".html")
         ranked = sorted(takes, key=lambda take: take.bits)[:MOST_ON_PAGE]
-        rows = [show.Row(songs[take], take.path, measured(take, seed)) for take in ranked]
+        rows = [show.Row(songs[take], take.path, measured(take, seed)) for take in progress_bar(ranked, "measure")]
         title = f"{parameters.song.stem}: {len(rows)} continuations, the likeliest first"
-        show.save_page(page, title, rows, None if silence else soundfont, silence or "")
+        show.save_page(page, title, progress_bar(rows, "page"), None if silence else soundfont, silence or "")
         print(f"{page}: to compare them; the likeliest first: {', '.join(take.path.stem for take in ranked)}")
         timings.end("page")
+
+
+def progress_bar(items, of: str):
+    """Return the items, which are shown while they are gone through where there are several and a terminal."""
+    from tqdm import tqdm
+
+    return tqdm(items, of, len(items), leave=False, disable=None if len(items) > 1 else True)
 
 
 def measured(take: Take, seed) -> dict[str, str]:

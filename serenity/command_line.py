@@ -31,7 +31,8 @@ def run(main: Callable, parameters: type, kept: Callable[[object], str] = lambda
     """
     script, given = Path(sys.argv[0]).name, []
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")  # a file's name may be no text at all
+        # A file's name may be no text at all; what is said is seen at once, in a pipe too.
+        stream.reconfigure(errors="backslashreplace", line_buffering=True)
 
     def interrupted() -> int:
         return _complain(script, "; ".join(["interrupted", *map(kept, given)]), INTERRUPTED)

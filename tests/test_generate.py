@@ -1,6 +1,8 @@
 """generate.py: a seed goes in, the song comes out in the seed's key and tempo; broken seeds give one line."""
 
 import json
+import os
+import pty
 import re
 import subprocess
 import sys
@@ -644,6 +646,18 @@ def test_from_the_shell_without_tensorflow(tmp_path, model_folder):
     assert done.returncode == 0, done.stderr
     assert "heavy: []" in done.stdout
     assert out.exists() and out.with_suffix(".png").exists()
+
+
+def test_from_the_shell_a_terminal_shows_progress_from_the_start(tmp_path, model_folder):
+    ours, theirs = pty.openpty()
+    command = [sys.executable, str(SCRIPT), str(write_seed(tmp_path / "seed.mid")), "--model", str(model_folder),
+               "--events", "20", "--variations", "2"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=theirs, cwd=tmp_path)
+    os.close(theirs)
+    shown = os.read(ours, 65536)
+    os.close(ours)
+    assert done.returncode == 0
+    assert b"0/40 [" in shown and b"40/40 [" in shown and b"page" in shown
 
 
 @pytest.mark.parametrize("flags", [("--metre", "3/5"), ("--metre", "three"), ("--bpm", "1"), ("--level", "third")])

@@ -17,6 +17,8 @@ from serenity.errors import InputError
 from serenity.music.note import HIGHEST_PITCH, LOWEST_PITCH, end_time
 from serenity.music.pitch import OCTAVE, pitch_name
 
+# Ending -> Pillow's name. Asked for all that it knows, Pillow would import it all.
+FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 SCALE = 2             # pixels drawn for each pixel of the picture, in each direction
 ROW_SECONDS = 30      # longest row
 MOST_ROWS = 40        # a song longer than these has longer rows, so that its picture can be held and looked at
@@ -138,12 +140,11 @@ def draw(notes: np.ndarray, split: float | None = None, bars=None, width: int = 
 
 def save(path: str | os.PathLike, notes: np.ndarray, split: float | None = None, bars=None, width: int = 1600,
          title: str | None = None) -> None:
-    """Write the picture that `draw` gives; the path's ending (.png, .jpg, .webp ...) says in which format."""
-    from PIL import Image
-
-    if Path(path).suffix.lower() not in Image.registered_extensions():
-        raise InputError(f"{path}: no picture has this ending; wanted .png, .jpg or .webp")
-    draw(notes, split, bars, width, title).save(path)
+    """Write the picture that `draw` gives; the path's ending, of FORMATS, says how. Raises InputError."""
+    ending = Path(path).suffix.lower()
+    if ending not in FORMATS:
+        raise InputError(f"{path}: no picture has this ending; wanted {', '.join(FORMATS)}")
+    draw(notes, split, bars, width, title).save(path, FORMATS[ending])
 
 
 class _Pen:

@@ -1,6 +1,6 @@
 """A song with its continuation, to be looked at and heard: as a picture, as sound, and several of them on one page."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -59,7 +59,7 @@ def save_sound(path: Path, song: Song, soundfont: Path) -> Path:
     return path
 
 
-def save_page(path: Path, title: str, rows: Sequence[Row], soundfont: Path | None, note: str = "") -> None:
+def save_page(path: Path, title: str, rows: Iterable[Row], soundfont: Path | None, note: str = "") -> None:
     """Write a page of songs in the order given; with sound where there is a SoundFont."""
     from serenity.listen import page
 

@@ -110,7 +110,11 @@ def state_path(folder: Path, attribute: str) -> Path:
 
 def load(folder: Path) -> Checkpoint:
     """Read a whole model. Raises InputError where a part is missing, broken or does not fit the others."""
-    settings, vocabulary = read_settings(folder)
+    return with_weights(folder, *read_settings(folder))
+
+
+def with_weights(folder: Path, settings: QuartetSettings, vocabulary: Vocabulary) -> Checkpoint:
+    """Read the weights of a model whose settings and dictionaries were read. Raises InputError as load does."""
     return Checkpoint(settings, vocabulary,
                       {attribute: read_weights(folder, attribute, settings) for attribute in ATTRIBUTES})
 

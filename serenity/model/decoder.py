@@ -51,7 +51,8 @@ class Decoder:
                          layers.feed_forward(f"decoder_{layer}")) for layer in range(self.network.decoder_layers)]
         scored = vectors if self.network.tied else token_vectors(weights, "logits", attribute, tables)
         self.logits = Dense.after_norm(weights, "decoder_norm", scored.T, weights["bias"])
-        self.by_event, self.by_quarter = frequencies(self.network.positions, self.network.head_dim)
+        by_event, self.by_quarter = frequencies(self.network.positions, self.network.head_dim)
+        self.by_event, self.turns = by_event.astype(np.float64), bool(by_event.any())
         timed = self.network.positions == "onset"
         self.quarters = (step_quarters(vocabulary["step"], settings.codec.grid) if timed
                          else np.zeros(vocabulary["step"].size, np.float32))
@@ -76,13 +77,14 @@ class Decoder:
     def _encode(self, prompt: np.ndarray, variations: int) -> None:
         x = self._embed(prompt, self.window.prompt - len(prompt))               # (length, width)
         steps = self._steps(prompt)
-        turned = self._turned(np.arange(-len(prompt), 0), np.cumsum(steps) - steps.sum())
+        onset = np.cumsum(steps) - steps.sum()
+        turn = self._turn(np.arange(-len(prompt), 0), onset, onset)
         for attention, feed_forward in self.encoder:
-            attention.within(x, turned, turned)
+            attention.within(x, turn)
             feed_forward.add(x)
         x = scaled(x)
         for _, cross_attention, _ in self.decoder:
-            cross_attention.read(x, turned)
+            cross_attention.read(x, turn and turn[1])
         self.position, self.onset = 0, np.full(variations, -steps[-1], np.float64)  # the row begins with the last event
 
     def _read(self, prompt: np.ndarray, variations: int) -> None:
@@ -91,10 +93,9 @@ class Decoder:
         if self.present:
             x = x + self.present.embed(present)
         place = np.arange(len(past))
-        asked = onset + self._steps(present) * self.step_decided
-        query_turned, key_turned = self._turned(place, asked), self._turned(place, onset)
+        turn = self._turn(place, onset + self._steps(present) * self.step_decided, onset)
         for attention, _, feed_forward in self.decoder if len(past) else ():
-            attention.within(x, query_turned, key_turned, causal=True)
+            attention.within(x, turn, causal=True)
             feed_forward.add(x)
         self.position, self.onset = len(past), np.full(variations, onset[-1] if len(past) else 0.0)
 
@@ -110,12 +111,11 @@ class Decoder:
             x = x + self.present.embed(present[:, None])                           # (batch, 1, width)
         self.onset = self.onset + self._steps(past)
         place = np.full(len(past), self.position)
-        asked = self.onset + self._steps(present) * self.step_decided
-        query_turned, key_turned = self._turned(place, asked), self._turned(place, self.onset)
+        turn = self._turn(place, self.onset + self._steps(present) * self.step_decided, self.onset)
         for attention, cross_attention, feed_forward in self.decoder:
-            attention.add(x, self.position, query_turned, key_turned)
+            attention.add(x, self.position, turn)
             if cross_attention:
-                cross_attention.add(x, self.position, query_turned)
+                cross_attention.add(x, self.position, turn and turn[0])
             feed_forward.add(x)
         self.position += 1
         return self.logits(scaled(x))[:, 0]
@@ -132,10 +132,12 @@ class Decoder:
     def _steps(self, events: np.ndarray) -> np.ndarray:
         return self.quarters[events[..., ATTRIBUTES.index("step")]].astype(np.float64)
 
-    def _turned(self, place: np.ndarray, onset: np.ndarray) -> "Turn | None":
-        if not self.by_event.any():
+    def _turn(self, place: np.ndarray, asked: np.ndarray, onset: np.ndarray) -> "Turn | None":
+        """Return what turns the queries of events at places, asked for quarters, and their keys."""
+        if not self.turns:
             return None
-        return Turn.by(place[:, None] * self.by_event.astype(np.float64) + onset[:, None] * self.by_quarter)
+        by_place = place[:, None] * self.by_event
+        return Turn.by(by_place + asked[:, None] * self.by_quarter, by_place + onset[:, None] * self.by_quarter)
 
 
 # --- the layers, as in transformer.py; x is the residual stream, (..., width), and centred ----------------------------
@@ -190,20 +192,28 @@ class Context:
 
 @dataclass(frozen=True)
 class Turn:
-    """By which angles rows are turned: cosines and sines (rows, 1, head_dim / 2)."""
+    """By which angles rows are turned: the queries and then the keys, (rows, 2, 1, 1 or 2, head_dim / 2)."""
 
     cos: np.ndarray
-    sin: np.ndarray
+    sin: np.ndarray  # negative for the first half of a head: what it loses by the turn the second gains
 
     @staticmethod
-    def by(angles: np.ndarray) -> "Turn":
-        """Return what turns by angles (rows, head_dim / 2)."""
-        return Turn(np.cos(angles)[:, None].astype(np.float32), np.sin(angles)[:, None].astype(np.float32))
+    def by(*angles: np.ndarray) -> "Turn":
+        """Return what turns by angles (rows, head_dim / 2), of queries and of keys."""
+        angles = np.stack(angles, axis=1)[:, :, None, None, :]
+        sin = np.sin(angles).astype(np.float32)
+        return Turn(np.cos(angles).astype(np.float32), np.concatenate([-sin, sin], axis=3))
+
+    def __getitem__(self, part: int) -> "Turn":
+        """Return what turns queries, 0, or keys, 1, alone: (rows, heads, head_dim)."""
+        return Turn(self.cos[:, part], self.sin[:, part])
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
-        """Turn each pair (x[i], x[i + half]) of x (rows, heads, head_dim)."""
-        first, second = np.split(x, 2, axis=-1)
-        return np.concatenate([first * self.cos - second * self.sin, first * self.sin + second * self.cos], axis=-1)
+        """Turn each pair (x[i], x[i + half]) of queries and keys x (rows, 2, heads, head_dim)."""
+        halves = x.reshape(*x.shape[:-1], 2, -1)
+        turned = halves * self.cos
+        turned += halves[..., ::-1, :] * self.sin
+        return turned.reshape(x.shape)
 
 
 def turned(x: np.ndarray, turn: Turn | None) -> np.ndarray:
@@ -231,15 +241,16 @@ class Attention:
         self.head_dim = len(output) // heads
         self.cache = None
 
-    def within(self, x: np.ndarray, query_turn: Turn | None, key_turn: Turn | None, causal: bool = False) -> None:
+    def within(self, x: np.ndarray, turn: Turn | None, causal: bool = False) -> None:
         """Add to a whole prompt x (length, width) what its events tell each other.
 
         With `causal` none hears of those after it, and what was told is kept for the events to come.
         """
         length = len(x)
-        query, keys, values = np.moveaxis(self.merged(scaled(x)).reshape(length, 3, self.heads, self.head_dim), 1, 0)
-        query, keys, values = (part.swapaxes(0, 1)                              # (heads, length, head_dim)
-                               for part in (turned(query, query_turn), turned(keys, key_turn), values))
+        merged = self.merged(scaled(x)).reshape(length, 3, self.heads, self.head_dim)
+        both = turned(merged[:, :2], turn)
+        query, keys, values = (part.swapaxes(0, 1) for part in (both[:, 0], both[:, 1], merged[:, 2]))
+        # each (heads, length, head_dim)
         scores = query @ keys.swapaxes(1, 2)
         place = np.arange(length)
         if self.relative is not None:
@@ -258,15 +269,15 @@ class Attention:
             # Read from place `events - 1 - slot` on, these are the distances from the event in `slot` to each slot.
             self.ring = np.tile(self.relative[:, ::-1], (1, 2, 1))
 
-    def add(self, x: np.ndarray, position: int, query_turn: Turn | None, key_turn: Turn | None) -> None:
+    def add(self, x: np.ndarray, position: int, turn: Turn | None) -> None:
         """Add to x (batch, 1, width), the event at `position`, what it and the events before it tell."""
         batch, _, heads, events, head_dim = self.cache.shape
         slot, seen = position % events, min(position + 1, events)
         merged = self.merged(scaled(x)).reshape(batch, 3, heads, head_dim)
-        self.cache[:, 0, :, slot] = turned(merged[:, 1], key_turn)
-        self.cache[:, 1, :, slot] = merged[:, 2]
+        both = turned(merged[:, :2], turn)
+        self.cache[:, 0, :, slot], self.cache[:, 1, :, slot] = both[:, 1], merged[:, 2]
         keys, values = self.cache[:, 0, :, :seen], self.cache[:, 1, :, :seen]
-        query = turned(merged[:, 0], query_turn)[:, :, None]                    # (batch, heads, 1, head_dim)
+        query = both[:, 0, :, None]                                             # (batch, heads, 1, head_dim)
         scores = query @ keys.swapaxes(2, 3)                                    # (batch, heads, 1, key)
         if self.relative is not None:
             scores += query @ self.ring[:, events - 1 - slot:][:, :seen].swapaxes(1, 2)

@@ -47,9 +47,9 @@ def complete(model: Checkpoint, prompt: np.ndarray, events: int, sampling: Sampl
     the step draws END: the end is one decision. `first_step` is the token of the first event's step, where that is
     decided already. `guard` holds back what repeats itself. `allowed` masks (tokens,) tell by attribute which tokens
     may be drawn. A pitch that `refuse` refuses is drawn again without it; where all are refused the likeliest is taken.
-    `progress` is told the number of events done. `compiled` True takes the compiled Keras decoder, False the NumPy one,
-    None the compiled one where there is a GPU. An attribute that is `given`, as tokens (events,), is taken as it is,
-    for 0 bits; the model needs no weights for it.
+    `progress` is told the number of events done, those of all variations. `compiled` True takes the compiled Keras
+    decoder, False the NumPy one, None the compiled one where there is a GPU. An attribute that is `given`, as tokens
+    (events,), is taken as it is, for 0 bits; the model needs no weights for it.
 
     Raises InputError where sampling or a mask leaves an attribute without a choice.
     """
@@ -61,7 +61,7 @@ def complete(model: Checkpoint, prompt: np.ndarray, events: int, sampling: Sampl
     songs = [_Song(prompt, events, seed, variation, model.settings.order[-1]) for variation in range(variations)]
     turns = [songs[first:first + TOGETHER] for first in range(0, variations, TOGETHER)]
     told = 0
-    for turn, together in enumerate(turns):
+    for together in turns:
         past = _start(decoders, prompt, len(together))
         for position in range(events):
             present = np.zeros_like(past)  # each attribute sees what was decided before it
@@ -74,8 +74,7 @@ def complete(model: Checkpoint, prompt: np.ndarray, events: int, sampling: Sampl
                     if not song.ended:
                         present[row, ATTRIBUTES.index(attribute)] = rules.decide(song, attribute, logits[row])
             past = present
-            if (done := (turn * events + position + 1) // len(turns)) > told:
-                progress(told := done)
+            progress(told := told + len(together))
             if all(song.ended for song in together):
                 break
     return [song.continuation() for song in songs]

@@ -1,6 +1,7 @@
 """The dictionaries: the commonest values of each attribute, as tokens, and the nearest token for all others."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,10 +11,10 @@ from serenity.errors import InputError
 from serenity.music.event import LIMITS, number_name
 from serenity.music.pitch import (
     OCTAVE,
-    chord_bits,
     chord_matrix,
     chord_pitches,
     parse_chord,
+    pitch_bits,
     spell,
     top_pitch,
     unique_chords,
@@ -270,12 +271,19 @@ def _names(vocabulary: AttributeVocabulary) -> list[str]:
     return [number_name(value) for value in vocabulary.values.tolist()]
 
 
+def _chords(names: Iterable[str]) -> np.ndarray:
+    """Return the chords that names spell: (chords, 2) uint64."""
+    chords = [parse_chord(name) for name in names]
+    sizes = [len(chord) for chord in chords]
+    return np.bitwise_or.reduceat(pitch_bits(np.concatenate(chords)), np.cumsum([0, *sizes[:-1]]), axis=0)
+
+
 def _from_names(attribute: str, names, source: str) -> AttributeVocabulary:
     if not isinstance(names, dict) or not names:
         raise InputError(f"{source}: {attribute} holds no values; wanted value and count, one or more")
     try:
         if attribute == "pitch":
-            values = np.stack([chord_bits(parse_chord(name)) for name in names])
+            values = _chords(names)
         else:
             kind = float if attribute == "velocity" else int  # grid points are whole
             values = np.array([kind(name) for name in names], kind)

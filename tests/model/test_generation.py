@@ -99,11 +99,11 @@ def test_another_order_of_decisions_is_followed(scripted):
     assert len(one(scripted, 9, may_end=True).tokens) == 2  # decided when two of the event's attributes stood already
 
 
-def test_progress_is_told_each_event_whatever_the_number_of_variations(scripted):
-    for variations in (1, generation.TOGETHER + 1):
-        told = []
-        complete(scripted, PROMPT, 3, GREEDY, seed=0, variations=variations, progress=told.append)
-        assert told == [1, 2, 3]
+@pytest.mark.parametrize(("variations", "wanted"), [(1, [1, 2, 3]), (2, [2, 4, 6]), (33, [32, 64, 96, 97, 98, 99])])
+def test_progress_is_told_after_each_step_how_many_events_of_all_variations_are_done(variations, wanted, scripted):
+    told = []
+    complete(scripted, PROMPT, 3, GREEDY, seed=0, variations=variations, progress=told.append)
+    assert told == wanted
 
 
 def test_bits_are_those_of_the_network_itself(scripted):
