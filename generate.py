@@ -204,6 +204,8 @@ def settle(parameters: Parameters) -> Parameters:
     """Return the parameters with the defaults that depend on other flags."""
     if not any(getattr(parameters, name) is not None for name in ONE_OF[0]):
         parameters = replace(parameters, events=DEFAULT_EVENTS)
+    if parameters.song.resolve() == config.EXAMPLE_SEED:  # however its path is spelled
+        parameters = replace(parameters, song=config.EXAMPLE_SEED)
     return replace(parameters, sound=parameters.sound or parameters.soundfont is not None)
 
 
