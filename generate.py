@@ -18,6 +18,7 @@ import tyro
 import config
 from serenity.command_line import flag, run
 from serenity.errors import InputError
+from serenity.music.categories import CATEGORIES, CategoryName
 from serenity.timings import Timings
 
 STARTED = time.perf_counter()  # for --timings
@@ -89,7 +90,7 @@ class Parameters:
     may_end: bool = False            # the song may end where the model would end it
     novel: int | None = None         # no run of more than so many chords as in a training song; 7 or more
     # whose tracks are taken and whose range is kept; None: the model's
-    category: Literal["piano", "violin", "viola", "cello"] | None = None
+    category: CategoryName | None = None
     tracks: str | None = None        # take these tracks of the seed, by number or name as reported: 1,3 or "Organ"
 
     # Output: how the song is written.
@@ -138,7 +139,6 @@ def main(parameters: Parameters) -> None:
     from serenity.listen import audio
     from serenity.model import checkpoint, recipe
     from serenity.music import song_file
-    from serenity.music.instruments import CATEGORIES
     from serenity.tokens import seed as seeds
     from serenity.tokens.playable import playable
 
@@ -305,7 +305,7 @@ def edits(parameters: Parameters) -> tuple:
     """Return the names of --after and their ExpressionSettings, or nothing. Raises InputError."""
     if not parameters.after:
         return ()
-    from serenity.listen.expression import APPLY, ExpressionSettings
+    from serenity.music.expression import APPLY, ExpressionSettings
 
     amounts = {"seed": parameters.seed % 2**63}
     names = [part.partition("=")[::2] for part in parameters.after.split(",")]
@@ -419,7 +419,7 @@ def take_of(parameters: Parameters, seed, vocabulary, index, after: tuple, until
         notes = layout.match_velocities(notes, seed.notes[-MATCHED:])
     track = layout.continuation_track(seed.score.tracks, notes)
     if after:
-        from serenity.listen import expression
+        from serenity.music import expression
 
         track = expression.apply(track, *after, seed.tempo_map)
     if until[1] is not None:

@@ -15,6 +15,7 @@ from pathlib import Path
 import config
 from serenity.command_line import flag, run
 from serenity.errors import InputError
+from serenity.music.categories import CategoryName
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Parameters:
     filters: bool = True               # keep only what serenity/music/quality.py finds to be pop, each song once
     siblings: int = 22                 # synthetic songs made of each song; 0: none
     seed: int = 0                      # of chance, in siblings and spot check
-    category: str = "piano"            # piano, violin, viola or cello: centre pitch and range
+    category: CategoryName = "piano"   # the instrument: its tracks, centre pitch and range
     normalise: str = "key"             # key (to C major or A minor), centre (to the centre pitch) or none
     grid: int = 24                     # points a quarter; 24 hold thirty-seconds, and triplets of sixteenths
     exact_lengths: int | None = 24     # durations up to so many points are exact, longer ones coarser; None: all are

@@ -28,10 +28,10 @@ sys.path.insert(0, str(ROOT))
 from serenity.errors import InputError  # noqa: E402 - the project is not installed: it lies beside this folder
 from serenity.midi_container import midi_files_below, without_ending  # noqa: E402
 from serenity.music import abc_file, codec, midi_file  # noqa: E402
+from serenity.music.categories import CATEGORIES  # noqa: E402
 from serenity.music.codec import CodecSettings  # noqa: E402
 from serenity.music.event import fold_notes, unfold_events  # noqa: E402
 from serenity.music.grid import GRID_NOTE  # noqa: E402
-from serenity.music.instruments import CATEGORIES  # noqa: E402
 from serenity.music.note import NOTE  # noqa: E402
 from serenity.music.pitch import fold, transpose  # noqa: E402
 from serenity.music.song import Song, of_score  # noqa: E402

@@ -43,8 +43,8 @@ from serenity.command_line import run  # noqa: E402 - the project is not install
 from serenity.errors import InputError  # noqa: E402
 from serenity.intervals import ratio_interval  # noqa: E402
 from serenity.music import codec, midi_file  # noqa: E402
+from serenity.music.categories import CATEGORIES  # noqa: E402
 from serenity.music.codec import CodecSettings  # noqa: E402
-from serenity.music.instruments import CATEGORIES  # noqa: E402
 from serenity.music.note import sort_notes  # noqa: E402
 from serenity.music.pitch import fold, transpose  # noqa: E402
 from serenity.music.song import of_score  # noqa: E402

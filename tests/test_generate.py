@@ -17,9 +17,8 @@ import tyro
 import generate
 from generate import Parameters
 from serenity.errors import InputError
-from serenity.listen import expression
 from serenity.model import checkpoint
-from serenity.music import midi_file
+from serenity.music import expression, midi_file
 from serenity.music.midi_file import Track
 from serenity.music.note import end_time, merge_tables
 from serenity.music.song import of_score

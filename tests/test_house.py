@@ -24,6 +24,7 @@ FLOORS = {  # floor -> what it may import beside itself and what lies below all
     "listen": ("music",),
     "model": ("music", "tokens"),
 }
+LIGHT = ("serenity.music.categories.",)  # tables, from which scripts derive their choices
 SLOW = ("tensorflow", "keras", "jax", "torch")  # seconds to import
 UNSAFE_MODULES = ("pickle", "cPickle", "marshal", "shelve", "dill", "cloudpickle", "joblib")  # loading runs code
 UNSAFE_CALLS = ("eval", "exec", "compile", "__import__", "import_module", "Lambda", "enable_unsafe_deserialization")
@@ -92,7 +93,7 @@ def scripts_import_serenity_inside_functions(path, tree):
     """So that --help answers at once. What is light may stand at the top."""
     if path in SCRIPTS:
         for name, line, waits in imports(tree):
-            if floor_of(name) in FLOORS and not waits:
+            if floor_of(name) in FLOORS and not waits and not name.startswith(LIGHT):
                 yield line, f"{name}: import it inside the function that needs it"
 
 

@@ -18,6 +18,7 @@ from generate import Parameters
 from serenity.errors import InputError
 from serenity.model import checkpoint
 from serenity.music import midi_file
+from serenity.music.categories import CATEGORIES
 from serenity.music.midi_file import Track
 from serenity.music.note import merge_tables, note_table
 from serenity.music.tempo_map import METRE, TEMPO, TempoMap
@@ -177,7 +178,7 @@ def drawn():
                              {"prompt_seconds": (start, start + 20)}]),
             **chance.choice([{"events": 8}, {"events": None, "seconds": 2.0}, {"events": None, "bars": 1}]),
             "layout": chance.choice(["separate", "two", "joined", "alone"]), "top_k": chance.choice([1, 0, 8]),
-            "category": chance.choice([None, None, None, "violin", "viola", "cello"]),
+            "category": chance.choice([None, None, None, *list(CATEGORIES)[1:]]),
             "match_velocity": chance.random() < 0.5, "after": chance.choice(["", "", "thin", "quantise,swell"]),
             "seed": chance.randint(0, 99), "picture": chance.random() < 0.1,
         }

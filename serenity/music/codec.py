@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from serenity.errors import InputError
+from serenity.music.categories import category_named
 from serenity.music.event import fold_notes, unfold_events
 from serenity.music.grid import from_grid, to_grid
 from serenity.music.harmony import Key, find_key
-from serenity.music.instruments import CATEGORIES
 from serenity.music.pitch import OCTAVE, centre_transposition, fold, key_transposition, transpose
 from serenity.music.song import Song
 from serenity.music.tempo_map import TempoMap
@@ -19,7 +19,7 @@ from serenity.music.tempo_map import TempoMap
 class CodecSettings:
     """How songs become events. A model carries the settings that it was trained with."""
 
-    category: str = "piano"          # row of serenity.music.instruments.CATEGORIES: its centre pitch and range
+    category: str = "piano"          # row of serenity.music.categories: its centre pitch and range
     normalise: str = "key"           # "key": to C major or A minor, then by octaves to the centre; "centre": to the
                                      # centre pitch by semitones; "none": as it is
     grid: int = 24                   # points a quarter; 24 hold thirty-seconds, and triplets of sixteenths
@@ -27,8 +27,7 @@ class CodecSettings:
     split_ratio: float | None = 1.5  # longest/shortest duration in one chord; None: one chord an onset
 
     def __post_init__(self):
-        if self.category not in CATEGORIES:
-            raise InputError(f"category '{self.category}' is unknown; wanted one of {', '.join(CATEGORIES)}")
+        category_named(self.category)
         if self.normalise not in ("key", "centre", "none"):
             raise InputError(f"normalise '{self.normalise}' is unknown; wanted key, centre or none")
         exact = 1 if self.exact_lengths is None else self.exact_lengths
@@ -57,7 +56,7 @@ def encode(song: Song, settings: CodecSettings, key: Key | None = None) -> Encod
 
     `key`: the song's, where it is known better than from these notes, as a sibling's is from its parent. None: found.
     """
-    category = CATEGORIES[settings.category]
+    category = category_named(settings.category)
     key = key or find_key(song.notes)
     table, beside = to_grid(song.notes, song.tempo_map, settings.grid, settings.exact_lengths)
     transposition = 0

@@ -1,4 +1,4 @@
-"""Which tracks of a file are meant: the table of categories, and the choice of tracks.
+"""Which tracks of a file are meant: the choice of the tracks of a category (see categories.py).
 
 Many files name no track, and many leave every program at 0. So a track is judged by, in this order:
 
@@ -9,8 +9,6 @@ Many files name no track, and many leave every program at 0. So a track is judge
 3. The General MIDI program.
 
 A file that has no track of the category falls back on what is nearest to it, and the choice says so in a line.
-
-Source of the programs: General MIDI System Level 1, sound set; programs are counted from 0 here, as they are in a file.
 """
 
 import re
@@ -21,62 +19,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from serenity.errors import InputError
+from serenity.music.categories import CATEGORIES, Category, category_named
 from serenity.music.midi_file import Score, Track, sustain
 from serenity.music.note import merge_tables
 
-KEYS = range(0, 8)  # grand pianos, electric pianos, harpsichord, clavinet
-CHROMATIC_PERCUSSION = range(8, 16)  # celesta, glockenspiel, vibraphone ... dulcimer
-ORGANS = range(16, 24)
-HARP = range(46, 47)
-STRING_ENSEMBLES = range(48, 52)
-FIDDLE = range(110, 111)
-PADS = range(88, 96)
 UNPITCHED = range(115, 128)  # woodblock, taiko, toms, synth drum, reverse cymbal, and all sound effects
-
-
-@dataclass(frozen=True)
-class Category:
-    """An instrument that Serenity learns. Pitches are MIDI note numbers (60 is c4)."""
-
-    name: str
-    centre: int  # the middle of a normalised song
-    lowest: int  # notes outside of lowest..highest are brought into it by octaves, so it spans one at least
-    highest: int
-    programs: tuple[range, ...]  # General MIDI programs that are this instrument
-    similar: tuple[range, ...]  # General MIDI programs that stand in for it
-    words: tuple[str, ...]  # words of a track's name that say this instrument: lower case, without accents
-    stems: tuple[str, ...]  # the same, and also inside of longer words ("pianoleft", "violini")
-
-
-_CATEGORIES = (
-    Category(
-        "piano", 60, 21, 108,  # a0 to c8: the 88 keys
-        programs=(KEYS,), similar=(CHROMATIC_PERCUSSION, ORGANS, HARP, STRING_ENSEMBLES, PADS),
-        words=("pno", "pf", "pft", "epno", "keys", "grand", "rhodes", "zongora"),
-        stems=("piano", "fortepian", "klavier", "flugel", "keyboard", "clavier", "clavinet", "clavecin", "clavichord",
-               "cembalo", "harpsichord", "klavir", "teclado", "tastiera", "steinway", "wurlitzer",
-               "рояль", "пианино", "фортепиано", "клавесин", "钢琴", "鋼琴", "ピアノ", "피아노"),
-    ),
-    Category(
-        "violin", 76, 55, 103,  # from its lowest string, g3, to g7
-        programs=(range(40, 41),), similar=(FIDDLE, STRING_ENSEMBLES),
-        words=("vl", "vln", "vlns", "vn", "geige", "geigen"),
-        stems=("violin", "violon", "viool", "fiddle", "скрипк", "小提琴", "バイオリン", "ヴァイオリン", "바이올린"),
-    ),
-    Category(
-        "viola", 64, 48, 91,  # from its lowest string, c3, to g6
-        programs=(range(41, 42),), similar=(STRING_ENSEMBLES,),
-        words=("vla", "vlas", "viole", "альт", "альты"),
-        stems=("viola", "bratsche", "altviool", "中提琴", "ヴィオラ", "비올라"),
-    ),
-    Category(
-        "cello", 48, 36, 81,  # from its lowest string, c2, to a5
-        programs=(range(42, 43),), similar=(range(43, 44), STRING_ENSEMBLES),
-        words=("vc", "vcl", "vlc", "celli"),
-        stems=("cello", "violoncel", "виолончел", "大提琴", "チェロ", "첼로"),
-    ),
-)
-CATEGORIES = {category.name: category for category in _CATEGORIES}
 
 DRUM_STEMS = ("drum", "percussion", "perkussion", "schlagzeug", "cymbal", "hihat", "hi-hat", "ударные")
 DRUM_WORDS = ("batterie", "bateria", "batteria", "kick", "snare", "perc")
@@ -137,7 +84,7 @@ def choose(score: Score, category_name: str = "piano", wanted: Sequence[str] = (
     if wanted:
         chosen, why = _wanted(tracks, wanted), "the tracks that you name"
     else:
-        chosen, why = _chosen(CATEGORIES[category_name], tracks)
+        chosen, why = _chosen(category_named(category_name), tracks)
     notes = merge_tables(sustain(track.notes, track.pedals) for track in chosen)
     left_out = tuple((number, track) for number, track in enumerate(tracks, 1) if track not in chosen)
     return Choice(notes, tuple(chosen), why, left_out)
@@ -203,8 +150,8 @@ def _plain(name: str) -> str:
     return "".join(letter for letter in letters if not unicodedata.combining(letter))
 
 
-_ROWS = [(category.name, category.words, category.stems) for category in _CATEGORIES]
-_ROWS += [("drums", DRUM_WORDS, DRUM_STEMS), ("other", OTHER_WORDS, OTHER_STEMS)]
+_ROWS = [("drums", DRUM_WORDS, DRUM_STEMS), ("other", OTHER_WORDS, OTHER_STEMS)]
+_ROWS += [(row.name, row.words, row.stems) for row in CATEGORIES.values()]  # they have the last word
 _SAYS = {_plain(word): kind for kind, words, stems in _ROWS for word in words + stems}
 _STEMS = {_plain(stem) for _, _, stems in _ROWS for stem in stems}
 _WORD = re.compile("|".join(  # the longer first, so that a harpsichord is no harp and a violao (a guitar) no viola

@@ -11,7 +11,7 @@ from math import inf
 import numpy as np
 
 from serenity.music import harmony
-from serenity.music.instruments import CATEGORIES
+from serenity.music.categories import category_named
 from serenity.music.note import end_time, strike_starts
 
 STRIKE = 0.05    # seconds; notes nearer than this are struck together
@@ -112,13 +112,13 @@ def measure(notes: np.ndarray, struck: np.ndarray, chords: np.ndarray, key: harm
     """Return the measures of a song, by their names in MEASURES.
 
     Args: notes, as they sound (with the pedal); struck, the same as the fingers left them; chords and key, as
-    harmony.find_chords and find_key give them for it; category, a row of instruments.CATEGORIES. Notes: one or more.
+    harmony.find_chords and find_key give them for it; category, a row of categories.CATEGORIES. Notes: one or more.
     """
     return _plausibility(notes, category) | _variance(struck) | _harmony(chords, key)
 
 
 def _plausibility(notes: np.ndarray, category: str) -> dict[str, float]:
-    lowest, highest = CATEGORIES[category].lowest, CATEGORIES[category].highest
+    instrument = category_named(category)
     seconds = end_time(notes) - float(notes["onset"][0])
     sounding_until = np.maximum.accumulate(notes["onset"] + notes["duration"])
     silence = np.maximum(notes["onset"][1:] - sounding_until[:-1], 0)
@@ -127,7 +127,7 @@ def _plausibility(notes: np.ndarray, category: str) -> dict[str, float]:
         "notes": len(notes),
         "notes_per_second": len(notes) / seconds,
         "polyphony": float(notes["duration"].sum() / max(seconds - silence.sum(), notes["duration"].min())),
-        "out_of_range": float(np.mean((notes["pitch"] < lowest) | (notes["pitch"] > highest))),
+        "out_of_range": float(np.mean((notes["pitch"] < instrument.lowest) | (notes["pitch"] > instrument.highest))),
         "longest_silence": float(silence.max(initial=0)),
         "longest_repeat": longest_loop(strikes(notes)),
     }

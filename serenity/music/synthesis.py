@@ -14,7 +14,7 @@ them begin at another onset of the same harmony. How a song is read for that (`r
 
 A rule offers one way or several, and `choose` judges them in each harmony. A way is refused where it brings more of
 what a listener or a player would not want (FAULTS: muddy intervals in the bass, semitones that grind, voices above the
-melody, chords out of two hands' reach) than the song has there, and where a note would leave the range, meet the
+melody, chords out of the hands' reach) than the song has there, and where a note would leave the range, meet the
 melody or pass the bass. A phrase takes the way that can be done in most of it; a harmony that refuses it takes another
 way, or stays as it was; and where less than half of what was offered can be done, the whole phrase stays: what is
 heard sounds intended.
@@ -28,7 +28,7 @@ from functools import cached_property, partial
 import numpy as np
 
 from serenity.errors import InputError
-from serenity.music.instruments import CATEGORIES, Category
+from serenity.music.categories import Category, category_named
 from serenity.music.note import HIGHEST_PITCH, NOTE, sort_notes
 from serenity.music.pitch import OCTAVE
 
@@ -38,7 +38,6 @@ from serenity.music.pitch import OCTAVE
 LOW_INTERVAL_LIMITS = {1: 52, 2: 51, 3: 48, 4: 47, 5: 45, 6: 35, 7: 37, 8: 41, 9: 41, 10: 41, 11: 41}
 _BELOW_LIMITS = [(np.uint64(interval), np.uint64((1 << limit) - 1)) for interval, limit in LOW_INTERVAL_LIMITS.items()]
 GRINDING = (1, 13)     # semitones: minor second and minor ninth, struck together
-HAND = 16              # semitones that one hand spans: a tenth
 LOWEST_BASS = 28       # e1, a double bass's lowest string: no rule sets a note below it
 
 # How much the notes of a chord support a root, by their interval above it in semitones. Parncutt, "Revision of
@@ -115,13 +114,12 @@ def siblings(notes: np.ndarray, count: int = 18, seed: int = 0, category: str = 
     has moved lies in the category's range; notes of one pitch never overlap. InputError for an unknown category and
     for a seed below 0.
     """
-    if category not in CATEGORIES:
-        raise InputError(f"category '{category}' is unknown; wanted one of {', '.join(CATEGORIES)}")
+    instrument = category_named(category)
     if seed < 0:
         raise InputError(f"seed {seed}, wanted 0 or more")
     if not len(notes):
         return []
-    song = read(notes, CATEGORIES[category])
+    song = read(notes, instrument)
     chance = np.random.default_rng(seed)
     known, made = [song.chords], {}
     for name in chance.permutation(list(RULES)).tolist():
@@ -326,12 +324,13 @@ def clustered(song: Song, chords: np.ndarray) -> np.ndarray:
 
 
 def out_of_reach(song: Song, chords: np.ndarray) -> np.ndarray:
-    """Count the notes that neither of two hands reaches, each from its end of a strike, in each harmony: (h,)."""
+    """Count the notes that no hand reaches, two from both ends of a strike, one from its lowest note: (h,)."""
+    hands, reach = song.category.hands, song.category.reach
     struck = np.unpackbits(chords.view(np.uint8), axis=1, bitorder="little").astype(bool)
     lowest, highest = _ends(struck)
-    wide = np.flatnonzero(highest - lowest > 2 * HAND)  # elsewhere every note is in reach
+    wide = np.flatnonzero(highest - lowest > hands * reach)  # elsewhere every note is in reach
     struck, lowest, highest = struck[wide], lowest[wide, None], highest[wide, None]
-    lost = (struck & (lowest + HAND < _PITCH) & (highest - HAND > _PITCH)).sum(1)
+    lost = (struck & (lowest + reach < _PITCH) & ((highest - reach > _PITCH) | (hands == 1))).sum(1)
     return np.bincount(song.harmony[wide], lost, len(song.phrase))
 
 

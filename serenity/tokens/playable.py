@@ -3,7 +3,7 @@
 import numpy as np
 
 from serenity.errors import InputError
-from serenity.music.instruments import Category
+from serenity.music.categories import Category
 from serenity.music.pitch import chord_matrix
 from serenity.tokens.vocabulary import SPECIALS, AttributeVocabulary
 

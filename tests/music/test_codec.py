@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serenity.errors import InputError
+from serenity.music.categories import CATEGORIES
 from serenity.music.codec import CodecSettings, decode, encode, on_grid
 from serenity.music.event import fold_notes, unfold_events
 from serenity.music.grid import from_grid, to_grid
 from serenity.music.harmony import Key, find_key
-from serenity.music.instruments import CATEGORIES
 from serenity.music.note import NOTE, note_table
 from serenity.music.pitch import fold, transpose
 from serenity.music.tempo_map import TempoMap, tempos

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from serenity.errors import InputError
+from serenity.music.categories import CATEGORIES
 from serenity.music.codec import CodecSettings, encode
-from serenity.music.instruments import CATEGORIES
 from serenity.music.note import NOTE, note_table
 from serenity.music.pitch import pitch_bits, transpose
 from serenity.music.synthesis import (
@@ -18,6 +18,7 @@ from serenity.music.synthesis import (
     MELODY,
     RULES,
     choose,
+    out_of_reach,
     read,
     siblings,
     to_table,
@@ -144,6 +145,13 @@ def test_a_chord_that_would_meet_the_melody_is_inverted_an_octave_lower():
 def test_no_chord_is_moved_into_the_mud():
     low = [(0, 1, 36, 80), (0, 1, 48, 80), (0, 1, 52, 80), (0, 1, 55, 80), (0, 1, 57, 90)]
     assert [note[2] for note in made("inversion-2", *low)] == [36, 48, 52, 55, 57]
+
+
+def test_hands_reach_so_far():
+    notes = note_table([0] * 4, [1] * 4, [55, 72, 84, 90], [80] * 4)
+    lost = {name: out_of_reach(song, song.chords).tolist() for name in ("piano", "violin")
+            for song in [read(notes, CATEGORIES[name])]}
+    assert lost == {"piano": [1], "violin": [2]}  # 72 from both ends; 84 and 90 from g3
 
 
 # --- invariants -------------------------------------------------------------------------------------------------------

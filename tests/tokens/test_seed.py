@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from serenity.errors import InputError
 from serenity.music import midi_file
 from serenity.music.beats import Hints
+from serenity.music.categories import CATEGORIES
 from serenity.music.codec import CodecSettings
-from serenity.music.instruments import CATEGORIES
 from serenity.music.midi_file import Score, Track
 from serenity.music.note import note_table, sort_notes
 from serenity.music.pitch import chord_matrix

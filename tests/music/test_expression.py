@@ -8,8 +8,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from serenity.errors import InputError
-from serenity.listen import expression
-from serenity.listen.expression import (
+from serenity.music import expression
+from serenity.music.expression import (
     APPLY,
     BASS,
     INNER,
