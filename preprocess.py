@@ -55,9 +55,11 @@ def main(parameters: Parameters) -> None:
     if parameters.explain:
         explain(parameters.explain, parameters.category)
         return
+    from serenity.files import files_below, remove_leftovers
     from serenity.tokens.corpus import refuse_other_files
 
     refuse_other_files(parameters.tokens)  # before the work, not after it
+    remove_leftovers(files_below(parameters.abc))
     names = abc_files(parameters.abc) if parameters.abc_only else make_abc(parameters, choose_songs(parameters))
     if not names:
         raise InputError(f"{parameters.abc} holds no abc file; run preprocess.py without --abc-only")

@@ -10,7 +10,6 @@ Bits are those of the validation songs, by serenity.model.evaluation.
 """
 
 import json
-import math
 import os
 import sys
 import time
@@ -22,7 +21,7 @@ import tyro
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # not installed: it lies beside this folder
 
 RESULTS = Path(__file__).with_suffix(".jsonl")
-WARMUP, FLOOR = 0.05, 0.05  # share of the time in which the learning rate climbs; to which share it falls
+TICKS = 10**6  # of the time, which the learning rate follows as training's follows batches
 
 
 @dataclass(frozen=True)
@@ -124,9 +123,8 @@ def train(corpus, name: str, attribute: str, parameters: Parameters) -> dict:
     from serenity.model.dataset import WindowDataset
     from serenity.model.evaluation import evaluate
     from serenity.model.loss import Crossentropy
-    from serenity.model.muon import Muon
     from serenity.model.quartet import QuartetSettings, preset
-    from serenity.model.training import TABLES
+    from serenity.model.training import adamw, muon, schedule
     from serenity.model.training_settings import TrainingSettings
     from serenity.model.transformer import build_network, get_weights
     from serenity.tokens.notes import note_counts
@@ -138,21 +136,19 @@ def train(corpus, name: str, attribute: str, parameters: Parameters) -> dict:
     keras.backend.clear_session()
     keras.utils.set_random_seed(parameters.seed)
     network = build_network(settings, attribute, corpus.vocabulary)
-    adamw = others.get("optimizer") == "adamw"
-    peak = parameters.learning_rate / (5 if adamw else 1)
-    optimizer = keras.optimizers.AdamW(
-        0.0, weight_decay=0.01, beta_2=0.98, global_clipnorm=1.0) if adamw else Muon(
-        0.0, adam_beta_2=0.98, adam_weight_decay=0.01, weight_decay=0.01, global_clipnorm=1.0, exclude_layers=[TABLES])
-    optimizer.exclude_from_weight_decay(var_names=["bias", "beta", "gamma"])
-    network.compile(optimizer=optimizer, loss=Crossentropy(others.get("smoothing", 0.0)), jit_compile=False)
+    with_adamw = others.get("optimizer") == "adamw"
+    training = TrainingSettings(
+        batch=parameters.batch, seed=parameters.seed, siblings=parameters.beside,
+        learning_rate=parameters.learning_rate / (5 if with_adamw else 1), label_smoothing=others.get("smoothing", 0.0))
+    optimizer, rate = (adamw if with_adamw else muon)(training, 0.0), schedule(training, TICKS)
+    network.compile(optimizer=optimizer, loss=Crossentropy(training.label_smoothing), jit_compile=training.xla)
     corpus, validation = chosen(corpus, parameters), corpus.of_split("validation")
     songs = corpus.of_split("train")
-    dataset = WindowDataset(corpus, attribute, settings, TrainingSettings(
-        batch=parameters.batch, seed=parameters.seed, siblings=parameters.beside))
+    dataset = WindowDataset(corpus, attribute, settings, training)
     network.train_on_batch(*dataset[0])  # compiles; the learning rate is 0
     began, steps, shown, index = time.process_time(), 0, 0, 0
     while (gone := (time.process_time() - began) / parameters.seconds) < 1:
-        optimizer.learning_rate.assign(peak * rate(gone))
+        optimizer.learning_rate.assign(rate(int(gone * TICKS)))
         inputs, target, weight = dataset[index]
         network.train_on_batch(inputs, target, weight)
         steps, shown, index = steps + 1, shown + int(weight.sum()), index + 1
@@ -167,16 +163,9 @@ def train(corpus, name: str, attribute: str, parameters: Parameters) -> dict:
         checkpoint.write_settings(parameters.keep / label, settings, corpus.vocabulary)
         checkpoint.write_weights(parameters.keep / label, attribute, get_weights(network))
     return {"setting": label, "preset": parameters.preset, "attribute": attribute, "seed": parameters.seed,
-            "learning_rate": peak, "batch": parameters.batch, "songs": len(songs),
+            "learning_rate": training.learning_rate, "batch": parameters.batch, "songs": len(songs),
             "parameters": network.count_params(), "seconds": parameters.seconds, "steps": steps, "shown": shown,
             "epochs": shown / sum(map(len, songs)), **figures, "notes_per_event": notes / sum(map(len, validation))}
-
-
-def rate(gone: float) -> float:
-    """Return the learning rate's share of its peak when so much of the time has gone: a climb, then a cosine."""
-    if gone < WARMUP:
-        return gone / WARMUP
-    return FLOOR + (1 - FLOOR) * (1 + math.cos(math.pi * (gone - WARMUP) / (1 - WARMUP))) / 2
 
 
 def chosen(corpus, parameters: Parameters):

@@ -2,9 +2,12 @@
 
 import fcntl
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+UNFINISHED = re.compile(r"\..+\.\d+\.part")  # name, and the process that writes it
 
 
 @contextmanager
@@ -35,6 +38,13 @@ def files_below(folder: Path) -> Iterator[Path]:
             continue
         yield from (path for path in paths if path.is_file())
         waiting += [path for path in paths if path.is_dir() and not path.is_symlink()]
+
+
+def remove_leftovers(paths: Iterable[Path]) -> None:
+    """Remove those of the files that `whole` left unfinished in a process that was killed. None may write one now."""
+    for path in paths:
+        if UNFINISHED.fullmatch(path.name):
+            path.unlink(missing_ok=True)
 
 
 def write_whole(path: str | os.PathLike, content: bytes) -> None:

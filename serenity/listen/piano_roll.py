@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from serenity.errors import InputError
+from serenity.files import whole
 from serenity.music.note import HIGHEST_PITCH, LOWEST_PITCH, end_time
 from serenity.music.pitch import OCTAVE, pitch_name
 
@@ -144,7 +145,9 @@ def save(path: str | os.PathLike, notes: np.ndarray, split: float | None = None,
     ending = Path(path).suffix.lower()
     if ending not in FORMATS:
         raise InputError(f"{path}: no picture has this ending; wanted {', '.join(FORMATS)}")
-    draw(notes, split, bars, width, title).save(path, FORMATS[ending])
+    picture = draw(notes, split, bars, width, title)
+    with whole(path) as part:
+        picture.save(part, FORMATS[ending])
 
 
 class _Pen:

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from serenity.errors import InputError
+from serenity.files import whole
 from serenity.model import checkpoint, state
 from serenity.model.state import Progress
 from serenity.model.transformer import get_weights
@@ -59,12 +60,17 @@ class Patience(keras.callbacks.EarlyStopping):
 
 
 class Keep(keras.callbacks.Callback):
-    """Keeps the weights with the fewest bits, for use, and the state, to go on from, and says how the epoch was."""
+    """Keeps the weights with the fewest bits, for use, lets a sample of them be heard, then keeps the state, to go on
+    from, and says how the epoch was.
 
-    def __init__(self, folder: Path, attribute: str, progress: Progress, epochs: int):
+    The state comes last: whatever ends the process before, the epoch is gone through again, and all is written again.
+    """
+
+    def __init__(self, folder: Path, attribute: str, progress: Progress, epochs: int, sample: Callable[[int], None]):
+        """`sample` is told the epoch, counted from 1."""
         super().__init__()
         self.folder, self.attribute, self.progress, self.epochs = folder, attribute, progress, epochs
-        self.started = time.monotonic() - 60 * progress.minutes
+        self.sample, self.started = sample, time.monotonic() - 60 * progress.minutes
 
     def on_epoch_end(self, epoch, logs):
         progress, bits = self.progress, logs["val_bits"]
@@ -75,6 +81,7 @@ class Keep(keras.callbacks.Callback):
         if is_better:
             checkpoint.write_weights(self.folder, self.attribute, get_weights(self.model))
             progress.best_bits, progress.best_epoch = bits, epoch + 1
+            self.sample(epoch + 1)
         progress.epochs, progress.minutes = epoch + 1, (time.monotonic() - self.started) / 60
         state.write(checkpoint.state_path(self.folder, self.attribute), self.model, progress)
         print(f"  {self.attribute} epoch {epoch + 1}/{self.epochs}: validation {bits:.3f} bits per event, accuracy "
@@ -102,19 +109,6 @@ class Report(keras.callbacks.Callback):
                   f"{logs['loss']:.3f} nats, {left:.0f} min to go", flush=True)
 
 
-class Sample(keras.callbacks.Callback):
-    """Lets a sample be heard after each epoch that improved."""
-
-    def __init__(self, progress: Progress, make: Callable[[int], None]):
-        """`make` is told the epoch, counted from 1."""
-        super().__init__()
-        self.progress, self.make = progress, make
-
-    def on_epoch_end(self, epoch, logs=None):
-        if self.progress.best_epoch == epoch + 1:
-            self.make(epoch + 1)
-
-
 def loggers(folder: Path, attribute: str, epochs: int) -> list[keras.callbacks.Callback]:
     """Return what writes the logs of a run that begins after so many epochs: folder/training/ATTRIBUTE.csv, and
     TensorBoard's files in a folder beside it."""
@@ -127,7 +121,6 @@ def loggers(folder: Path, attribute: str, epochs: int) -> list[keras.callbacks.C
 def _cut(table: Path, epochs: int) -> None:
     """Leave out of a table what an interrupted run wrote beyond its last whole epoch."""
     if table.exists():
-        with open(table, newline="", encoding="utf-8") as file:
-            rows = list(csv.reader(file))[:1 + epochs]
-        with open(table, "w", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerows(rows)
+        with open(table, newline="", encoding="utf-8") as file, whole(table) as part, \
+                open(part, "w", newline="", encoding="utf-8") as cut:
+            csv.writer(cut).writerows(list(csv.reader(file))[:1 + epochs])

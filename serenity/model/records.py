@@ -4,13 +4,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from serenity.errors import InputError
-from serenity.files import alone
+from serenity.files import alone, remove_leftovers
 from serenity.model import checkpoint
 from serenity.model.quartet import QuartetSettings
 from serenity.tokens import novelty
 from serenity.tokens import vocabulary as vocabularies
 from serenity.tokens.corpus import Corpus
 from serenity.tokens.vocabulary import ATTRIBUTES, Vocabulary
+
+SHARED = ("*.json", "novelty.index", "README.md")  # written by whoever is alone in the folder
 
 
 def agree(folder: Path, settings: QuartetSettings, vocabulary: Vocabulary, attributes: tuple[str, ...],
@@ -51,6 +53,7 @@ def begin(folder: Path, settings: QuartetSettings, corpus: Corpus, data: dict,
     index = novelty.build(chords, base=known)
     folder.mkdir(parents=True, exist_ok=True)
     with alone(folder):
+        remove_leftovers(path for pattern in SHARED for path in folder.glob(f".{pattern}.*"))
         checkpoint.write_settings(folder, settings, corpus.vocabulary)
         before, data = _read(folder), data | corpus.numbers()
         checkpoint.write_json(folder / "training.json", {

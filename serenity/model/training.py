@@ -13,8 +13,9 @@ from pathlib import Path
 
 import keras
 
+from serenity.files import remove_leftovers
 from serenity.model import checkpoint, sample_song, state
-from serenity.model.callbacks import Judge, Keep, Patience, Report, Reseed, Sample, loggers
+from serenity.model.callbacks import Judge, Keep, Patience, Report, Reseed, loggers
 from serenity.model.checkpoint import Checkpoint
 from serenity.model.dataset import WindowDataset
 from serenity.model.devices import Devices, explained, precision
@@ -54,6 +55,8 @@ def train_network(corpus: Corpus, settings: QuartetSettings, attribute: str, tra
     """
     path = checkpoint.state_path(folder, attribute)
     path.parent.mkdir(parents=True, exist_ok=True)
+    for place in (folder, path.parent, path.parent / "samples"):
+        remove_leftovers(place.glob(f".{attribute}[.-]*"))
     progress, arrays = state.read(path) if resume and path.is_file() else (Progress(), None)
     if not progress.is_over(training) and (difference := progress.take(training)):
         print(f"  {attribute} goes on from epoch {progress.epochs + 1} with other settings: {difference}", flush=True)
@@ -88,7 +91,7 @@ def train_network(corpus: Corpus, settings: QuartetSettings, attribute: str, tra
                             keras.callbacks.TerminateOnNaN(raise_error=True),
                             Reseed(training.seed), Judge(judge), *loggers(folder, attribute, progress.epochs),
                             *([Patience(training.patience, progress)] if training.patience else []),
-                            Keep(folder, attribute, progress, training.epochs), Sample(progress, sample)])
+                            Keep(folder, attribute, progress, training.epochs, sample)])
         set_weights(network, checkpoint.read_weights(folder, attribute, settings))  # as they are on disk: halves
         figures = {"parameters": network.count_params(), "epochs": progress.epochs, "minutes": progress.minutes,
                    **judge(), "unigram_bits": unigram_bits(corpus, attribute, judged), "settings": progress.settings}
@@ -110,26 +113,44 @@ def prepare(corpus: Corpus, settings: QuartetSettings, attribute: str, training:
 
 
 def compile_network(network: keras.Model, training: TrainingSettings, steps: int, devices: int = 1) -> None:
-    """Give a network its loss and optimizer: Muon, a linear warm-up, then a cosine down to FLOOR.
+    """Give a network its loss and optimizer.
+
+    `steps` are the batches of an epoch: the schedule counts these, also where several make a step of the optimizer.
+    """
+    network.compile(optimizer=muon(training, schedule(training, training.epochs * steps), devices),
+                    loss=Crossentropy(training.label_smoothing), weighted_metrics=[accuracy()],
+                    jit_compile=training.xla and devices == 1)
+
+
+def schedule(training: TrainingSettings, total: int) -> keras.optimizers.schedules.LearningRateSchedule:
+    """Return the learning rate of each of `total` batches: a linear warm-up, then a cosine down to FLOOR."""
+    warmup = max(1, int(training.warmup * total))
+    return keras.optimizers.schedules.CosineDecay(
+        0.0, max(1, total - warmup), alpha=FLOOR, warmup_target=training.learning_rate, warmup_steps=warmup)
+
+
+def muon(training: TrainingSettings, learning_rate: object, devices: int = 1) -> Muon:
+    """Return the optimizer; `learning_rate` is a number or a schedule.
 
     Muon takes steps that change all directions of a matrix alike (Jordan et al., "Muon: An optimizer for hidden layers
     in neural networks", 2024; scaled as in Liu et al., arXiv 2502.16982, section 2.2, so that it shares its learning
-    rate with AdamW), which takes care of tables and vectors.
-
-    `steps` are the batches of an epoch: the schedule counts these, also where several make a step of the optimizer.
-    Each of several devices clips its own share of the gradient, before these are added.
+    rate with AdamW), which takes care of tables and vectors. Each of several devices clips its own share of the
+    gradient, before these are added.
     """
-    total = training.epochs * steps
-    warmup = max(1, int(training.warmup * total))
-    schedule = keras.optimizers.schedules.CosineDecay(
-        0.0, max(1, total - warmup), alpha=FLOOR, warmup_target=training.learning_rate, warmup_steps=warmup)
     optimizer = Muon(
-        schedule, weight_decay=training.weight_decay, adam_weight_decay=training.weight_decay, adam_beta_2=BETA_2,
+        learning_rate, weight_decay=training.weight_decay, adam_weight_decay=training.weight_decay, adam_beta_2=BETA_2,
         exclude_layers=[TABLES], global_clipnorm=CLIP_NORM / devices,
         gradient_accumulation_steps=training.accumulate if training.accumulate > 1 else None)
     optimizer.exclude_from_weight_decay(var_names=list(UNDECAYED))
-    network.compile(optimizer=optimizer, loss=Crossentropy(training.label_smoothing),
-                    weighted_metrics=[accuracy()], jit_compile=training.xla and devices == 1)
+    return optimizer
+
+
+def adamw(training: TrainingSettings, learning_rate: object) -> keras.optimizers.Optimizer:
+    """Return AdamW with the same settings, to compare Muon with."""
+    optimizer = keras.optimizers.AdamW(learning_rate, weight_decay=training.weight_decay, beta_2=BETA_2,
+                                       global_clipnorm=CLIP_NORM)
+    optimizer.exclude_from_weight_decay(var_names=list(UNDECAYED))
+    return optimizer
 
 
 def write_sample(corpus: Corpus, settings: QuartetSettings, attribute: str, folder: Path, start: Checkpoint | None,
