@@ -26,6 +26,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # products of one row: a sec
 LONGEST = 100_000         # events of one continuation
 MOST_EVENTS = 1_000_000   # of all variations together
 DEFAULT_EVENTS = 512
+MANY_EVENTS = 5000        # from here on somebody waits for a minute or more
 MATCHED = 100             # notes before the join: nearer to how real songs go on than the whole prompt (experiments.md)
 MOST_ON_PAGE = 24         # variations; to render the sound of more would take minutes
 MOST_EVENTS_A_SECOND = 30  # faster is no music: a model that lets no time pass would never reach --seconds or --bars
@@ -162,6 +163,8 @@ def main(parameters: Parameters) -> None:
     except InputError as error:
         raise InputError(f"{parameters.song}: {error}") from None
     print(f"seed: {parameters.song}", *seeds.report(seed), sep="\n  ")
+    if (events := parameters.variations * expected(seed, until)) > MANY_EVENTS:
+        print(f"note: some {events:,} events are to be made; that takes minutes")
     timings.end("read")
 
     fingerprint = recipe.model_sha256(parameters.model, parameters.novel is not None)
@@ -337,6 +340,12 @@ def hints(parameters: Parameters):
 def listed(tracks: str | None) -> tuple[str, ...]:
     """Return the numbers and names in --tracks."""
     return tuple(part.strip() for part in tracks.split(",")) if tracks is not None else ()
+
+
+def expected(seed, until: tuple[int, int | None]) -> int:
+    """Return about how many events a continuation up to there has, as close together as in the seed."""
+    events, points = until
+    return events if points is None else int(seed.events * seed.seconds_after(points) / max(seed.start, 1.0))
 
 
 def length(parameters: Parameters, seed) -> tuple[int, int | None]:

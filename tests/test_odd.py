@@ -1,5 +1,6 @@
 """Files that each do one thing that real files do; tests/data/odd/README.md says what, and what is right."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -125,3 +126,7 @@ def test_a_piano_on_the_drum_channel_is_said_to_be_there():
 
 def test_a_key_is_named_as_musicians_do():
     assert report("rmi_plain")[1].startswith("G major (confidence")
+
+
+def test_a_tempo_that_moves_is_told_by_its_range():
+    assert re.search(r"98 BPM \(\d\d to 1\d\d\), 4/4", report("rubato")[2])

@@ -164,18 +164,23 @@ PERIOD_SPREAD = 0.35  # standard deviation of the logarithm of the period about 
 PRICE_OF_TEMPO = 25.0  # of a change of the period's logarithm by 1; in log odds, as all scores here
 SPREAD = 0.03  # seconds by which strikes miss their place: half a frame, and the player
 LONGEST_REST = 8.0  # seconds; what lies on both sides of a longer one is tracked apart
+MOST_TRACKED = 3600.0  # seconds, without what rests are longer: seconds of one thread for each quarter of an hour
 BLOCK = 8192  # frames scored at once: a song of hours takes no more memory than its back pointers
 
 
 def track(notes: np.ndarray) -> np.ndarray:
     """Return the beats of a song in seconds: (beats,), ascending, two at least.
 
-    The first is at or before the first onset, the last at or after the last end. A table without notes raises
-    ValueError.
+    The first is at or before the first onset, the last at or after the last end. Of a song that is longer than
+    MOST_TRACKED, so much of its end is tracked, which is what a continuation follows; before it the beats are even. A
+    table without notes raises ValueError.
     """
     if not len(notes):
         raise ValueError("wanted at least one note to find beats, got none")
     time, accent = strikes(notes)
+    played = np.cumsum(np.minimum(np.diff(time, prepend=time[0]), LONGEST_REST))
+    first = int(np.searchsorted(played, played[-1] - MOST_TRACKED))
+    time, accent = time[first:], accent[first:]
     edges = np.append(np.flatnonzero(np.diff(time, prepend=-np.inf) > LONGEST_REST), len(time))
     parts = [_track_part(time[start:stop], accent[start:stop]) for start, stop in zip(edges[:-1], edges[1:])]
     return _covering(_join(parts), float(notes["onset"][0]), end_time(notes))

@@ -44,6 +44,10 @@ NEAR_BEAT = 0.5         # of half a beat; a stated bar line so near to one stand
 RIVAL = 0.1             # of the best reading's probability; what has less is not spoken of
 MOST_BEATS = 10_000     # of a song that are asked for the metre
 
+AT_ZERO = 0.005         # seconds; a bar line so near before the song's beginning stands at it
+STEADY_TEMPO = 1.1      # of the fastest to the slowest tempo, which up to there are one for a reader
+MOST_CHANGES = 3        # of metre, that a line names
+
 MOST_NUMERATOR = 255    # of a time signature in a MIDI file
 HELD = 1.75             # times the usual time between strikes, or quarters: so long lasts a chord that is held
 LONGEST_HOLD = 64.0     # quarters; longer is a note that nobody ended
@@ -106,21 +110,42 @@ class Beats:
         rival = ""
         if self.rival is not None and (other := (self.rival.numerator, self.rival.denominator)) != self.metre:
             rival = f" ({other[0]}/{other[1]} less likely)"
-        line = float(self.tempo_map.seconds(0.0))
-        if line < -0.005:  # the song begins inside of a bar
-            line = float(self.tempo_map.seconds(self.tempo_map.bar_line(1)))
-        return (f"beat: {said}, {bpm:.0f} BPM{differs}{swing}, {self.metre[0]}/{self.metre[1]}{rival}, "
-                f"bar 1 at {max(line, 0):.2f} s")
+        line = self.tempo_map.seconds(self.tempo_map.bar_line(self._first_bar()))
+        return (f"beat: {said}, {bpm:.0f} BPM{self._tempo_range()}{differs}{swing}, {self._metres()}{rival}, "
+                f"bar 1 at {max(float(line), 0):.2f} s")
+
+    def _tempo_range(self) -> str:
+        """Return between which tempos nine tenths of the song lie, where these are not about the same."""
+        slow, fast = (6e7 / _usual(self.tempo_map, *self.span, share) for share in (0.95, 0.05))
+        return f" ({slow:.0f} to {fast:.0f})" if fast / slow > STEADY_TEMPO else ""
+
+    def _metres(self) -> str:
+        """Return the metre of the first bar, and which others follow in which bars."""
+        first, last = self._first_bar(), float(self.tempo_map.quarters(self.span[1]))
+        signs = self.tempo_map.signatures[["start", "numerator", "denominator"]].tolist()
+        bars = [max(int(self.tempo_map.bars(start)[0]) - first, 0) + 1 for start, _, _ in signs if start < last]
+        metres_of = dict(zip(bars, (f"{numerator}/{denominator}" for _, numerator, denominator in signs)))
+        names = list(metres_of.values())
+        changes = [f"from bar {bar} {name}" for bar, name, before in zip([*metres_of][1:], names[1:], names)
+                   if name != before]
+        return ", ".join([*names[:1], *changes[:MOST_CHANGES], *["and others"] * (len(changes) > MOST_CHANGES)])
+
+    def _first_bar(self) -> int:
+        """Return the number of the first bar that begins in the song."""
+        if self.tempo_map.seconds(0.0) >= -AT_ZERO:
+            return 0
+        number = int(self.tempo_map.bars(self.tempo_map.quarters(0.0))[0])
+        return number + bool(self.tempo_map.seconds(self.tempo_map.bar_line(number)) < -AT_ZERO)
 
 
-def _usual(tempo_map: TempoMap, first: float, last: float) -> float:
-    """Return how long a quarter lasts in the median of those between two seconds, in microseconds."""
+def _usual(tempo_map: TempoMap, first: float, last: float, share: float = 0.5) -> float:
+    """Return how long a quarter lasts, in microseconds, than which `share` of those between two seconds are shorter."""
     edges = np.append(tempo_map.tempos["start"], np.inf)
     edges[0] = -np.inf
     quarters = np.diff(np.clip(edges, *tempo_map.quarters(np.array([first, last]))))
     order = np.argsort(tempo_map.tempos["length"])
     before = np.cumsum(quarters[order])
-    return float(tempo_map.tempos["length"][order[np.searchsorted(before, before[-1] / 2)]])
+    return float(tempo_map.tempos["length"][order[np.searchsorted(before, before[-1] * share)]])
 
 
 def read_beats(struck: np.ndarray, file_map: TempoMap, hints: Hints = Hints()) -> Beats:

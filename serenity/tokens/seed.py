@@ -187,4 +187,9 @@ def _beat_line(seed: Seed) -> str:
     """Return where the beats are, and how far the seed is played beside their grid."""
     beside = abs(seed.encoded.beside)
     played = f"; played {1000 * np.median(beside):.0f} ms beside the grid in the median" if beside.any() else ""
-    return f"{seed.song.beats}{played}"
+    moved = float(seed.tempo_map.seconds(0.0) - seed.song.tempo_map.seconds(0.0))  # where a part of the seed is taken
+    beats = seed.song.beats
+    if moved:
+        span = tuple(max(time + moved, 0.0) for time in beats.span)
+        beats = replace(beats, tempo_map=beats.tempo_map.moved(moved), file_map=beats.file_map.moved(moved), span=span)
+    return f"{beats}{played}"

@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from serenity.music import beat_tracking
 from serenity.music.beat_tracking import AGREES, agreement, bar_lines, metre, track
 from serenity.music.note import NOTE, end_time, note_table, sort_notes
 
@@ -160,3 +161,12 @@ def test_what_is_empty_raises():
                 lambda: agreement(nothing, np.empty(0))):
         with pytest.raises(ValueError, match="wanted"):
             ask()
+
+
+def test_of_a_very_long_song_the_end_is_tracked_and_the_beats_before_are_even(monkeypatch):
+    monkeypatch.setattr(beat_tracking, "MOST_TRACKED", 20.0)
+    times = np.append(np.arange(0, 60, 0.5), np.arange(60, 90, 0.6))
+    notes = note_table(times, np.full(len(times), 0.3), np.full(len(times), 60), np.full(len(times), 80))
+    beats = beat_tracking.track(notes)
+    assert beats[0] <= 0 and beats[-1] >= 89.5
+    assert np.diff(beats) == pytest.approx(0.6, abs=0.02)

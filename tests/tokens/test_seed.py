@@ -304,3 +304,11 @@ def test_every_chord_allowed_lies_in_the_range_and_no_other(category, transposit
 def test_no_chord_in_range_is_told():
     with pytest.raises(InputError, match="no chord that the model knows lies in the range of the cello here"):
         playable(VOCABULARY.pitch, -90, CATEGORIES["cello"])
+
+
+def test_the_report_names_other_metres_and_counts_bars_from_the_beginning_of_the_song_that_is_written():
+    """24 quarters of 4/4, then 3/4; the part that is taken begins in bar 4."""
+    clock = TempoMap(metres=metres((0, 4, 4), (24, 3, 4)))
+    assert "BPM, 4/4, from bar 7 3/4, bar 1 at 0.00 s" in seeds.report(read(compose_notes(1, bars=16), clock))[2]
+    part = seeds.report(read(compose_notes(1, bars=16), clock, seconds=(6.5, 30.0)))[2]
+    assert "BPM, 4/4, from bar 4 3/4, bar 1 at 0.00 s" in part
