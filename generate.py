@@ -401,7 +401,8 @@ def complete(parameters: Parameters, seed, until: tuple[int, int | None], sampli
         refuse = novelty.veto(index, model.vocabulary, parameters.novel)
     with tqdm(total=events * parameters.variations, unit=" events", disable=None, leave=False) as bar:
         def progress(done: int) -> None:
-            timings.end("events" if bar.n else "prefill")  # the prompt counts with the first event
+            # The prompt counts with the first event.
+            timings.end("events" if "prefill" in timings.milliseconds else "prefill")
             bar.update(done - bar.n)
 
         made = generation.complete(

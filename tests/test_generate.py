@@ -446,9 +446,10 @@ def test_sound_stands_beside_the_song_or_a_line_says_why_not(complete, tmp_path,
 
 
 def test_timings_name_every_phase(complete, capsys):
-    complete(timings=True, picture=True, events=3)
+    complete(timings=True, picture=True, events=100)
     phases = "import|read|load|prefill|events|write|picture"
-    assert len(re.findall(rf"({phases}) \d+", capsys.readouterr().out.splitlines()[-1])) == 7
+    said = dict(re.findall(rf"({phases}) (\d+)", capsys.readouterr().out.splitlines()[-1]))
+    assert len(said) == 7 and int(said["events"]) > int(said["prefill"])  # 99 events against one and a short prompt
 
 
 # --- the recipe -------------------------------------------------------------------------------------------------------

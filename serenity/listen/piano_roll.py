@@ -136,7 +136,7 @@ def draw(notes: np.ndarray, split: float | None = None, bars=None, width: int = 
         row = layout.rows_of(split, split)[0]
         pen.line(layout.x(row, split), layout.row_top(row), layout.x(row, split),
                  layout.row_top(row) + layout.row_height, CONTINUATION)
-    return image.resize((layout.width, layout.height), Image.Resampling.LANCZOS)
+    return image.reduce(SCALE)
 
 
 def save(path: str | os.PathLike, notes: np.ndarray, split: float | None = None, bars=None, width: int = 1600,
