@@ -113,6 +113,7 @@ class Parameters:
     soundfont: Path | None = None    # with --sound, with this SoundFont (.sf2); None: one that is installed
     timings: bool = False            # say how long each phase took, ms
     replay: Path | None = None       # make this song again from the recipe inside it
+    overwrite: bool = False          # files that are there already, too, but for the seed
 
 
 # What determines a song beside model and seed: the flags that the recipe keeps and that --replay takes from it.
@@ -138,8 +139,7 @@ def main(parameters: Parameters) -> None:
     parameters = settle(parameters)
     check(parameters)
     from serenity.listen import audio
-    from serenity.model import checkpoint, recipe
-    from serenity.music import song_file
+    from serenity.model import checkpoint, generation, recipe
     from serenity.tokens import seed as seeds
     from serenity.tokens.playable import playable
 
@@ -148,16 +148,16 @@ def main(parameters: Parameters) -> None:
     if parameters.soundfont is not None:
         audio.find_soundfont(parameters.soundfont)
     has_chance = not all(each.is_greedy for each in sampling.values())
-    if parameters.variations > 1 and old is None and not has_chance:
+    if parameters.variations > 1 and not has_chance:
         raise InputError(f"--variations {parameters.variations} without chance are all the same song; "
                          "wanted neither --top-k 1 nor --temperature 0")
+    check_outputs(parameters)
     timings.end("import")
-    score = song_file.read(parameters.song)
+    score, part = seed_score(parameters, old)
     settings, vocabulary = checkpoint.read_settings(parameters.model)
     parameters = replace(parameters, category=parameters.category or settings.codec.category)
     try:
-        seed = seeds.read(score, parameters.category, settings.codec, vocabulary, parameters.prompt_events,
-                          parameters.prompt_last, parameters.prompt_seconds, known, listed(parameters.tracks))
+        seed = read_seed(parameters, score, part, settings.codec, vocabulary, known)
         until = length(parameters, seed)
         allowed = playable(vocabulary.pitch, seed.encoded.transposition, CATEGORIES[parameters.category])
     except InputError as error:
@@ -171,13 +171,17 @@ def main(parameters: Parameters) -> None:
     if old and old.model_sha256 != fingerprint:
         raise InputError(f"{parameters.replay} was made by another model, {old.model} {old.model_sha256[:12]}; "
                          f"{parameters.model} is {fingerprint[:12]}; name that one with --model")
+    decoder = recipe.COMPILED if generation.has_gpu() and not (old and old.decoder == recipe.NUMPY) else recipe.NUMPY
+    if old and (other := recipe.differing(old, decoder)):
+        print(f"note: {parameters.replay} was made with {other}")
     model = checkpoint.with_weights(parameters.model, settings, vocabulary)
     index = checkpoint.read_novelty(parameters.model)
     timings.end("load")
-    made = complete(parameters, seed, until, sampling, allowed, model, index, timings)
+    first = old.variation if old else 1
+    made = complete(parameters, seed, until, sampling, allowed, model, index, timings, first,
+                    decoder == recipe.COMPILED)
     takes = [take_of(parameters, seed, vocabulary, index, after, until, number, continuation)
-             for number, continuation in enumerate(made, 1)
-             if len(continuation.tokens) and (not old or number == old.variation)]
+             for number, continuation in enumerate(made, first) if len(continuation.tokens)]
     takes = [take for take in takes if len(take.track.notes)]
     if not takes:
         why = ("the model ends the song where the seed ends; wanted another --seed, or no --may-end" if until[1] is None
@@ -188,10 +192,8 @@ def main(parameters: Parameters) -> None:
         print("note: the likeliest events repeat themselves here; chance would help, or --guard")
     if forced := sum(continuation.forced for continuation in made):
         print(f"note: at {forced} events nothing was left that --novel allows; there the likeliest was taken")
-    texts = [text for text in score.texts if not recipe.is_recipe(text)]
     for take in takes:
-        made_by = old or make_recipe(parameters, fingerprint, take.number)
-        write(parameters, seed, take, [recipe.to_text(made_by), *texts])
+        write(parameters, seed, take, old or make_recipe(parameters, seed, fingerprint, take.number, decoder))
     timings.end("write")
     show(parameters, seed, takes, timings)
     if old:
@@ -232,55 +234,125 @@ def check(parameters: Parameters) -> None:
         raise InputError(f"{out}: wanted a name that ends in .mid")
     if not out.parent.is_dir():
         raise InputError(f"{out.parent} is no folder; wanted one to write {out.name} into")
-    if out.is_dir():
-        raise InputError(f"{out} is a folder; wanted a file's name")
-    for read in filter(None, (parameters.song, parameters.replay)):
-        if out.exists() and read.exists() and out.samefile(read):
-            raise InputError(f"{out} is read as well; wanted another name for the song")
+
+
+def check_outputs(parameters: Parameters) -> None:
+    """Refuse what cannot be written, before the work: a name too long, a file of the user's. Raises InputError."""
+    from serenity.files import try_to_write
+
+    songs = [out_path(parameters, number) for number in range(1, parameters.variations + 1)]
+    endings = [".png"] * parameters.picture + [".mp3", ".wav"] * parameters.sound
+    beside = [song.with_suffix(ending) for song in songs for ending in endings]
+    if parameters.page and len(songs) > 1:
+        beside.append(page_path(parameters))
+    for path in (*songs, *beside):
+        try:
+            if any(same_file(path, read) for read in (parameters.song, parameters.replay)):
+                raise InputError(f"{path} is read as well; wanted another name for the song")
+            if path.is_dir():
+                raise InputError(f"{path} is a folder; wanted a file's name")
+            try_to_write(path)
+        except OSError as error:
+            raise InputError(f"{path}: cannot be written ({error.strerror}); wanted another name or folder") from None
+    if parameters.overwrite:
+        return
+    ours = {song for song in songs if is_ours(song)}
+    for path in (*(song for song in songs if song not in ours), *(beside if not ours else ())):
+        if path.exists():
+            raise InputError(f"{path} is there, and not as Serenity wrote it; wanted another name, or --overwrite")
+
+
+def same_file(one: Path, other: Path | None) -> bool:
+    """Return whether two paths lead to one file."""
+    return other is not None and one.exists() and other.exists() and one.samefile(other)
+
+
+def is_ours(path: Path) -> bool:
+    """Return whether a song that stands there is one of Serenity's, and still as it was written."""
+    from serenity.model import recipe
+    from serenity.music import chunks, midi_file
+
+    try:
+        return path.exists() and recipe.is_untouched(chunks.split(midi_file.read_bytes(path)))
+    except InputError:  # no MIDI file
+        return False
 
 
 def out_path(parameters: Parameters, number: int) -> Path:
     """Return where variation `number`, counted from 1, is written."""
     default = f"{parameters.replay.stem}-again.mid" if parameters.replay else f"{parameters.song.stem}-serenity.mid"
     out = parameters.out or Path(default)
-    return out if parameters.variations == 1 or parameters.replay else out.with_name(f"{out.stem}-{number}{out.suffix}")
+    return out if parameters.variations == 1 else out.with_name(f"{out.stem}-{number}{out.suffix}")
+
+
+def page_path(parameters: Parameters) -> Path:
+    """Return where the page of several variations is written."""
+    return out_path(replace(parameters, variations=1), 1).with_suffix(".html")
 
 
 def from_recipe(parameters: Parameters):
-    """Return the parameters by which the song of --replay was made, and its recipe."""
+    """Return the parameters by which the song of --replay was made, and its recipe.
+
+    Its seed is taken out of the song itself, or, where the layout leaves that out, found by its contents.
+    """
     from serenity.model import recipe as recipes
+    from serenity.music import chunks, midi_file
 
     default = Parameters()
     for name in (*MUSIC, "variations"):
         if getattr(parameters, name) != getattr(default, name):
             raise InputError(f"{flag(name)} with --replay: the recipe says how; wanted one of the two")
-    recipe = recipes.read(parameters.replay)
     try:
+        song = chunks.split(midi_file.read_bytes(parameters.replay))
+        recipe = recipes.read(song)
         flags = recipes.check_flags(recipe.flags, Parameters, MUSIC)
+        recipes.part_from_dict(recipe.part)
     except InputError as error:
         raise InputError(f"{parameters.replay}: {error}") from None
     places = [parameters.song]
     if parameters.song == config.EXAMPLE_SEED:  # none was named
         places = [Path(recipe.seed), parameters.replay.parent / Path(recipe.seed).name, config.EXAMPLE_SEED]
-    song = recipes.find_seed(recipe, places)
-    if song is None:
+    found = parameters.replay if recipes.seed_in(song) else recipes.find_seed(recipe, places)
+    if found is None:
         where = "not there" if parameters.song == config.EXAMPLE_SEED else f"not {parameters.song}"
         raise InputError(f"{parameters.replay}: its seed {recipe.seed} is {where}, or is not as it was; wanted: "
                          f"generate.py SEED.mid --replay {parameters.replay}, and OUT.mid after the seed if you like")
-    if other := recipes.differing(recipe.versions):
-        print(f"note: {parameters.replay} was made with {other}")
-    return replace(parameters, song=song, variations=recipe.variation, **flags), recipe
+    return replace(parameters, song=found, **flags), recipe
 
 
-def make_recipe(parameters: Parameters, fingerprint: str, number: int):
-    """Return the recipe of a variation by a model of that fingerprint."""
+def seed_score(parameters: Parameters, old):
+    """Return the seed's score: of a file, or as it stands in a song that is made again; and what is known of it from
+    the whole, where that is a part. Raises InputError.
+    """
+    from serenity.model import recipe
+    from serenity.music import chunks, midi_file, song_file
+
+    if parameters.song != parameters.replay:
+        return song_file.read(parameters.song), None
+    held = recipe.seed_in(midi_file.read(parameters.song).chunks)
+    return midi_file.parse(chunks.join(held)), recipe.part_from_dict(old.part)
+
+
+def read_seed(parameters: Parameters, score, part, codec, vocabulary, known):
+    """Return the seed of a score. Raises InputError."""
+    from serenity.tokens import seed as seeds
+
+    if part:
+        return seeds.read_part(score, parameters.category, codec, vocabulary, part)
+    return seeds.read(score, parameters.category, codec, vocabulary, parameters.prompt_events, parameters.prompt_last,
+                      parameters.prompt_seconds, known, listed(parameters.tracks))
+
+
+def make_recipe(parameters: Parameters, seed, fingerprint: str, number: int, decoder: str):
+    """Return the recipe of a variation by a model of that fingerprint; what the song is will be filled in."""
     from serenity.model import recipe
 
     is_example = parameters.song == config.EXAMPLE_SEED  # its place on this machine helps nobody
     song = parameters.song.relative_to(config.ROOT) if is_example else parameters.song
     model, song = recipe.one_line(parameters.model.resolve().name), recipe.one_line(str(song))
-    return recipe.Recipe(model, fingerprint, song, recipe.file_sha256(parameters.song), number,
-                         recipe.plain(parameters, MUSIC), recipe.versions())
+    whole = recipe.digest((seed.whole or seed).score.chunks)
+    return recipe.Recipe(model, fingerprint, song, whole, recipe.part_to_dict(seed), recipe.NOTHING, number,
+                         recipe.plain(parameters, MUSIC), decoder, recipe.versions(decoder))
 
 
 def samplings(parameters: Parameters) -> dict:
@@ -381,8 +453,8 @@ class Take:
 
 
 def complete(parameters: Parameters, seed, until: tuple[int, int | None], sampling: dict, allowed, model, index,
-             timings: Timings) -> list:
-    """Return the continuations as generation.complete makes them."""
+             timings: Timings, first: int, compiled: bool) -> list:
+    """Return the continuations as generation.complete makes them, from variation `first` on, counted from 1."""
     from tqdm import tqdm
 
     from serenity.model import generation
@@ -408,7 +480,8 @@ def complete(parameters: Parameters, seed, until: tuple[int, int | None], sampli
         made = generation.complete(
             model, seed.prompt, events, sampling, parameters.seed, parameters.variations, until=until,
             first_step=seeds.first_step(seed, model.vocabulary), guard=Guard() if parameters.guard else None,
-            allowed={"pitch": allowed}, may_end=parameters.may_end, refuse=refuse, progress=progress)
+            allowed={"pitch": allowed}, may_end=parameters.may_end, refuse=refuse, progress=progress,
+            compiled=compiled, skipped=first - 1)
     timings.end("events")
     return made
 
@@ -427,7 +500,7 @@ def take_of(parameters: Parameters, seed, vocabulary, index, after: tuple, until
     notes = seeds.continue_notes(seed, continuation.tokens, vocabulary, rng)
     if parameters.match_velocity:
         notes = layout.match_velocities(notes, seed.notes[-MATCHED:])
-    track = layout.continuation_track(seed.score.tracks, notes)
+    track = layout.continuation_track(seed.choice.tracks, notes)
     if after:
         from serenity.music import expression
 
@@ -445,19 +518,34 @@ def take_of(parameters: Parameters, seed, vocabulary, index, after: tuple, until
 
 # --- after ------------------------------------------------------------------------------------------------------------
 
-def write(parameters: Parameters, seed, take: Take, texts: list[str]) -> None:
-    """Write a song on the seed's tempo map, or on that of its beats, and say what it is."""
-    from serenity.music import beats, layout, midi_file
+def write(parameters: Parameters, seed, take: Take, recipe) -> None:
+    """Write a song with its recipe, and say what it is."""
+    import hashlib
+
+    from serenity.files import write_whole
+    from serenity.model.recipe import to_text
     from serenity.music.note import end_time
 
-    score = seed.score
-    tracks = layout.lay_out(score.tracks, take.track, parameters.layout)
-    clock = beats.as_file_map(seed.tempo_map) if parameters.write_beats else seed.file_map
-    midi_file.write(take.path, tracks, clock, texts)
+    bare = song_of(parameters, seed, take, [])
+    recipe = replace(recipe, song_sha256=hashlib.sha256(bare).hexdigest())
+    write_whole(take.path, song_of(parameters, seed, take, [to_text(recipe)]))
     notes = take.track.notes
     end = max(end_time(notes), end_time(seed.notes))
     print(f"{take.path}: {take.events} events, {len(notes)} new notes, {end:.0f} s with the seed; "
           f"{take.bits:.1f} bits an event; novelty: {take.novelty}")
+
+
+def song_of(parameters: Parameters, seed, take: Take, texts: list[str]) -> bytes:
+    """Return a song's MIDI file: the seed's as it is and one track more, or as --layout and --write-beats say."""
+    from serenity.model.recipe import is_recipe
+    from serenity.music import beats, chunks, layout, midi_file
+
+    score = seed.score
+    if parameters.layout == "separate" and not parameters.write_beats:
+        return chunks.join(layout.append(score.chunks, take.track, score.tempo_map, seed.file_map, texts))
+    tracks = layout.lay_out(seed.choice.tracks, take.track, parameters.layout)
+    clock = beats.as_file_map(seed.tempo_map) if parameters.write_beats else seed.file_map
+    return midi_file.to_bytes(tracks, clock, [*texts, *(text for text in score.texts if not is_recipe(text))])
 
 
 def show(parameters: Parameters, seed, takes: list[Take], timings: Timings) -> None:
@@ -481,7 +569,7 @@ def show(parameters: Parameters, seed, takes: list[Take], timings: Timings) -> N
             print(show.save_sound(take.path, song, soundfont))
     timings.end("sound")
     if has_page:
-        page = out_path(replace(parameters, variations=1), 1).with_suffix(".html")
+        page = page_path(parameters)
         ranked = sorted(takes, key=lambda take: take.bits)[:MOST_ON_PAGE]
         rows = [show.Row(songs[take], take.path, measured(take, seed)) for take in progress_bar(ranked, "measure")]
         title = f"{parameters.song.stem}: {len(rows)} continuations, the likeliest first"

@@ -1,6 +1,8 @@
 """Files that appear whole or not at all, one process at a time in a folder, and all files below a folder."""
 
+import contextlib
 import fcntl
+import hashlib
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -15,15 +17,33 @@ def whole(path: str | os.PathLike) -> Iterator[Path]:
     """Yield the path to write a file to, which gets its name once the block ends.
 
     Where the block fails, what stood under the name before stays, and nothing else is left: on a full disk every byte
-    counts. Several processes may write the same file; the last one wins.
+    counts. Several processes may write the same file; the last one wins. An OSError of the writing names the path.
     """
     path = Path(path)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
+    name = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]  # a name that is long may not become longer
+    unfinished = path.with_name(f".{name}.{os.getpid()}.part")
     try:
         yield unfinished
         unfinished.replace(path)
+    except OSError as error:
+        if error.filename in (None, unfinished, os.fspath(unfinished)):  # of a full disk there is none
+            error.filename, error.filename2 = os.fspath(path), None
+        raise
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def try_to_write(path: Path) -> None:
+    """Raise the OSError with which a file could not be written there: of its folder, of its name. Leaves nothing."""
+    with contextlib.suppress(FileNotFoundError):
+        Path(path).stat()  # refuses a name that is too long
+    with contextlib.suppress(_OnlyTried), whole(path) as unfinished:
+        unfinished.touch()
+        raise _OnlyTried
+
+
+class _OnlyTried(Exception):
+    pass
 
 
 def files_below(folder: Path) -> Iterator[Path]:

@@ -14,7 +14,7 @@ import math
 import os
 import wave
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -22,6 +22,7 @@ import numpy as np
 
 from serenity.errors import InputError
 from serenity.music import midi_file
+from serenity.music.layout import trim
 from serenity.music.midi_file import Track
 from serenity.music.note import end_time
 from serenity.music.tempo_map import DEFAULT_QUARTER, TempoMap, tempos
@@ -103,7 +104,7 @@ def render(tracks: Iterable[Track | tuple[np.ndarray, int]], soundfont: Path, lo
     """
     import midirenderer
 
-    tracks = [_until(track if isinstance(track, Track) else Track("", track[1], False, track[0]), longest)
+    tracks = [trim(track if isinstance(track, Track) else Track("", track[1], False, track[0]), longest)
               for track in tracks]
     end = max((_sounding_end(track) for track in tracks if len(track.notes)), default=None)
     if end is None:
@@ -130,14 +131,6 @@ def render(tracks: Iterable[Track | tuple[np.ndarray, int]], soundfont: Path, lo
         raise InputError(f"{soundfont}: plays these notes without a sound; wanted a SoundFont with their instruments")
     samples *= PEAK / peak
     return samples
-
-
-def _until(track: Track, end: float) -> Track:
-    """Return a track without what begins at `end` seconds or later; what sounds there ends there."""
-    notes = track.notes[track.notes["onset"] < end]
-    notes["duration"] = np.minimum(notes["duration"], end - notes["onset"])
-    return replace(track, notes=notes, pedals=np.minimum(track.pedals[track.pedals[:, 0] < end], end),
-                   controls=track.controls[track.controls["time"] < end])
 
 
 def _sounding_end(track: Track) -> float:

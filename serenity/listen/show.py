@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from serenity.files import write_whole
 from serenity.listen import audio, piano_roll
 from serenity.music.midi_file import Score
 from serenity.music.note import end_time, merge_tables
@@ -55,7 +56,7 @@ def save_sound(path: Path, song: Song, soundfont: Path) -> Path:
     """Write the sound of a song beside `path` and return where: MP3 or, where no library makes that, WAV."""
     sound = audio.encode(audio.render(around_join(song, *SOUND).score.tracks, soundfont))
     path = path.with_suffix(sound.suffix)
-    path.write_bytes(sound.content)
+    write_whole(path, sound.content)
     return path
 
 
@@ -73,7 +74,8 @@ def save_page(path: Path, title: str, rows: Iterable[Row], soundfont: Path | Non
 
 
 def _notes(song: Song) -> np.ndarray:
-    return merge_tables(track.notes for track in song.score.tracks)
+    """Return the notes that have a pitch."""
+    return merge_tables(track.notes for track in song.score.tracks if not track.is_drum)
 
 
 def _bars(song: Song) -> np.ndarray:

@@ -11,19 +11,23 @@ import tomllib
 import types
 import typing
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from serenity.errors import InputError
 from serenity.model import checkpoint
-from serenity.music import midi_file
+from serenity.music import chunks, song_file
+from serenity.music.chunks import Chunks
+from serenity.tokens.seed import Part, Seed
 from serenity.tokens.vocabulary import ATTRIBUTES
 
-FORMAT = "serenity-recipe 1"
+FORMAT = "serenity-recipe 2"
 LONGEST = 20_000      # characters of a recipe
 LONGEST_TEXT = 1_000  # characters of a text in it
+NOTHING = "0" * 64    # the digest of what is not there yet
+NUMPY, COMPILED = "numpy", "compiled"  # decoders
 
 
 @dataclass(frozen=True)
@@ -33,9 +37,12 @@ class Recipe:
     model: str                # name of the model's folder, for people
     model_sha256: str
     seed: str                 # path of the seed's file, as it was given
-    seed_sha256: str
+    seed_sha256: str          # of its chunks, see digest
+    part: dict[str, object] | None  # of the seed, where it is one: the part's digest, and what was known of it
+    song_sha256: str          # of the song without its recipe
     variation: int            # which of the variations, counted from 1
     flags: dict[str, object]  # flags of the command line that matter for the song: name -> value, as JSON has it
+    decoder: str              # NUMPY or COMPILED
     versions: dict[str, str]  # of what had a hand in it
 
     def __post_init__(self):
@@ -45,12 +52,14 @@ class Recipe:
         for text in (self.model, self.seed, *self.flags, *self.versions, *self.versions.values()):
             if len(text) > LONGEST_TEXT or not text.isprintable():
                 raise InputError(f"recipe: {_short(text)}, wanted one line of at most {LONGEST_TEXT:,} letters")
-        for name in ("model_sha256", "seed_sha256"):
+        for name in ("model_sha256", "seed_sha256", "song_sha256"):
             digest = getattr(self, name)
             if len(digest) != 64 or set(digest) - set("0123456789abcdef"):
                 raise InputError(f"recipe: {name} {_short(digest)}, wanted 64 hexadecimal digits")
         if self.variation < 1:
             raise InputError(f"recipe: variation {self.variation}, wanted 1 or more")
+        if self.decoder not in (NUMPY, COMPILED):
+            raise InputError(f"recipe: decoder {_short(self.decoder)}, wanted {NUMPY} or {COMPILED}")
 
 
 # --- text -------------------------------------------------------------------------------------------------------------
@@ -76,15 +85,30 @@ def from_text(text: str) -> Recipe:
     return Recipe(**fields)
 
 
-def read(path: Path) -> Recipe:
-    """Return the recipe in a MIDI file. Raises InputError that names the file and what is wrong."""
-    texts = [text for text in midi_file.read(path).texts if is_recipe(text)]
-    if not texts:
-        raise InputError(f"{path}: holds no recipe; wanted a song that generate.py made")
+def read(song: Chunks) -> Recipe:
+    """Return the recipe in a song. Raises InputError."""
+    return from_text(_find(song)[1].decode(errors="replace"))
+
+
+def is_untouched(song: Chunks) -> bool:
+    """Return whether a file is a song as generate.py wrote it: nobody has changed it since."""
     try:
-        return from_text(texts[0])
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
+        number, text = _find(song)
+        made = from_text(text.decode(errors="replace"))
+    except InputError:
+        return False
+    tracks = [*song.tracks]
+    tracks[number] = tracks[number].replace(b"\0" + chunks.meta(chunks.TEXT, text), b"", 1)
+    return digest(replace(song, tracks=tuple(tracks))) == made.song_sha256
+
+
+def _find(song: Chunks) -> tuple[int, bytes]:
+    """Return the recipe's text and the number of its track. A song that was itself continued has the last for its own.
+    """
+    for number, body in reversed([*enumerate(song.tracks)]):
+        if found := [text for text in chunks.texts(body) if is_recipe(text.decode(errors="replace"))]:
+            return number, found[0]
+    raise InputError("holds no recipe; wanted a song that generate.py made")
 
 
 def is_recipe(text: str) -> bool:
@@ -148,6 +172,28 @@ def _name(hint: object) -> str:
 
 # --- the seed ---------------------------------------------------------------------------------------------------------
 
+def seed_in(song: Chunks) -> Chunks | None:
+    """Return the seed that a song holds as it was, or None. Raises InputError where it is no song of generate.py."""
+    made, seed = read(song), chunks.without_track(song, _find(song)[0])
+    return seed if digest(seed) == (made.part or {}).get("sha256", made.seed_sha256) else None
+
+
+def part_to_dict(seed: Seed) -> dict[str, object] | None:
+    """Return what a recipe keeps of the part of a seed that is the prompt; None where all of it is."""
+    return None if seed.part is None else {"sha256": digest(seed.score.chunks), **asdict(seed.part)}
+
+
+def part_from_dict(fields: dict[str, object] | None) -> Part | None:
+    """Return the part that a recipe keeps. The inverse of part_to_dict. Raises InputError."""
+    if fields is None:
+        return None
+    known = check_flags({name: value for name, value in fields.items() if name != "sha256"}, Part,
+                        typing.get_type_hints(Part))
+    if missing := sorted({"is_beginning", "is_end", "tracks", "tonic", "mode"} - known.keys()):
+        raise InputError(f"recipe: part without {missing[0]}")
+    return Part(**known)
+
+
 def find_seed(recipe: Recipe, places: Iterable[Path]) -> Path | None:
     """Return the first of the places where the seed stands as it was, by its contents, or None."""
     return next((path for path in places if _is_seed(path, recipe.seed_sha256)), None)
@@ -157,12 +203,17 @@ def _is_seed(path: Path, sha256: str) -> bool:
     if str(path).startswith(("//", "\\\\")):  # another machine, which a stranger's recipe would have us call
         return False
     try:
-        return path.is_file() and path.stat().st_size <= midi_file.LARGEST_FILE and file_sha256(path) == sha256
-    except OSError:  # a name too long, a folder that may not be entered
+        return digest(song_file.read(path).chunks) == sha256
+    except (InputError, OSError):  # not there, a name too long, a folder that may not be entered
         return False
 
 
 # --- fingerprints -----------------------------------------------------------------------------------------------------
+
+def digest(file: Chunks) -> str:
+    """Return the SHA-256 of a MIDI file's chunks as hexadecimal digits, whatever was wrapped around them."""
+    return hashlib.sha256(chunks.join(file)).hexdigest()
+
 
 def file_sha256(path: Path) -> str:
     """Return the SHA-256 of a file's contents as hexadecimal digits."""
@@ -181,16 +232,27 @@ def model_sha256(folder: Path, with_novelty: bool = False) -> str:
     return hashlib.sha256("".join(map(file_sha256, files)).encode()).hexdigest()
 
 
-def versions() -> dict[str, str]:
-    """Return the versions of what can change a song: Serenity itself, NumPy, Python."""
+def versions(decoder: str = NUMPY) -> dict[str, str]:
+    """Return the versions of what can change a song that this decoder makes: to the last bit, also the processor's
+    kind, and the library that multiplies.
+    """
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    return {"serenity": project["version"], "numpy": np.__version__, "python": platform.python_version()}
+    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
+    found = {"serenity": project["version"], "python": platform.python_version(), "numpy": np.__version__,
+             "blas": f"{blas.get('name')} {blas.get('version')}", "machine": platform.machine()}
+    if decoder == COMPILED:
+        import keras
+        import tensorflow
+
+        found |= {"keras": keras.__version__, "tensorflow": tensorflow.__version__}
+    return found
 
 
-def differing(made_with: dict[str, str]) -> str:
-    """Return in words which versions a recipe names that are others here; "" where there are none."""
-    here = versions()
-    return ", ".join(f"{name} {version} (here {here.get(name, 'unknown')})" for name, version in made_with.items()
+def differing(recipe: Recipe, decoder: str = NUMPY) -> str:
+    """Return in words which decoder and versions a recipe names that are others here; "" where there are none."""
+    here = {"decoder": decoder, **versions(decoder)}
+    made_with = {"decoder": recipe.decoder, **recipe.versions}
+    return ", ".join(f"{name} {version} (here {here.get(name, 'none')})" for name, version in made_with.items()
                      if here.get(name) != version)
 
 

@@ -53,6 +53,7 @@ HELD = 1.75             # times the usual time between strikes, or quarters: so 
 LONGEST_HOLD = 64.0     # quarters; longer is a note that nobody ended
 RELEASE = 0.25          # quarters after a bar line at which a chord may end that was to end on it
 STEADY = 16             # quarters before the join, over which the tempo that goes on is taken
+NEARLY = 0.01           # of the logarithm: nobody hears that a tempo is another
 
 LONGEST_TICK = 1000.0   # microseconds; of a map that is written for what was played freely
 MOST_TICKS = 2**15 - 1  # a quarter, that a file can hold
@@ -368,17 +369,22 @@ def after_hold(tempo_map: TempoMap, onsets: np.ndarray, end: float) -> float | N
     return float(tempo_map.bar_line(tempo_map.bars(end - RELEASE)[0] + 1))
 
 
-def going_on(tempo_map: TempoMap, join: float, begin: float | None = None) -> TempoMap:
+def going_on(tempo_map: TempoMap, join: float, begin: float | None = None, is_stated: bool = False
+             ) -> TempoMap:
     """Return the map that is as it was up to the quarter `begin`, or else `join`, and steady from there on.
 
     The tempo that goes on is the median of the last STEADY quarters before the join, where the last strike stands: a
-    ritardando or a fermata at the end is no tempo.
+    ritardando or a fermata at the end is no tempo. Where the file itself states one that holds on and is
+    nearly that, it stays.
     """
     quarters = np.arange(max(join - STEADY, min(0.0, join - 1)), join, 0.25)
     if not len(quarters):
         quarters = np.array([join])
     lengths = sorted(tempo_map.tempo(quarter) for quarter in quarters.tolist())
-    return tempo_map.steady_from(join if begin is None else begin, lengths[len(lengths) // 2])
+    begin, steady, last = join if begin is None else begin, lengths[len(lengths) // 2], tempo_map.tempos[-1]
+    if is_stated and last["start"] <= join and abs(np.log(last["length"] / steady)) < NEARLY:
+        return tempo_map
+    return tempo_map.steady_from(begin, steady)
 
 
 # --- into a file ------------------------------------------------------------------------------------------------------

@@ -49,6 +49,11 @@ class Chunks:
     others: tuple[bytes, ...] = ()  # whole chunks of other kinds
     is_sequences: bool = False  # type 2: the tracks follow one another
 
+    @property
+    def is_time_code(self) -> bool:
+        """Whether ticks are parts of a second, so that tempos mean nothing."""
+        return self.division >= 0x8000
+
 
 class Message(NamedTuple):
     """One message of a track."""
@@ -100,7 +105,7 @@ def split(data: bytes) -> Chunks:
     size, kind, promised, division = struct.unpack_from(">LHHH", data, 4)
     if division == 0:
         raise InputError("counts 0 ticks a quarter note; wanted 1 or more")
-    if division >= 0x8000 and division & 0xFF == 0:
+    if division >= 0x8000 and not division & 0xFF:
         raise InputError("counts 0 ticks a frame; wanted 1 or more")
     tracks, others, start = [], [], 8 + size
     while start + 8 <= len(data):

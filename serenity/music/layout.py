@@ -1,27 +1,96 @@
 """Seed and continuation as tracks of one file, and the continuation as loud as the seed."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from serenity.music.midi_file import CONTROL, Track, sustain
+from serenity.music import chunks, midi_file
+from serenity.music.chunks import Chunks
+from serenity.music.midi_file import CONTROL, EXPRESSION, Track, sustain
 from serenity.music.note import merge_tables
 from serenity.music.prompt import cut_track
+from serenity.music.tempo_map import TempoMap
 
 CONTINUATION, SEED = "continuation", "seed"  # names of tracks
+NEAR = 1e-6  # seconds
 FEWEST = 16  # notes whose velocities show how loud and soft a song is
-MIX = (7, 10, 91, 93)  # controllers that set up a track once: volume, pan, reverb, chorus
+VOLUME, PAN, REVERB, CHORUS = 7, 10, 91, 93  # controller numbers
+MIX = (VOLUME, PAN, EXPRESSION, REVERB, CHORUS)  # what a track stands in the song with
+FADED = 0.25  # of the usual volume, or of the usual expression: so far down a seed has faded out
 
 
 def continuation_track(seed: Sequence[Track], notes: np.ndarray) -> Track:
-    """Return the notes of a continuation as a track that sounds as the seed's first one: its program and its mix."""
-    first = seed[0]
-    controls = [first.controls[first.controls["number"] == number][:1] for number in MIX]
-    controls = np.concatenate([np.empty(0, CONTROL), *controls])
-    controls["time"] = 0.0
-    return Track(CONTINUATION, first.program, False, notes, controls=controls)
+    """Return the notes of a continuation as a track that sounds as the seed's first one does at the seed's last onset:
+    its program and its mix.
+    """
+    join = max(float(track.notes["onset"].max(initial=0.0)) for track in seed)
+    mix = np.concatenate([np.empty(0, CONTROL), *(_standing(seed[0], number, join) for number in MIX)])
+    return Track(CONTINUATION, seed[0].program, False, notes, controls=mix)
 
+
+def _standing(track: Track, number: int, time: float) -> np.ndarray:
+    """Return what a controller stands at, as a move at 0 s; nothing where nobody set it.
+
+    Where the seed has faded out, what its notes usually had: nobody could hear the continuation.
+    """
+    moves = track.controls[track.controls["number"] == number]
+    held = moves[moves["time"] <= time + NEAR][-1:].copy()
+    held["time"] = 0.0
+    if len(held) and number in (VOLUME, EXPRESSION):
+        at = np.searchsorted(moves["time"], track.notes["onset"] + NEAR, side="right") - 1
+        usual = np.median(moves["value"][at[at >= 0]]) if (at >= 0).any() else 0
+        held["value"] = usual if held["value"][0] < FADED * usual else held["value"]
+    return held
+
+
+# --- into the seed's file ---------------------------------------------------------------------------------------------
+
+def append(seed: Chunks, track: Track, file_map: TempoMap, clock: TempoMap, texts: Iterable[str] = ()) -> Chunks:
+    """Return the seed's chunks, untouched, and the track of a continuation as one more, the last.
+
+    It has a channel of its own. `file_map` is the seed's own map; where `clock`, by which the continuation is timed,
+    has other tempos, the new track states them. `texts` stand at its head.
+    """
+    clock, end = midi_file.written_map(clock), sum(chunks.ends(seed)) if seed.is_sequences else 0
+    port, channel = chunks.free_channel(seed)
+    played = _played(track, channel, clock)
+    late = max(end - played[0][0], 0)  # a sequence begins where those before it end
+    played = [(tick + late, message) for tick, message in played]
+    timing = _tempo_events(TempoMap() if seed.is_sequences else file_map, clock, end)
+    body = sorted(timing + played, key=lambda event: event[0])
+    head = [chunks.meta(chunks.TRACK_NAME, track.name.encode())]
+    head += [chunks.meta(chunks.TEXT, text.encode(errors="replace")) for text in texts]
+    head += [chunks.meta(chunks.PORT, bytes([port]))] * (port > 0)
+    return chunks.with_track(seed, chunks.body_of([*((0, event) for event in head),
+                                                   *((tick - end, event) for tick, event in body)]))
+
+
+def _played(track: Track, channel: int, clock: TempoMap) -> list[tuple[int, bytes]]:
+    """Return (tick, message) of a track, which is set up where it begins: what is set before there is overruled."""
+    is_setup = track.controls["time"] == 0
+    moves = midi_file.track_events(replace(track, controls=track.controls[~is_setup]), channel, clock)
+    mix = [bytes([chunks.CONTROL_CHANGE | channel, number, value])
+           for _, number, value in track.controls[is_setup].tolist()]
+    setup = [(moves[0][0], message) for message in (bytes([chunks.PROGRAM_CHANGE | channel, track.program]), *mix)]
+    return setup + [(tick, bytes(message.bin())) for tick, message in moves]
+
+
+def _tempo_events(stated: TempoMap, wanted: TempoMap, begin: int) -> list[tuple[int, bytes]]:
+    """Return (tick, tempo) of the events that make a file's `stated` tempos the `wanted` ones from tick `begin` on."""
+    ticks = wanted.ticks_per_quarter
+    ours, theirs = ({max(round(start * ticks), begin): length for start, length in tempo_map.tempos.tolist()}
+                    for tempo_map in (stated, wanted))
+    events, holds, want = [], None, None
+    for tick in sorted({*ours, *theirs}):
+        holds, want = ours.get(tick, holds), theirs.get(tick, want)
+        if holds != want:
+            events.append((tick, chunks.meta(chunks.TEMPO, int(want).to_bytes(3, "big"))))
+            holds = want
+    return events
+
+
+# --- the continuation's notes -----------------------------------------------------------------------------------------
 
 def trim(track: Track, end: float) -> Track:
     """Return the track without what sounds at `end`, seconds, or later: the notes that still sound end there."""

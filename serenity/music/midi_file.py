@@ -108,6 +108,7 @@ class Score:
     tracks: tuple[Track, ...]
     tempo_map: TempoMap  # the file's own, from 0 s on
     texts: tuple[str, ...] = ()
+    chunks: Chunks | None = None  # of the file, where there is one: all of it, byte for byte
 
 
 # --- read ---------------------------------------------------------------------------------------------------------
@@ -292,11 +293,11 @@ def text_of(content: bytes) -> str:
 def _score(file: Chunks, parts: Iterable[_Part], tempos: np.ndarray, signatures: np.ndarray,
            texts: Iterable[str]) -> Score:
     """Build the score; tempos (change, 2) and signatures (change, 3) begin with a tick and are in order."""
-    ticks_per_second = _ticks_per_second(file.division)
-    if not ticks_per_second:
+    if not file.is_time_code:
         ticks_per_quarter = file.division
         tempos = _tempo_table(tempos, ticks_per_quarter)
-    else:  # time code: a tick is a part of a second; at MIDI's default tempo half as many make a quarter note
+    else:  # a tick is a part of a second; at MIDI's default tempo half as many make a quarter note
+        ticks_per_second = _ticks_per_second(file.division)
         ticks_per_quarter = max(round(ticks_per_second * DEFAULT_QUARTER / 1e6), 1)
         tempos = _table(TEMPO_ROW, np.zeros(1), np.full(1, 1e6 * ticks_per_quarter / ticks_per_second))
     signatures = signatures[(signatures[:, 1] > 0) & (signatures[:, 2] > 0) & (signatures[:, 2] <= 128)]
@@ -305,13 +306,11 @@ def _score(file: Chunks, parts: Iterable[_Part], tempos: np.ndarray, signatures:
     texts = list(texts)
     clock = TempoMap(tempos, metres, ticks_per_quarter, is_notated=NOTATED in texts)
     tracks = tuple(track for part in parts if len((track := _track(part, clock)).notes))
-    return Score(tracks, clock, tuple(text for text in texts if text != NOTATED))
+    return Score(tracks, clock, tuple(text for text in texts if text != NOTATED), file)
 
 
 def _ticks_per_second(division: int) -> float:
-    """Return the ticks of time code, or 0 where the header counts ticks a quarter."""
-    if division < 0x8000:
-        return 0.0
+    """Return the ticks of time code."""
     frames, ticks = 256 - (division >> 8), division & 0xFF
     return ticks * (30_000 / 1001 if frames == 29 else frames)  # "29" stands for 30 drop frame
 
@@ -423,7 +422,7 @@ def to_bytes(tracks: Iterable[Track], tempo_map: TempoMap = TempoMap(), texts: I
     """
     import mido
 
-    clock = _written_map(tempo_map)
+    clock = written_map(tempo_map)
     ticks_per_quarter = clock.ticks_per_quarter
     texts = [*[NOTATED] * clock.is_notated, *texts]
     conductor = [(0, mido.MetaMessage("text", text=_writable(text))) for text in texts]
@@ -440,8 +439,11 @@ def to_bytes(tracks: Iterable[Track], tempo_map: TempoMap = TempoMap(), texts: I
     file.tracks.append(_with_deltas(conductor))
     tracks = tuple(tracks)
     for track, (port, channel) in zip(tracks, _channels(tracks)):
-        on_port = [(0, mido.MetaMessage("midi_port", port=port))] if port else []
-        file.tracks.append(_with_deltas(on_port + _events(track, channel, clock)))
+        head = [mido.MetaMessage("midi_port", port=port)] if port else []
+        head += [mido.MetaMessage("track_name", name=_writable(track.name))] if track.name else []
+        head.append(mido.Message("program_change", channel=channel, program=track.program))
+        events = [(0, message) for message in head] + track_events(track, channel, clock)
+        file.tracks.append(_with_deltas(events))
     buffer = io.BytesIO()
     file.save(file=buffer)
     return buffer.getvalue()
@@ -460,8 +462,8 @@ def _channels(tracks: Iterable[Track]) -> Iterator[tuple[int, int]]:
             pitched += 1
 
 
-def _written_map(tempo_map: TempoMap) -> TempoMap:
-    """Return the map as a file can hold it: changes on whole ticks, whole microseconds.
+def written_map(tempo_map: TempoMap) -> TempoMap:
+    """Return a map as a file can hold it: changes on whole ticks, whole microseconds.
 
     What rounding takes off one quarter is given to the next tempo, so that it does not add up.
     """
@@ -474,12 +476,13 @@ def _written_map(tempo_map: TempoMap) -> TempoMap:
     return replace(tempo_map, tempos=_table(TEMPO_ROW, starts, np.array(lengths)), start=0.0, swing=STRAIGHT)
 
 
-def _events(track: Track, channel: int, clock: TempoMap) -> list:
-    """Return (tick, message) of one track, in order: at one tick what ends stands before what begins."""
-    from mido import Message, MetaMessage
+def track_events(track: Track, channel: int, clock: TempoMap) -> list:
+    """Return (tick, mido's message) of a track's notes, pedals and controls, in order: at one tick what ends stands
+    before what begins. `clock` has whole ticks, as written_map gives it.
+    """
+    from mido import Message
 
-    events = [(0, 0, MetaMessage("track_name", name=_writable(track.name)))] if track.name else []
-    events.append((0, 1, Message("program_change", channel=channel, program=track.program)))
+    events = []
     for onset, end, pitch, velocity in zip(*(column.tolist() for column in _tick_notes(track.notes, clock))):
         events.append((onset, 5, Message("note_on", channel=channel, note=pitch, velocity=velocity)))
         events.append((end, 2, Message("note_off", channel=channel, note=pitch, velocity=0)))

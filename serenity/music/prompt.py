@@ -1,11 +1,15 @@
 """The prompt: which part of a seed is gone on with, and the seed cut down to that part."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
 
 from serenity.errors import InputError
+from serenity.music import chunks
+from serenity.music.chunks import Chunks
 from serenity.music.midi_file import Score, Track
+from serenity.music.tempo_map import NEAR, TempoMap
 
 
 def choose_events(onset: np.ndarray, first: int | None = None, last: int | None = None,
@@ -56,14 +60,32 @@ def excerpt(score: Score, start: float, end: float) -> tuple[Score, float]:
                         metres=clock.metres[clock.metres["start"] < last])
     if start == -np.inf:
         return replace(score, tracks=tracks, tempo_map=clock), 0.0
-    first = min(track.notes["onset"][0] for track in tracks)
-    line = clock.bar_line(clock.bars(clock.quarters(first))[0])
-    line = np.rint(line * clock.ticks_per_quarter) / clock.ticks_per_quarter  # the excerpt begins on a tick
+    line = _line_before(clock, min(track.notes["onset"][0] for track in tracks)) / clock.ticks_per_quarter
     begin = float(clock.seconds(line))
     tracks = tuple(replace(track, notes=_moved(track.notes, "onset", begin),
                            pedals=np.maximum(track.pedals - begin, 0), controls=_controls(track.controls, begin))
                    for track in tracks)
     return replace(score, tracks=tracks, tempo_map=clock.counted_from(line).moved(-begin)), begin
+
+
+def cut_file(score: Score, start: float, end: float) -> tuple[Chunks, float]:
+    """Return the chunks of the score's file with only what begins from `start` up to `end`, seconds, in all its tracks,
+    and the seconds taken off its beginning, as `excerpt` does. See chunks.cut.
+    """
+    clock = score.tempo_map
+    onsets = np.concatenate([track.notes["onset"] for track in score.tracks])
+    inside = onsets[(onsets >= start) & (onsets < end)]
+    if not len(inside):  # the events on either side stand so near that no note is between them
+        raise InputError("the prompt holds no note of its own; wanted more of the seed")
+    begin = 0 if start == -np.inf else _line_before(clock, inside.min())
+    low, high = (None if abs(time) == np.inf else math.ceil(clock.quarters(time) * clock.ticks_per_quarter - NEAR)
+                 for time in (start, end))
+    return chunks.cut(score.chunks, begin, max(low or 0, begin), high), float(clock.seconds_of_ticks(begin))
+
+
+def _line_before(clock: TempoMap, seconds: float) -> int:
+    """Return the tick of the line with which the bar begins that is heard at `seconds`."""
+    return round(float(clock.bar_line(clock.bars(clock.quarters(seconds))[0])) * clock.ticks_per_quarter)
 
 
 def cut_track(track: Track, start: float, end: float) -> Track:

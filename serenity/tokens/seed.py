@@ -7,43 +7,76 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from serenity.errors import InputError
-from serenity.music import codec, instruments
+from serenity.music import chunks, codec, instruments, midi_file
 from serenity.music.beats import Hints, after_hold, going_on
 from serenity.music.codec import CodecSettings, Encoded
 from serenity.music.feel import play, read_feel
 from serenity.music.grid import SHORTEST
+from serenity.music.harmony import Key
 from serenity.music.instruments import Choice
 from serenity.music.midi_file import LONGEST_SONG, Score
-from serenity.music.note import end_time, merge_tables, sort_notes
-from serenity.music.prompt import choose_events, cut_times, excerpt
+from serenity.music.note import end_time, sort_notes
+from serenity.music.prompt import choose_events, cut_file, cut_times
 from serenity.music.song import Song, of_choice
-from serenity.music.tempo_map import TempoMap
+from serenity.music.tempo_map import NEAR, TempoMap
 from serenity.tokens.unknown import Replaced, find_replaced
 from serenity.tokens.vocabulary import ATTRIBUTES, SPECIALS, Vocabulary
 from serenity.tokens.windows import stream
 
 MOST_LISTED = 8  # tracks that are left out, by name
+BEFORE_BAR = 0.05  # seconds; what is played so shortly before a bar line belongs to its bar
+
+
+@dataclass(frozen=True)
+class Part:
+    """What is known of a part of a seed from the whole: with it the part alone is read as it is in the whole."""
+
+    is_beginning: bool                # of the song
+    is_end: bool
+    tracks: str                       # numbers, from 1, of the part's tracks that are taken
+    tonic: int                        # of the song's key, 0-11
+    mode: str                         # "major" or "minor"
+    bpm: float | None = None          # quarters a minute; None: the file's tempo map has them
+    metre: tuple[int, int] | None = None
+    first_beat: float | None = None   # seconds, of the part, at which a bar begins
+
+    def __post_init__(self):
+        if self.tonic not in range(12) or self.mode not in ("major", "minor"):
+            raise InputError(f"key {self.tonic} {self.mode}; wanted 0 to 11, major or minor")
+        Hints(self.bpm, self.metre, self.first_beat)  # checks itself
+
+    @property
+    def key(self) -> Key:
+        """The song's key."""
+        return Key(self.tonic, self.mode, 1.0)
+
+    @property
+    def hints(self) -> Hints:
+        """What is known of the beats."""
+        return Hints(self.bpm, self.metre, self.first_beat)
 
 
 @dataclass(frozen=True, eq=False)
 class Seed:
-    """A seed as read, and the part of it that is the prompt."""
+    """A seed, or the part of one that is the prompt, as read."""
 
     choice: Choice      # the tracks taken
     song: Song          # its notes and beats
-    encoded: Encoded    # the whole seed as events
+    encoded: Encoded    # its events
     settings: CodecSettings
     prompt: np.ndarray  # (length, 4) int32: the prompt as the end of a stream, with START where it begins the song
     unknown: list[Replaced]
-    score: Score        # the tracks taken, cut down to the prompt, with the file's tempo map
-    tempo_map: TempoMap  # of the music, in the seconds of `score`, and how it goes on after the join
+    score: Score        # all that its file holds
+    tempo_map: TempoMap  # of the music, and how it goes on after the join
     join: int           # grid point from which the continuation's steps count: that of the prompt's last event
     wait: int = 0       # grid points of the first step where the prompt ends in a chord that is held: `join` is then so
                         # far before the bar line after it; 0: the model decides
+    part: Part | None = None     # what was known of it, where it is a part
+    whole: "Seed | None" = None  # of which it is a part
 
     @property
     def start(self) -> float:
-        """Seconds, in `score`, of the join."""
+        """Seconds of the join."""
         return float(self.tempo_map.seconds(self.join / self.settings.grid))
 
     def seconds_after(self, points: int) -> float:
@@ -53,7 +86,7 @@ class Seed:
     @property
     def file_map(self) -> TempoMap:
         """The file's tempo map, with the tempo that goes on from the join, where its beats are the music's."""
-        if self.song.beats.source != "file":
+        if self.song.beats.source != "file" or self.score.chunks.is_time_code:
             return self.score.tempo_map
         clock, steady = self.score.tempo_map, (self.join + self.wait) / self.settings.grid
         tick = clock.ticks(self.tempo_map.seconds(steady)) / clock.ticks_per_quarter
@@ -66,8 +99,8 @@ class Seed:
 
     @property
     def notes(self) -> np.ndarray:
-        """The notes of the prompt, as struck, as one table."""
-        return merge_tables(track.notes for track in self.score.tracks)
+        """The notes as struck, as one table."""
+        return self.choice.struck
 
 
 def read(score: Score, category: str, settings: CodecSettings, vocabulary: Vocabulary, first: int | None = None,
@@ -76,30 +109,63 @@ def read(score: Score, category: str, settings: CodecSettings, vocabulary: Vocab
     """Return the seed of a score. Which part of it is the prompt: see prompt.choose_events. Raises InputError.
 
     `category` says whose tracks are taken, or `tracks` their numbers or names; normalised they are as the model's
-    `settings` have it. `hints` are what is known of the beats.
+    `settings` have it. `hints` are what is known of the beats. A part is cut out of the file and read by itself, so
+    that a song holds all that it came from.
     """
-    choice = instruments.choose(score, category, tracks)
-    song = of_choice(choice, score.tempo_map, hints)
-    encoded = codec.encode(song, settings)
-    points = np.cumsum(encoded.events["step"])
-    onset = song.tempo_map.seconds(points / settings.grid)
+    if score.chunks is None:  # it comes from no file
+        score = replace(score, chunks=chunks.split(midi_file.to_bytes(score.tracks, score.tempo_map, score.texts)))
+    whole = read_part(score, category, settings, vocabulary, None, hints, tracks)
+    onset = whole.song.tempo_map.seconds(np.cumsum(whole.encoded.events["step"]) / settings.grid)
     chosen = choose_events(onset, first, last, seconds)
-    start, end = cut_times(onset, chosen)
-    cut, taken_off = excerpt(replace(score, tracks=choice.tracks), start, end)
-    events = encoded.events[chosen]
-    tokens, known = vocabulary.encode(events)
-    prompt = stream(tokens, 0, len(tokens) + 1)[min(chosen.start, 1):]  # START is dropped where the beginning is
-    replaced = find_replaced(events, tokens, known, vocabulary, settings.grid, encoded.transposition)
-    last, grid = int(points[chosen.stop - 1]), settings.grid
-    line = after_hold(song.tempo_map, points / grid, end_time(choice.struck)) if chosen.stop == len(points) else None
-    begin, wait = last, 0
+    if chosen == slice(0, len(onset)):
+        return whole
+    times = cut_times(onset, chosen)
+    cut, begin = cut_file(replace(score, tracks=whole.choice.tracks), *times)
+    part = _part_of(whole, hints, chosen.start == 0, chosen.stop == len(onset), begin, times)
+    return replace(read_part(midi_file.parse(chunks.join(cut)), category, settings, vocabulary, part), whole=whole)
+
+
+def read_part(score: Score, category: str, settings: CodecSettings, vocabulary: Vocabulary, part: Part | None = None,
+              hints: Hints = Hints(), tracks: Sequence[str] = ()) -> Seed:
+    """Return the seed all of which is the prompt. `part`: what is known of it from the song of which it is one, to be
+    believed before `hints` and `tracks`.
+    """
+    choice = instruments.choose(score, category, part.tracks.split(",") if part else tracks)
+    song = of_choice(choice, score.tempo_map, part.hints if part else hints)
+    encoded = codec.encode(song, settings, part.key if part else None)
+    tokens, known = vocabulary.encode(encoded.events)
+    prompt = stream(tokens, 0, len(tokens) + 1)[0 if part is None or part.is_beginning else 1:]
+    replaced = find_replaced(encoded.events, tokens, known, vocabulary, settings.grid, encoded.transposition)
+    points, grid = np.cumsum(encoded.events["step"]), settings.grid
+    join = begin = int(points[-1])
+    wait, line = 0, None
+    if part is None or part.is_end:
+        line = after_hold(song.tempo_map, points / grid, end_time(choice.struck))
     if line is not None:
-        _, place, bar = song.tempo_map.bars(last / grid)
+        _, place, bar = song.tempo_map.bars(join / grid)
         begin, wait = round(line * grid), _known(round(float(bar - place) * grid), vocabulary)
-    metres = song.tempo_map.metres
-    metres = metres[song.tempo_map.seconds(metres["start"]) < end]  # as in the excerpt: later ones are none of its own
-    tempo_map = going_on(replace(song.tempo_map, metres=metres).moved(-taken_off), last / grid, begin / grid)
-    return Seed(choice, song, encoded, settings, prompt, replaced, cut, tempo_map, begin - wait, wait)
+    tempo_map = going_on(song.tempo_map, join / grid, begin / grid, song.beats.source == "file")
+    return Seed(choice, song, encoded, settings, prompt, replaced, score, tempo_map, begin - wait, wait, part)
+
+
+def _part_of(whole: Seed, hints: Hints, is_beginning: bool, is_end: bool, begin: float, times: tuple[float, float]
+             ) -> Part:
+    """Return what is known of the part that holds what begins in `times`, seconds, and itself begins at `begin`.
+
+    A file whose beats count brings their tempo along, and its bars where it changes metre.
+    """
+    there = [track for track in whole.score.tracks if ((track.notes["onset"] >= max(times[0], begin - NEAR))
+                                                       & (track.notes["onset"] < times[1])).any()]
+    tracks = ",".join(str(number) for number, track in enumerate(there, 1) if track in whole.choice.tracks)
+    known = is_beginning, is_end, tracks, whole.encoded.key.tonic, whole.encoded.key.mode
+    is_the_files, music = whole.song.beats.source == "file" and hints == Hints(), whole.song.tempo_map
+    if is_the_files and len(music.signatures) > 1:
+        return Part(*known)
+    number = max(int(music.bars(music.quarters(begin + BEFORE_BAR))[0]), 0)
+    metre = music.signatures[music.signatures["start"] <= music.bar_line(number) + NEAR][-1]
+    line = round(float(music.seconds(music.bar_line(number))) - begin, 6)
+    return Part(*known, None if is_the_files else round(6e7 / whole.song.beats.quarter, 6),
+                (int(metre["numerator"]), int(metre["denominator"])), line)
 
 
 def _known(step: int, vocabulary: Vocabulary) -> int:
@@ -153,7 +219,8 @@ def loops(tokens: np.ndarray) -> bool:
 
 def report(seed: Seed) -> list[str]:
     """Return what was read, in lines for a person: tracks and why, key, the prompt, and what had to be replaced."""
-    choice, encoded = seed.choice, seed.encoded
+    whole = seed.whole or seed
+    choice, encoded = whole.choice, whole.encoded
     names = [instruments.printable(name) for name in dict.fromkeys(choice.names) if name.strip()]
     shown = f" ({', '.join(names[:4])}{', ..' * (len(names) > 4)})" if names else ""
     folded = f", {encoded.folded} moved by octaves into the model's range" if encoded.folded else ""

@@ -3,9 +3,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serenity.music.layout import FEWEST, LAYOUTS, continuation_track, lay_out, match_velocities, trim
+from serenity.music import chunks
+from serenity.music.chunks import Chunks
+from serenity.music.layout import FEWEST, LAYOUTS, append, continuation_track, lay_out, match_velocities, trim
 from serenity.music.midi_file import CONTROL, Track, sustain
 from serenity.music.note import end_time, note_table
+from serenity.music.tempo_map import TempoMap, tempos
 
 LEFT = Track("Left", 4, False, note_table([0, 1], [0.5, 0.5], [40, 41], [50, 60]), np.array([(0.2, 3.0)]),
              np.array([(0.5, 7, 80), (0.8, 7, 20), (0.5, 11, 0)], CONTROL))
@@ -13,10 +16,74 @@ RIGHT = Track("Right", 0, False, note_table([0, 1], [0.5, 0.5], [70, 71], [80, 9
 NEW = continuation_track([LEFT, RIGHT], note_table([2, 3], [1, 1], [72, 73], [70, 70]))
 
 
-def test_the_continuation_sounds_as_the_first_track():
-    """With its volume as it was set up; not as it was faded out, nor its swells."""
+def moves(*rows):
+    return np.array(list(rows), CONTROL)
+
+
+def test_the_continuation_sounds_as_the_first_track_does_at_the_join():
+    """At 1 s, with its expression too; what is set behind the join, or never, is not taken."""
     assert (NEW.name, NEW.program) == ("continuation", 4)
-    assert NEW.controls.tolist() == [(0, 7, 80)]
+    assert NEW.controls.tolist() == [(0, 7, 20), (0, 11, 0)]
+
+
+@pytest.mark.parametrize("number, rows, value", [
+    (7, [(0.0, 0), (0.0, 100)], 100),   # a reset, and the volume: the last of one time holds
+    (7, [(0.0, 100), (0.0, 0)], 0),     # nobody heard the seed either
+    (7, [(0.0, 90), (0.9, 60)], 60), (10, [(0.0, 90), (0.9, 3)], 3), (91, [(0.0, 70), (1.5, 0)], 70),
+    (7, [(0.0, 90), (0.6, 20), (0.9, 5)], 90), (11, [(0.0, 90), (0.9, 5)], 90),  # it has faded out
+])
+def test_controllers_stand_as_at_the_join(number, rows, value):
+    notes = note_table([0, 0.25, 0.5, 1], [0.5] * 4, [60, 61, 62, 63], [64] * 4)
+    seed = Track("", 0, False, notes, controls=moves(*((time, number, each) for time, each in rows)))
+    assert continuation_track([seed], NEW.notes).controls.tolist() == [(0, number, value)]
+
+
+# --- into the seed's file ---------------------------------------------------------------------------------------------
+
+END = b"\0\xff\x2f\0"
+HALF = TempoMap(tempos((0.0, 500_000), (4.0, 1_000_000)), ticks_per_quarter=96)  # half as fast from 2 s on
+
+
+def appended(*bodies, track=NEW, file_map=TempoMap(ticks_per_quarter=96), clock=None, texts=(), **more):
+    """Return the messages that stand in the new track, as (tick, message)."""
+    seed = Chunks(file_map.ticks_per_quarter, bodies, **more)
+    song = append(seed, track, file_map, clock or file_map, texts)
+    assert song.tracks[:-1] == bodies and song.division == seed.division
+    return [(message.tick, message.written) for message in chunks.messages(song.tracks[-1])]
+
+
+def test_the_new_track_is_set_up_where_it_begins_on_a_channel_of_its_own():
+    rows = appended(b"\0\x90\x3c\x40" + END, texts=["a recipe"])
+    assert rows == [
+        (0, b"\xff\3\x0ccontinuation"), (0, b"\xff\1\x08a recipe"),
+        (384, b"\xc1\4"), (384, b"\xb1\7\x14"), (384, b"\xb1\x0b\0"),
+        (384, b"\x91\x48\x46"), (576, b"\x81\x48\0"), (576, b"\x91\x49\x46"), (768, b"\x81\x49\0"), (768, END[1:])]
+
+
+def test_where_sixteen_are_taken_it_has_a_port_of_its_own():
+    rows = appended(b"".join(b"\0" + bytes([0x90 | channel, 60, 64]) for channel in range(16)) + END)
+    assert (0, b"\xff\x21\1\1") in rows and (384, b"\xc0\4") in rows
+
+
+def tempo_rows(rows):
+    return [(tick, int.from_bytes(message[3:])) for tick, message in rows if message.startswith(b"\xff\x51")]
+
+
+def test_no_tempo_is_stated_where_the_seeds_goes_on():
+    assert tempo_rows(appended(END)) == tempo_rows(appended(END, file_map=HALF)) == []
+
+
+def test_another_tempo_is_stated_at_the_join_and_again_wherever_the_seed_states_its_own():
+    file_map = TempoMap(tempos((0.0, 500_000), (4.0, 1_000_000), (8.0, 1_200_000)), ticks_per_quarter=96)
+    rows = appended(END, file_map=file_map, clock=file_map.steady_from(3.0, 500_000))
+    assert tempo_rows(rows) == [(384, 500_000), (768, 500_000)]
+    assert rows[-1][0] == 768  # as if the seed had not slowed down
+
+
+def test_a_sequence_follows_those_of_the_seed_in_its_own_tempo():
+    long = b"\x83\x60\xff\1\0" + END  # 480 ticks
+    rows = appended(long, END, clock=HALF, is_sequences=True)
+    assert tempo_rows(rows) == [(0, 1_000_000)] and (0, b"\xc0\4") in rows
 
 
 @pytest.mark.parametrize("layout, names", [

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serenity.errors import InputError
-from serenity.music import midi_file
+from serenity.music import chunks, midi_file
 from serenity.music.beats import Hints
 from serenity.music.categories import CATEGORIES
 from serenity.music.codec import CodecSettings
@@ -54,12 +54,13 @@ def jittered(notes, deviation=0.012):
 
 def test_the_prompt_begins_with_start_only_where_it_begins_the_song():
     notes = compose_notes(1, bars=8)
+    notes = midi_file.parse(midi_file.to_bytes([Track("", 0, False, notes)])).tracks[0].notes  # no key sounds twice
     whole, first, last = read(notes), read(notes, first=20), read(notes, last=20)
     assert (whole.prompt[0] == START).all() and (first.prompt[0] == START).all()
     assert (last.prompt >= SPECIALS).all()
     assert (first.events, last.events) == (20, 20)
     np.testing.assert_array_equal(first.prompt, whole.prompt[:21])
-    np.testing.assert_array_equal(last.prompt, whole.prompt[-20:])
+    np.testing.assert_array_equal(last.prompt[1:], whole.prompt[-19:])  # the first step counts from the bar
 
 
 @pytest.mark.parametrize("part", [{}, {"first": 20}, {"last": 20}, {"seconds": (3.0, 9.0)}])
@@ -153,6 +154,46 @@ def test_the_last_events_of_a_seed_that_ends_in_a_held_chord_wait_too(last):
 def test_the_report_says_how_far_a_seed_is_played_beside_the_grid():
     line = seeds.report(read(jittered(compose_notes(1, bars=8))))[2]
     assert line == "beat: the file's, 120 BPM, 4/4, bar 1 at 0.10 s; played 8 ms beside the grid in the median"
+
+
+# --- a part -----------------------------------------------------------------------------------------------------------
+
+def found_part(**part):
+    """Return the seed of a part, whose beats are found: the file's tempo map means nothing."""
+    wandering = TempoMap(tempos(*((2.0 * k, 560_000 + 25_000 * (k % 3)) for k in range(30))), metres((0.0, 3, 4)),
+                         start=0.7)
+    return read(played(compose_notes(1, bars=16), wandering), **part)
+
+
+@pytest.mark.parametrize("part", [{"first": 40}, {"last": 40}, {"seconds": (9.0, 22.0)},
+                                  {"last": 40, "hints": Hints(bpm=103, metre=(3, 4), first_beat=0.7)}])
+@pytest.mark.parametrize("make", [found_part, lambda **part: read(compose_notes(1, bars=16, transposition=3), **part)])
+def test_a_part_alone_with_what_is_known_of_it_is_read_as_in_the_whole(make, part):
+    """So that a song can be made again from itself: it holds the part, its recipe what is known."""
+    seed = make(**part)
+    alone = seeds.read_part(midi_file.parse(chunks.join(seed.score.chunks)), "piano", CodecSettings(), VOCABULARY,
+                            seed.part)
+    np.testing.assert_array_equal(alone.prompt, seed.prompt)
+    assert alone.tempo_map.tempos.tolist() == seed.tempo_map.tempos.tolist()
+    assert (alone.join, alone.start, alone.encoded.transposition) == (seed.join, seed.start, seed.encoded.transposition)
+
+
+@pytest.mark.parametrize("part", [{"first": 40}, {"last": 40}, {"seconds": (9.0, 22.0)}])
+def test_a_part_keeps_the_key_the_bars_and_the_tempo_of_the_whole(part):
+    seed = found_part(**part)
+    beats, whole = seed.song.beats, seed.whole.song.beats
+    assert str(seed.encoded.key) == str(seed.whole.encoded.key)
+    assert beats.metre == whole.metre and beats.quarter == pytest.approx(whole.quarter, rel=0.05)
+    begin = seed.whole.notes["onset"][-1] - seed.notes["onset"][-1] if "last" in part else 0.0
+    line = float(seed.song.tempo_map.seconds(seed.song.tempo_map.bar_line(1))) + begin
+    if part != {"seconds": (9.0, 22.0)}:
+        assert abs(whole.tempo_map.bar_onsets(100.0) - line).min() < 0.1
+
+
+def test_all_of_a_seed_is_no_part():
+    for part in ({}, {"first": 10**4}, {"last": 10**4}, {"seconds": (0.0, 1e6)}):
+        seed = read(compose_notes(1, bars=8), **part)
+        assert seed.part is None and seed.whole is None
 
 
 # --- beats ------------------------------------------------------------------------------------------------------------
