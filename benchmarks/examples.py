@@ -121,7 +121,7 @@ def measured(path: Path, seed: Score) -> dict:
     return {"notes": len(made), "seconds": end_time(made) - float(made["onset"].min()),
             "key of seed": keys[0].name, "key of continuation": keys[1].name,
             "key kept": keys[0].relative_major == keys[1].relative_major,
-            "loop": quality.longest_loop(quality.strikes(made), 128),
+            "loop": quality.longest_loop(quality.chord_numbers(made), 128),
             "scale consistency": measures.scale_consistency(made),
             "notes a second": [measures.density(notes) for notes in (prompt, made)],
             "entropy of pitch classes": measures.pitch_class_entropy(made, tempo_map),

@@ -293,7 +293,7 @@ MEASURES: dict[str, Callable[[Sample], float]] = {
     "bars that return": lambda sample: measures.bars_that_return(sample.notes, sample.tempo_map),
     "chords that return": lambda sample: measures.chords_that_return(sample.notes, sample.tempo_map),
     "key kept": lambda sample: float(harmony.find_key(sample.notes).relative_major == sample.key),
-    "longest loop": lambda sample: quality.longest_loop(quality.strikes(sample.notes), PROMPT),
+    "longest loop": lambda sample: quality.longest_loop(quality.chord_numbers(sample.notes), PROMPT),
     "longest run": lambda sample: float(sample.run),
 }
 DISTANCES = tuple(MEASURES)[:7]  # whose distributions are compared

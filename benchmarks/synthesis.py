@@ -19,7 +19,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from serenity.music import categories, codec, midi_file, synthesis  # noqa: E402 - the project lies beside this folder
+from serenity.music import categories, codec, midi_file, synthesis, voices  # noqa: E402 - the project lies beside this folder
 from serenity.music.grid import from_grid, to_grid  # noqa: E402
 from serenity.music.note import merge_tables  # noqa: E402
 from serenity.music.song import Song, of_score  # noqa: E402
@@ -44,7 +44,7 @@ def main() -> None:
         notes = codec.on_grid(song, SETTINGS)  # as preprocessing has it
         melody = on_grid_of(song, merge_tables(track.notes for track in score.tracks if track.name == "MELODY"))
         rows = synthesis.read(notes, categories.CATEGORIES["piano"]).rows
-        top = rows[rows["part"] == synthesis.MELODY]
+        top = rows[rows["part"] == voices.MELODY]
         made, key = synthesis.siblings(notes, EVERY), codec.encode(song, SETTINGS).key
         events = [events_of(version, key) for version in (song, *(song.with_notes(sibling.notes) for sibling in made))]
         parents.append(muddy(notes))

@@ -6,6 +6,7 @@ from serenity.music.abc_file import AbcSong
 from serenity.music.beats import Beats
 from serenity.music.codec import CodecSettings, encode
 from serenity.music.note import note_table
+from serenity.music.pitch import parse_chord
 from serenity.music.song import Song
 from serenity.music.tempo_map import TempoMap, metres
 
@@ -68,3 +69,10 @@ def abc_songs(count: int, settings: CodecSettings = CodecSettings(), bars: int =
         songs.append((name, AbcSong(f"{name}.mid", name, str(encoded.key), encoded.transposition, encoded.folded,
                                     song.beats.source, song.tempo_map, settings, encoded.events)))
     return songs
+
+
+def notes_named(text: str) -> np.ndarray:
+    """Return the notes of "c4 0 1, e4 0.5 0.5": names, onset and duration in seconds; velocity 80."""
+    rows = [(float(onset), float(duration), pitch, 80) for words in text.split(",")
+            for names, onset, duration in [words.split()] for pitch in parse_chord(names)]
+    return note_table(*zip(*rows))

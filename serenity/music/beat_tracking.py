@@ -21,11 +21,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from serenity.music.note import end_time, strike_starts
+from serenity.music.note import end_time
+from serenity.music.voices import strike_starts
 
 # --- strikes ----------------------------------------------------------------------------------------------------------
 
-TOGETHER = 0.04       # seconds; notes closer than this are one strike: chords are rolled, and voices are not exact
 SURROUNDINGS = 4.0    # seconds to each side with which a strike is compared
 SHORTEST, LONGEST = 0.05, 4.0  # seconds; beyond these, lengths say no more
 MOST_ACCENT = 2.5     # so that no single strike decides
@@ -44,9 +44,9 @@ ACCENT_WEIGHTS = (
 )
 
 
-def strikes(notes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def accents(notes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return (time, accent) of each strike, both (strikes,): mean onset in seconds, log odds to stand on a beat."""
-    first = strike_starts(notes, TOGETHER)
+    first = strike_starts(notes)
     count = np.diff(np.append(first, len(notes))).astype(float)
     time = np.add.reduceat(notes["onset"], first) / count
     if len(time) == 1:  # nothing to compare it with
@@ -136,8 +136,8 @@ def agreement(notes: np.ndarray, quarters: np.ndarray) -> Agreement:
     lines = max(means, key=lambda lines: abs(means[lines]))
     phase = np.angle(means[lines]) / (2 * np.pi * lines)
     candidates = (phase + np.arange(lines) / lines) % 1
-    first = strike_starts(notes, TOGETHER)
-    _, accent = strikes(notes)
+    first = strike_starts(notes)
+    _, accent = accents(notes)
     share = float(abs(means[lines]))
     if lines != 2 and not (lines == 4 and share >= EXACT):
         share = min(share, STRUCTURE * _structure(quarters[first], accent))
@@ -177,7 +177,7 @@ def track(notes: np.ndarray) -> np.ndarray:
     """
     if not len(notes):
         raise ValueError("wanted at least one note to find beats, got none")
-    time, accent = strikes(notes)
+    time, accent = accents(notes)
     played = np.cumsum(np.minimum(np.diff(time, prepend=time[0]), LONGEST_REST))
     first = int(np.searchsorted(played, played[-1] - MOST_TRACKED))
     time, accent = time[first:], accent[first:]

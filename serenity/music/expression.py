@@ -1,15 +1,7 @@
 """Expression: what is done to a song by hand in a DAW, as pure functions of note tables.
 
 `APPLY` lists them by name, in the order in which they are done: which notes, when, how long, how loud, and at last the
-pedal and the curves, which follow from the notes. Three notions serve them all:
-
-* A **strike** is notes struck together: each less than STRIKE after the one before.
-* **Voices**: the melody is the top note of each strike, the bass its lowest, unless a note more than LINE beyond it
-  sounds through half of it: then it is of the inner voices, as the notes of a broken chord are. A note alone in its
-  strike may be either; it belongs to the nearer.
-* **Phrases**: a phrase ends where the melody falls silent, or holds a note, for long: proximity, the strongest sign of
-  grouping (Lerdahl & Jackendoff, "A Generative Theory of Tonal Music", 1983, rule GPR 2). Long is measured by the
-  melody's usual time from strike to strike, so that phrases are the same in any tempo.
+pedal and the curves, which follow from the notes. Strikes, voices and phrases are those of voices.py.
 """
 
 from collections.abc import Callable, Iterable
@@ -26,22 +18,14 @@ from serenity.music.midi_file import (
     next_strike,
     sustain,
 )
-from serenity.music.note import HIGHEST_PITCH, sort_notes
+from serenity.music.note import sort_notes
 from serenity.music.tempo_map import TempoMap
-
-STRIKE = 0.03  # seconds
-LINE = 12      # semitones; of 4, 7, 12 and none the one with which most of POP909's MELODY tracks is found (84 %)
-
-SILENCE = 1.0  # a phrase ends where the melody is silent for so many of its usual times from strike to strike,
-HELD = 3.0     # or where so many pass before its next note,
-SHORTEST = 4   # once it has so many strikes
+from serenity.music.voices import BASS, INNER, MELODY, phrases, strikes, voices
 
 NEIGHBOURS = 5          # notes over which velocities are smoothed
 WORTH = 0.5             # share of its time for which the pedal must free a finger to be of use
 PEDAL_CHANGE = 0.02     # seconds from one pedal's release to the next one's being pressed
 CURVE_STEP = 0.05       # seconds; a swell in steps of that length is heard as one
-
-MELODY, BASS, INNER = 2, 1, 0
 
 
 @dataclass(frozen=True)
@@ -75,64 +59,12 @@ _RANGES = {"quantise": (0, 1), "grid": (1, 96), "reach": (0, 60), "smooth": (0, 
            "curve_lowest": (0, 127), "curve_highest": (0, 127)}
 
 
-# --- strikes, voices, phrases -----------------------------------------------------------------------------------------
-
-def strikes(notes: np.ndarray) -> np.ndarray:
-    """Return each note's strike, counted from 0: (notes,) int."""
-    return np.cumsum(np.diff(notes["onset"], prepend=notes["onset"][:1]) >= STRIKE)
-
-
-def voices(notes: np.ndarray) -> np.ndarray:
-    """Return each note's voice, MELODY, BASS or INNER: (notes,) int.
-
-    Each strike has one note of the melody at most, and one of the bass. The highest note of all is melody; the lowest
-    is melody or bass.
-    """
-    pitch, end = notes["pitch"].astype(int), notes["onset"] + notes["duration"]
-    middle = notes["onset"] + notes["duration"] / 2
-    is_top, is_bottom = np.zeros(len(notes), bool), np.zeros(len(notes), bool)
-    sounds_until = np.full(HIGHEST_PITCH + 1, -np.inf)  # of each pitch, of the notes struck up to now
-    for rows in _groups(strikes(notes)):
-        np.maximum.at(sounds_until, pitch[rows], end[rows])
-        top, bottom = rows[pitch[rows].argmax()], rows[pitch[rows].argmin()]
-        is_top[top] = sounds_until[pitch[top] + LINE + 1:].max(initial=-np.inf) < middle[top]
-        is_bottom[bottom] = sounds_until[:max(pitch[bottom] - LINE, 0)].max(initial=-np.inf) < middle[bottom]
-    alone = is_top & is_bottom
-    tops, bottoms = pitch[is_top & ~alone], pitch[is_bottom & ~alone]
-    between = (np.median(tops) + np.median(bottoms)) / 2 if len(tops) and len(bottoms) else -np.inf
-    is_melody = is_top & (~alone | (pitch >= between))
-    return np.where(is_melody, MELODY, np.where(is_bottom, BASS, INNER))
-
-
-def phrases(notes: np.ndarray) -> np.ndarray:
-    """Return each note's phrase, counted from 0: (notes,) int, ascending; the notes of one strike share it."""
-    strike = strikes(notes)
-    melody = notes[voices(notes) == MELODY]
-    if len(melody) < 2:
-        return np.zeros(len(notes), int)
-    apart = np.diff(melody["onset"])
-    usual = np.median(apart)
-    silence = melody["onset"][1:] - np.maximum.accumulate(melody["onset"] + melody["duration"])[:-1]
-    starts = [0]
-    for following in 1 + np.flatnonzero((silence >= SILENCE * usual) | (apart >= HELD * usual)):
-        if following - starts[-1] >= SHORTEST:
-            starts.append(int(following))
-    first = strike[np.searchsorted(notes["onset"], melody["onset"][starts[1:]])]
-    return np.searchsorted(first, strike, side="right")
-
-
-def _groups(key: np.ndarray) -> list[np.ndarray]:
-    """Return the rows of each group of equal keys, in the order of the keys."""
-    order = np.argsort(key, kind="stable")
-    return np.split(order, 1 + np.flatnonzero(np.diff(key[order]))) if len(key) else []
-
-
 # --- which notes ------------------------------------------------------------------------------------------------------
 
 def thin(notes: np.ndarray) -> np.ndarray:
     """Return melody and bass alone, to clear the theme.
 
-    Invariant: what is left is as it was, the highest and the lowest note among it; thinning twice is thinning once.
+    Invariant: what is left is as it was, the highest and the lowest note among it.
     """
     return notes[voices(notes) != INNER]
 
@@ -209,7 +141,7 @@ def smooth(notes: np.ndarray, strength: float) -> np.ndarray:
     phrase, between its softest and its loudest.
     """
     mean = notes["velocity"].astype(float)
-    for rows in _groups(phrases(notes) * (MELODY + 1) + voices(notes)):
+    for rows in _groups(phrases(notes) * len((MELODY, BASS, INNER)) + voices(notes)):
         padded = np.pad(notes["velocity"][rows].astype(float), NEIGHBOURS // 2, mode="edge")
         mean[rows] = np.convolve(padded, np.full(NEIGHBOURS, 1 / NEIGHBOURS), mode="valid")
     return _louder(notes, strength * (mean - notes["velocity"]))
@@ -297,6 +229,12 @@ def expression_curve(notes: np.ndarray, lowest: int, highest: int) -> np.ndarray
         points += zip(time.tolist(), [EXPRESSION] * len(time), value.tolist())
     curve = np.array(points, CONTROL)
     return curve[np.diff(curve["value"], prepend=-1) != 0]
+
+
+def _groups(key: np.ndarray) -> list[np.ndarray]:
+    """Return the rows of each group of equal keys, in the order of the keys."""
+    order = np.argsort(key, kind="stable")
+    return np.split(order, 1 + np.flatnonzero(np.diff(key[order]))) if len(key) else []
 
 
 # --- all of them, by name ---------------------------------------------------------------------------------------------

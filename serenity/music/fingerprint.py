@@ -9,9 +9,10 @@ all with all by banding (Broder, "On the resemblance and containment of document
 
 import numpy as np
 
-from serenity.music.note import sort_notes, strike_starts
+from serenity.music.note import sort_notes
+from serenity.music.voices import strike_starts
 
-STRIKE = 0.5   # of the mean time between notes; of notes nearer than this the highest is the top note
+APART = 0.5    # of the mean time between notes; of notes nearer than this the highest is the top note
 FIGURE = 6     # intervals
 BANDS, ROWS = 40, 3  # of a fingerprint; a pair with 0.35 in common is found in 83 of 100 cases, one with 0.5 in 99
 ALIKE = 0.35   # share of figures in common from which on two songs count as one; unrelated songs have 0.03 at most
@@ -38,7 +39,7 @@ def top_line(notes: np.ndarray) -> np.ndarray:
     """Return the highest pitch of each strike: (strikes,) int. What is a strike goes by the song's own pace."""
     notes = sort_notes(notes)
     pace = (notes["onset"][-1] - notes["onset"][0]) / max(len(notes) - 1, 1)  # seconds from note to note in the mean
-    first = strike_starts(notes, STRIKE * pace)
+    first = strike_starts(notes, APART * pace)
     return np.maximum.reduceat(notes["pitch"].astype(np.int64), first)
 
 

@@ -33,11 +33,6 @@ def end_time(notes: np.ndarray) -> float:
     return float((notes["onset"] + notes["duration"]).max()) if len(notes) else 0.0
 
 
-def strike_starts(notes: np.ndarray, within: float) -> np.ndarray:
-    """Return the row at which each strike begins: (strikes,). Notes within so many seconds are struck together."""
-    return np.flatnonzero(np.append(True, np.diff(notes["onset"]) > within))
-
-
 def merge_tables(tables) -> np.ndarray:
     """Return one sorted table of all notes of the given tables."""
     tables = list(tables)

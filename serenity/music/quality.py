@@ -12,9 +12,9 @@ import numpy as np
 
 from serenity.music import harmony
 from serenity.music.categories import category_named
-from serenity.music.note import end_time, strike_starts
+from serenity.music.note import end_time
+from serenity.music.voices import STRIKE, strike_starts
 
-STRIKE = 0.05    # seconds; notes nearer than this are struck together
 LONGEST_FIGURE = 64  # strikes; a figure so long or shorter that goes round at once is a loop
 BINS = 4         # an octave of time, so that steps and durations are told apart by a fifth of their length at any tempo
 
@@ -129,7 +129,7 @@ def _plausibility(notes: np.ndarray, category: str) -> dict[str, float]:
         "polyphony": float(notes["duration"].sum() / max(seconds - silence.sum(), notes["duration"].min())),
         "out_of_range": float(np.mean((notes["pitch"] < instrument.lowest) | (notes["pitch"] > instrument.highest))),
         "longest_silence": float(silence.max(initial=0)),
-        "longest_repeat": longest_loop(strikes(notes)),
+        "longest_repeat": longest_loop(chord_numbers(notes)),
     }
 
 
@@ -167,9 +167,9 @@ def _harmony(chords: np.ndarray, key: harmony.Key) -> dict[str, float]:
     }
 
 
-def strikes(notes: np.ndarray) -> np.ndarray:
+def chord_numbers(notes: np.ndarray) -> np.ndarray:
     """Return which strikes of a song are the same chord: (strikes,) numbers, equal where the pitches are."""
-    first = strike_starts(notes, STRIKE)
+    first = strike_starts(notes)
     chords = [tuple(sorted(set(part))) for part in np.split(notes["pitch"].tolist(), first[1:])]
     numbers = {}
     return np.array([numbers.setdefault(chord, len(numbers)) for chord in chords])

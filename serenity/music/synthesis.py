@@ -3,20 +3,16 @@
 No pitch class is ever transposed. A rule moves notes by octaves, leaves notes out, doubles them in the octave, or lets
 them begin at another onset of the same harmony. How a song is read for that (`read`):
 
-* strike: notes struck together.
-* melody: the top voice. A note on top of its strike, in the upper part of what is heard around it; the top note of
-  each harmony; and all of a passage for one voice. No rule changes a melody note, or sets a voice above one.
-* bass: the lowest note of a strike, at the bottom of what is heard around it. The rest are inner notes.
-* harmony: from one bass note to the next of another pitch class, at least about a beat: the chord that a broken chord
-  is the breaking of. Inner notes of one pitch move alike through the whole harmony, so a broken chord is inverted as
-  one and keeps its pattern.
-* phrase: some harmonies, up to a rest of the melody. What is drawn by chance, such as an inversion, holds for one.
+* strikes, melody, bass, inner notes and harmonies are those of voices.py. No rule changes a melody note, or sets a
+  voice above one. Inner notes of one pitch move alike through the whole harmony, so a broken chord is inverted as one
+  and keeps its pattern.
+* passage: some harmonies, up to the end of a phrase. What is drawn by chance, such as an inversion, holds for one.
 
 A rule offers one way or several, and `choose` judges them in each harmony. A way is refused where it brings more of
 what a listener or a player would not want (FAULTS: muddy intervals in the bass, semitones that grind, voices above the
 melody, chords out of the hands' reach) than the song has there, and where a note would leave the range, meet the
-melody or pass the bass. A phrase takes the way that can be done in most of it; a harmony that refuses it takes another
-way, or stays as it was; and where less than half of what was offered can be done, the whole phrase stays: what is
+melody or pass the bass. A passage takes the way that can be done in most of it; a harmony that refuses it takes another
+way, or stays as it was; and where less than half of what was offered can be done, the whole passage stays: what is
 heard sounds intended.
 """
 
@@ -31,6 +27,7 @@ from serenity.errors import InputError
 from serenity.music.categories import Category, category_named
 from serenity.music.note import HIGHEST_PITCH, NOTE, sort_notes
 from serenity.music.pitch import OCTAVE
+from serenity.music.voices import BASS, INNER, MELODY, STRIKE, hear, phrases, strike_starts
 
 # Low interval limits: the lowest lower note with which an interval is still clear. Semitones -> MIDI note number.
 # The list in Sweetwater's inSync glossary, "Low Interval Limit" (there middle C is C3, here c4); such charts are taught
@@ -45,19 +42,11 @@ LOWEST_BASS = 28       # e1, a double bass's lowest string: no rule sets a note 
 ROOT_SUPPORT = {0: 1, 7: 1 / 2, 4: 1 / 3, 10: 1 / 4, 2: 1 / 5, 3: 1 / 10}
 THIRDS, SUSPENDED, SEVENTHS, FIFTH = (3, 4), (2, 5), (10, 11), 7  # semitones above the root
 
-STRIKE = 0.02          # seconds; nearer onsets are one strike
-AROUND = 1.0           # seconds before and after, in which melody and bass are heard as high and low
-UPPER = 0.6            # share of the range around, from below, above which a top note is melody
-BASS_REACH = 6         # semitones above the lowest note around, up to which a lowest note is bass
-BEAT = 0.4             # seconds; shortest harmony
-LONGEST_HARMONY = 2.5  # seconds; then a new one begins at the next strike
-PHRASE = 8.0, 16.0     # seconds; shortest phrase, and after how long it ends without a rest
-REST = 0.25            # seconds without melody
+PASSAGE = 8.0, 16.0    # seconds; the shortest, and after how long it ends within a phrase or a harmony later
 DIFFERENT = 0.05       # share of strikes in which two siblings differ at least
 
 _PITCH = np.arange(HIGHEST_PITCH + 1)
 
-MELODY, BASS, INNER = range(3)  # the parts of a song
 _ROW = np.dtype(NOTE.descr + [("strike", np.intp), ("harmony", np.intp), ("part", np.int8)])
 
 
@@ -76,7 +65,7 @@ class Song:
     rows: np.ndarray     # (n,) NOTE with `strike`, `harmony` and `part` of each note
     strikes: np.ndarray  # (s,) onset in seconds
     harmony: np.ndarray  # (s,) harmony of each strike
-    phrase: np.ndarray   # (h,) phrase of each harmony
+    passage: np.ndarray  # (h,) passage of each harmony
     melody: np.ndarray   # (s,) melody note that sounds at each strike; in a rest, the lower of the two around it
     floor: np.ndarray    # (h,) lowest note
     top: np.ndarray      # (h,) highest note
@@ -136,97 +125,41 @@ def siblings(notes: np.ndarray, count: int = 18, seed: int = 0, category: str = 
 # --- reading a song ---------------------------------------------------------------------------------------------------
 
 def read(notes: np.ndarray, category: Category) -> Song:
-    """Read a note table of one note or more: its strikes, harmonies, phrases and parts."""
+    """Read a note table of one note or more: its strikes, harmonies, passages and parts."""
+    notes = sort_notes(notes)
+    heard, first = hear(notes), strike_starts(notes)
     rows = np.zeros(len(notes), _ROW)
-    rows[list(NOTE.names)] = sort_notes(notes)
-    rows["strike"] = np.cumsum(np.diff(rows["onset"], prepend=rows["onset"][0]) > STRIKE)
-    first = np.flatnonzero(np.diff(rows["strike"], prepend=-1))
-    strikes, struck = rows["onset"][first], _struck(rows, len(first))
+    rows[list(NOTE.names)] = notes
+    rows["strike"], rows["harmony"], rows["part"] = heard.strike, heard.harmony[heard.strike], heard.voice
+    strikes, struck = notes["onset"][first], _struck(rows, len(first))
     lowest, highest = _ends(struck)
-    begin = np.searchsorted(strikes, strikes - AROUND)
-    end = np.searchsorted(strikes, strikes + AROUND, side="right")
-    high, low = _window_max(highest, begin, end), -_window_max(-lowest, begin, end)
-    upper = low + UPPER * (high - low)
-    ends = np.maximum.reduceat(np.where(rows["pitch"] == lowest[rows["strike"]], rows["onset"] + rows["duration"], 0),
-                               first)
-    has_bass = (lowest < upper) & _has_bass(strikes, lowest, ends, low)
-
-    harmony = _harmonies(strikes, np.where(has_bass, lowest % OCTAVE, -1))
-    rows["harmony"] = harmony[rows["strike"]]
-    starts = np.flatnonzero(np.diff(harmony, prepend=-1))
+    starts = np.flatnonzero(np.diff(heard.harmony, prepend=-1))
     top = np.maximum.reduceat(highest, starts)
-
-    at, pitch = rows["strike"], rows["pitch"]
-    is_melody = (pitch == highest[at]) & (pitch >= upper[at])
-    is_melody |= (pitch == top[harmony][at]) | ~_in_voices(rows, len(starts))[harmony][at]
-    is_bass = (pitch == lowest[at]) & has_bass[at] & ~is_melody
-    rows["part"] = np.where(is_melody, MELODY, np.where(is_bass, BASS, INNER))
-    melody, silent = _melody_line(rows[is_melody], strikes)
-    return Song(rows, strikes, harmony, _phrases(strikes[starts], silent[starts]), np.minimum(melody, top[harmony]),
+    melody = np.minimum(_melody_line(rows[rows["part"] == MELODY], strikes), top[heard.harmony])
+    return Song(rows, strikes, heard.harmony, _passages(strikes[starts], phrases(notes)[first[starts]]), melody,
                 np.minimum.reduceat(lowest, starts), top, _played(rows, INNER, len(starts)),
                 _played(rows, MELODY, len(starts)), struck, category)
 
 
-def _has_bass(strikes: np.ndarray, lowest: np.ndarray, ends: np.ndarray, low: np.ndarray) -> np.ndarray:
-    """Return whether each strike's lowest note is near the lowest around it, of those struck and of the bass held."""
-    held, until, result = HIGHEST_PITCH, 0.0, []
-    for onset, pitch, end, around in zip(strikes.tolist(), lowest.tolist(), ends.tolist(), low.tolist()):
-        result.append(pitch <= BASS_REACH + (min(held, around) if until > onset + STRIKE else around))
-        if result[-1]:
-            held, until = pitch, end
-    return np.array(result)
-
-
-def _in_voices(rows: np.ndarray, harmonies: int) -> np.ndarray:
-    """Return in which harmonies a note begins with another or while another sounds: (harmonies,) bool."""
-    ends = np.maximum.accumulate(rows["onset"] + rows["duration"])
-    is_voice = (ends[:-1] > rows["onset"][1:] + STRIKE) | (np.diff(rows["strike"]) == 0)
-    return np.bincount(rows["harmony"][1:][is_voice], minlength=harmonies) > 0
-
-
-def _melody_line(melody: np.ndarray, strikes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return of each strike the melody's pitch, in a rest the lower of the two around it, and the rest before it, s."""
+def _melody_line(melody: np.ndarray, strikes: np.ndarray) -> np.ndarray:
+    """Return the melody's pitch at each strike, in a rest the lower of the two around it."""
     until = np.searchsorted(melody["strike"], np.arange(len(strikes)), side="right")
     last, following = np.maximum(until - 1, 0), np.minimum(until, len(melody) - 1)
-    rest = strikes - (melody["onset"] + melody["duration"])[last]
-    sounds = (rest < -STRIKE) & (until > 0)
+    sounds = ((melody["onset"] + melody["duration"])[last] - strikes > STRIKE) & (until > 0)
     sounds[melody["strike"]] = True
     pitch = melody["pitch"].astype(int)
-    rest_before = np.append(0, strikes[1:] - (melody["onset"] + melody["duration"])[last[:-1]])
-    return np.where(sounds, pitch[last], np.minimum(pitch[last], pitch[following])), rest_before
+    return np.where(sounds, pitch[last], np.minimum(pitch[last], pitch[following]))
 
 
-def _window_max(values: np.ndarray, begin: np.ndarray, end: np.ndarray) -> np.ndarray:
-    """Return the maximum of values[begin:end] for each pair, from the maxima over stretches of powers of two."""
-    power = np.frexp(end - begin)[1] - 1  # two stretches of 2**power cover each window
-    table = [values]
-    for half in 2 ** np.arange(power.max()):
-        table.append(np.maximum(table[-1], np.append(table[-1][half:], np.full(half, values.min()))))
-    table = np.array(table)
-    return np.maximum(table[power, begin], table[power, end - 2**power])
-
-
-def _harmonies(strikes: np.ndarray, bass: np.ndarray) -> np.ndarray:
-    """Return the harmony of each strike. `bass`: pitch class of the bass note struck, -1 for none."""
-    harmony, start, sounding, result = 0, strikes[0], -1, []
-    for onset, pitch_class in zip(strikes.tolist(), bass.tolist()):
-        age = onset - start
-        if age >= LONGEST_HARMONY or (age >= BEAT and pitch_class not in (-1, sounding)):
-            harmony, start, sounding = harmony + 1, onset, pitch_class
-        elif sounding == -1:
-            sounding = pitch_class
-        result.append(harmony)
-    return np.array(result)
-
-
-def _phrases(starts: np.ndarray, rests: np.ndarray) -> np.ndarray:
-    """Return the phrase of each harmony. `rests`: seconds without melody before it."""
-    phrase, begin, result = 0, starts[0], []
-    for start, rest in zip(starts.tolist(), rests.tolist()):
+def _passages(starts: np.ndarray, phrase: np.ndarray) -> np.ndarray:
+    """Return the passage of each harmony, of when it begins and in which phrase."""
+    passage, begin, before, result = 0, starts[0], phrase[0], []
+    for start, number in zip(starts.tolist(), phrase.tolist()):
         age = start - begin
-        if age >= PHRASE[1] or (age >= PHRASE[0] and rest >= REST):
-            phrase, begin = phrase + 1, start
-        result.append(phrase)
+        if age >= PASSAGE[1] or (age >= PASSAGE[0] and number != before):
+            passage, begin = passage + 1, start
+        before = number
+        result.append(passage)
     return np.array(result)
 
 
@@ -260,7 +193,7 @@ def _difference(chords: np.ndarray, other: np.ndarray) -> float:
 
 def choose(song: Song, ways: list[np.ndarray]) -> np.ndarray:
     """Return the rows that come of the ways that a rule offers: each harmony by one of them, or as it was."""
-    changed = np.zeros((len(ways), len(song.phrase)))  # notes that come or go
+    changed = np.zeros((len(ways), len(song.passage)))  # notes that come or go
     suits = np.empty(changed.shape, bool)
     for number, way in enumerate(ways):
         chords = _bits(_struck(way, len(song.strikes)))
@@ -269,19 +202,19 @@ def choose(song: Song, ways: list[np.ndarray]) -> np.ndarray:
         if (chords & ~song.chords).any():  # to leave notes out is no fault
             for judge, before in zip(FAULTS, song.faults):
                 suits[number] &= judge(song, chords) <= before
-    phrases = np.zeros((song.phrase[-1] + 1, len(ways)))
-    np.add.at(phrases, song.phrase, (suits & (changed > 0)).T)
-    main = phrases.argmax(1)[song.phrase]  # the way that changes most harmonies; of equal ones, the first
+    passages = np.zeros((song.passage[-1] + 1, len(ways)))
+    np.add.at(passages, song.passage, (suits & (changed > 0)).T)
+    main = passages.argmax(1)[song.passage]  # the way that changes most harmonies; of equal ones, the first
     way_of = np.where(suits[main, np.arange(len(main))], main, suits.argmax(0))
-    done = np.bincount(song.phrase, changed.max(0) * suits.any(0))
-    too_little = done <= np.bincount(song.phrase, changed.max(0)) / 2
-    way_of[~suits.any(0) | too_little[song.phrase]] = len(ways)
+    done = np.bincount(song.passage, changed.max(0) * suits.any(0))
+    too_little = done <= np.bincount(song.passage, changed.max(0)) / 2
+    way_of[~suits.any(0) | too_little[song.passage]] = len(ways)
     return np.concatenate([way[way_of[way["harmony"]] == number] for number, way in enumerate([*ways, song.rows])])
 
 
 def _misplaced(song: Song, way: np.ndarray) -> np.ndarray:
     """Return in which harmonies a new note is out of range, at a melody note, or beyond top note or bass: (h,)."""
-    bass, inner = np.full((2, len(song.phrase)), HIGHEST_PITCH + 1)
+    bass, inner = np.full((2, len(song.passage)), HIGHEST_PITCH + 1)
     for part, lowest in ((BASS, bass), (INNER, inner)):
         rows = way[way["part"] == part]
         np.minimum.at(lowest, rows["harmony"], rows["pitch"])
@@ -294,7 +227,7 @@ def _misplaced(song: Song, way: np.ndarray) -> np.ndarray:
     wrong = (pitch < max(song.category.lowest, LOWEST_BASS)) | (pitch > song.category.highest)
     wrong |= np.where(part == BASS, pitch > inner[harmony], pitch <= bass[harmony]) | (pitch >= song.top[harmony])
     wrong |= (part == INNER) & song.sung[harmony, np.clip(pitch, 0, HIGHEST_PITCH)]
-    return np.bincount(harmony[wrong], minlength=len(song.phrase)) > 0
+    return np.bincount(harmony[wrong], minlength=len(song.passage)) > 0
 
 
 def crossing(song: Song, chords: np.ndarray) -> np.ndarray:
@@ -309,7 +242,7 @@ def muddy(song: Song, chords: np.ndarray) -> np.ndarray:
     counts = np.zeros(len(low), int)
     for interval, below_limit in _BELOW_LIMITS:
         counts += np.bitwise_count(low & (low >> interval) & below_limit)
-    return np.bincount(song.harmony, counts, len(song.phrase))
+    return np.bincount(song.harmony, counts, len(song.passage))
 
 
 def grinding(song: Song, chords: np.ndarray) -> np.ndarray:
@@ -331,13 +264,13 @@ def out_of_reach(song: Song, chords: np.ndarray) -> np.ndarray:
     wide = np.flatnonzero(highest - lowest > hands * reach)  # elsewhere every note is in reach
     struck, lowest, highest = struck[wide], lowest[wide, None], highest[wide, None]
     lost = (struck & (lowest + reach < _PITCH) & ((highest - reach > _PITCH) | (hands == 1))).sum(1)
-    return np.bincount(song.harmony[wide], lost, len(song.phrase))
+    return np.bincount(song.harmony[wide], lost, len(song.passage))
 
 
 def _count(song: Song, chords: np.ndarray) -> np.ndarray:
     """Return how many notes fall in each harmony: (s, 2) -> (h,)."""
     counts = np.bitwise_count(chords)
-    return np.bincount(song.harmony, counts[:, 0] + counts[:, 1], len(song.phrase))
+    return np.bincount(song.harmony, counts[:, 0] + counts[:, 1], len(song.passage))
 
 
 def _of_harmonies(song: Song, chords: np.ndarray) -> np.ndarray:
@@ -361,17 +294,17 @@ FAULTS = (crossing, muddy, grinding, clustered, out_of_reach)
 # class. Said with each: what else holds.
 
 def inversion(song: Song, chance: np.random.Generator, turn: int | None, share: float) -> list[np.ndarray]:
-    """Turn the chords of a share of the phrases: the lowest `turn` notes go up an octave; None: drawn for each phrase.
+    """Turn the chords of a share of the passages: the lowest `turn` notes go up an octave; None: drawn for each.
 
     The chord is the inner notes within an octave below the highest of them. Where it has no room above, the same
     inversion stands an octave lower. Invariant: all strikes stay, each with its pitch classes.
     """
     top = np.where(song.inner, _PITCH, -1).max(1)
     chord = song.inner & (top[:, None] - OCTAVE < _PITCH)
-    phrases = song.phrase[-1] + 1
-    turns = chance.integers(1, 3, phrases) if turn is None else np.full(phrases, turn)
-    turns[chance.permutation(phrases)[math.ceil(share * phrases):]] = 0
-    turns = np.clip(turns[song.phrase], 0, np.maximum(chord.sum(1) - 1, 0))[:, None]
+    passages = song.passage[-1] + 1
+    turns = chance.integers(1, 3, passages) if turn is None else np.full(passages, turn)
+    turns[chance.permutation(passages)[math.ceil(share * passages):]] = 0
+    turns = np.clip(turns[song.passage], 0, np.maximum(chord.sum(1) - 1, 0))[:, None]
     up = chord & (chord.cumsum(1) <= turns)
     ways = [_move(song, up.astype(int)), _move(song, up.astype(int) - (chord & (turns > 0)))]
     return ways if turn == 1 else ways[::-1]  # the nearer first
@@ -380,7 +313,7 @@ def inversion(song: Song, chance: np.random.Generator, turn: int | None, share: 
 def bass_inversion(song: Song, chance: np.random.Generator) -> list[np.ndarray]:
     """Give the bass to the third or fifth of its chord where that is struck with it; the bass note goes above.
 
-    At most every second harmony, within a phrase, and where the bass line takes no leap of more than a fifth by it;
+    At most every second harmony, within a passage, and where the bass line takes no leap of more than a fifth by it;
     of the places that would do, the one with the smoothest line. Invariant: all strikes stay, each with its pitch
     classes.
     """
@@ -400,10 +333,10 @@ def bass_inversion(song: Song, chance: np.random.Generator) -> list[np.ndarray]:
             better = members.any(1) & (leaps.max(0, initial=0) <= FIFTH) & (leaps.sum(0) < best)
             giver, place = np.where(better, members.argmax(1), giver), np.where(better, new, place)
             best = np.where(better, leaps.sum(0), best)
-    phrase = song.phrase[harmony[line]]
-    some = (giver >= 0) & (np.diff(phrase, prepend=-1) == 0) & (np.diff(phrase, append=-1) == 0)
+    passage = song.passage[harmony[line]]
+    some = (giver >= 0) & (np.diff(passage, prepend=-1) == 0) & (np.diff(passage, append=-1) == 0)
     some[1:] &= ~some[:-1]  # each was judged between neighbours that stay
-    low, high, new = np.full((3, len(song.phrase)), -1)  # in each harmony: the two that change places, and where to
+    low, high, new = np.full((3, len(song.passage)), -1)  # in each harmony: the two that change places, and where to
     low[harmony[line[some]]], high[harmony[line[some]]], new[harmony[line[some]]] = bass[some], giver[some], place[some]
     rises = is_bass & (rows["pitch"] == low[harmony])
     falls = is_inner & (rows["pitch"] == high[harmony]) & (np.bincount(strike, rises) > 0)[strike]
@@ -416,18 +349,18 @@ def close(song: Song, chance: np.random.Generator, drop: tuple[int, ...] = ()) -
     """Gather the inner notes in the octave below the melody; those in `drop`, 2 the highest, go down one octave more.
 
     The voices of a chord are counted from the melody, 1, downwards: drop-2 and drop-3 voicing. The octave stays for a
-    phrase, and dips where the melody does. Invariant: all strikes stay, each with its pitch classes.
+    passage, and dips where the melody does. Invariant: all strikes stay, each with its pitch classes.
     """
-    ceiling = np.full(len(song.phrase), HIGHEST_PITCH + 1)
+    ceiling = np.full(len(song.passage), HIGHEST_PITCH + 1)
     inner = song.rows[song.rows["part"] == INNER]
     np.minimum.at(ceiling, inner["harmony"], song.melody[inner["strike"]])
-    usual = np.array([np.median(ceiling[song.phrase == phrase]) for phrase in range(song.phrase[-1] + 1)])
-    below = np.minimum(ceiling, usual[song.phrase].astype(int))[:, None] - 1
+    usual = np.array([np.median(ceiling[song.passage == number]) for number in range(song.passage[-1] + 1)])
+    below = np.minimum(ceiling, usual[song.passage].astype(int))[:, None] - 1
     octaves = (below - _PITCH) // OCTAVE
     if drop:
         depth = (below - _PITCH) % OCTAVE  # semitones below the octave's top
         harmony, pitch = np.nonzero(song.inner)
-        sounds = np.zeros((len(song.phrase), OCTAVE), bool)
+        sounds = np.zeros((len(song.passage), OCTAVE), bool)
         sounds[harmony, depth[harmony, pitch]] = True
         voice = 1 + sounds.cumsum(1)
         octaves = octaves - np.isin(np.take_along_axis(voice, depth, 1), drop)
@@ -528,7 +461,7 @@ def held(song: Song, chance: np.random.Generator, gather: bool = False) -> list[
     ends = np.maximum.reduceat((rows["onset"] + rows["duration"])[order], np.flatnonzero(new))
     heads = order[new]
     if gather:
-        first = np.full(len(song.phrase), len(rows))
+        first = np.full(len(song.passage), len(rows))
         np.minimum.at(first, rows["harmony"][inner], inner)
         source = first[rows["harmony"][heads]]
         rows["onset"][heads], rows["strike"][heads] = song.rows["onset"][source], song.rows["strike"][source]
@@ -574,7 +507,7 @@ def melody_and_bass(song: Song, chance: np.random.Generator) -> list[np.ndarray]
 def both(song: Song, chance: np.random.Generator, first: str, second: str) -> list[np.ndarray]:
     """Apply one rule to what another makes of the song. Invariant: what both rules keep."""
     rows = sort_notes(choose(song, RULES[first](song, chance)))
-    changed = replace(song, rows=rows, inner=_played(rows, INNER, len(song.phrase)),
+    changed = replace(song, rows=rows, inner=_played(rows, INNER, len(song.passage)),
                       struck=_struck(rows, len(song.strikes)))
     return [choose(changed, RULES[second](changed, chance))]
 
@@ -639,7 +572,7 @@ def _roots(song: Song) -> np.ndarray:
 
     Bass and inner notes count; the bass counts twice, as a listener hears it.
     """
-    present = np.zeros((len(song.phrase), OCTAVE))
+    present = np.zeros((len(song.passage), OCTAVE))
     rows = song.rows[song.rows["part"] != MELODY]
     present[rows["harmony"], rows["pitch"] % OCTAVE] = 1
     bass = rows[rows["part"] == BASS]

