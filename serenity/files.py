@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+LONG = 200  # bytes of a name; most file systems end at 255
 UNFINISHED = re.compile(r"\..+\.\d+\.part")  # name, and the process that writes it
 
 
@@ -20,7 +21,9 @@ def whole(path: str | os.PathLike) -> Iterator[Path]:
     counts. Several processes may write the same file; the last one wins. An OSError of the writing names the path.
     """
     path = Path(path)
-    name = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]  # a name that is long may not become longer
+    name = path.name
+    if len(os.fsencode(name)) > LONG:  # it may not become longer
+        name = hashlib.sha256(os.fsencode(name)).hexdigest()
     unfinished = path.with_name(f".{name}.{os.getpid()}.part")
     try:
         yield unfinished
