@@ -27,10 +27,14 @@ def score(*tracks: Track) -> Score:
     ("Bratsche", "viola"), ("Viole", "viola"), ("Violas", "viola"),
     ("Violoncello", "cello"), ("Vc.", "cello"), ("大提琴", "cello"),
     ("Drums", "drums"), ("Percussion (kit)", "drums"), ("Synth Drum", "drums"),
-    ("Harp", "other"), ("Violão", "other"), ("Kontrabass", "other"), ("Guitar 2", "other"),
+    ("Harp", "other"), ("Kontrabass", "other"), ("Banjo 2", "other"),
 ])
 def test_a_name_says_its_instrument(name, expected):
     assert instrument_in(name) == expected
+
+
+def test_a_guitar_is_no_viola_by_its_portuguese_name():
+    assert instrument_in("Violão") == instrument_in("Guitar 2") != "viola"
 
 
 @pytest.mark.parametrize("name", ["", "MELODY", "BRIDGE", "Bass", "Voice 1", "Track 3", "Organic", "Violin & Piano"])
