@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SCRIPTS = ("fetch.py", "preprocess.py", "train.py", "generate.py")
 SOURCES = sorted(path for path in [*ROOT.glob("*.py"), *ROOT.glob("serenity/**/*.py")])
 
-BELOW = ("errors", "files", "midi_container", "notation", "parallel")  # what every floor may import
+BELOW = ("errors", "files", "midi_container", "notation", "parallel", "text")  # what every floor may import
 FLOORS = {  # floor -> what it may import beside itself and what lies below all
     "sources": (),
     "music": (),

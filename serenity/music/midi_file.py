@@ -25,7 +25,6 @@ What stands in a file, and is read by chunks.py, means this:
 
 import io
 import os
-import re
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -64,6 +63,7 @@ from serenity.music.tempo_map import (
     TempoMap,
 )
 from serenity.music.tempo_map import TEMPO as TEMPO_ROW
+from serenity.text import text_of
 
 # What no honest file reaches, so that a broken one ends with a line instead of filling the memory.
 LARGEST_FILE = 8 * 2**20  # bytes; the longest piano performances take about a twentieth
@@ -263,28 +263,6 @@ def _in_time(rows: np.ndarray, column: int = 0) -> np.ndarray:
 
 def _rows(rows: list, width: int) -> np.ndarray:
     return np.array(rows, np.int64).reshape(-1, width)
-
-
-_JAPANESE = r"[\u3000-\u30ff\u4e00-\u9fff\uff01-\uff5e]"  # letters and signs of full width
-_ENCODINGS = {  # encoding -> what a text of it looks like, and no other text does that is read by it
-    "utf-8": re.compile(""),
-    "shift_jis": re.compile(rf"(?=.*{_JAPANESE}{{2}})([\0-\x7f\uff61-\uff9f]|{_JAPANESE})*\Z", re.DOTALL),
-    "cp1251": re.compile("(?=.*[А-яЁё]{3})", re.DOTALL),
-    "cp1252": re.compile(""),
-    "latin-1": re.compile(""),  # it has a letter for every byte
-}
-
-
-def text_of(content: bytes) -> str:
-    """Return a text of a file, which does not say its encoding: UTF-8, or what it looks like, or else Latin-1."""
-    for encoding, looks_right in _ENCODINGS.items():
-        try:
-            text = content.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        if looks_right.match(text):
-            return text
-    raise AssertionError("Latin-1 reads everything")
 
 
 # --- ticks -> seconds -----------------------------------------------------------------------------------------------

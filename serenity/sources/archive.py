@@ -9,6 +9,7 @@ import gzip
 import lzma
 import re
 import stat
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -23,6 +24,7 @@ from serenity.files import files_below
 from serenity.midi_container import GZIP_MAGIC, PLAIN_ENDINGS, is_left_by_macos, is_midi_name
 from serenity.sources.licence import licence_in
 from serenity.sources.manifest import REFUSED, Find, too_large
+from serenity.text import text_of
 
 ZIP_ENDINGS, TAR_ENDINGS = (".zip",), (".tar", ".tar.gz", ".tgz")
 ARCHIVE_ENDINGS = ZIP_ENDINGS + TAR_ENDINGS
@@ -164,14 +166,42 @@ def _zip_entries(archive: zipfile.ZipFile, limits: Limits, packed: int) -> list[
         raise InputError(f"holds {len(infos):,} files; wanted {limits.entries:,} at most")
     if (size := sum(info.file_size for info in infos)) > limits.most(packed):
         raise InputError(f"would unpack from {packed:,} to {size:,} bytes; wanted {limits.most(packed):,} at most")
-    return [Entry(info.filename, info.file_size, lambda info=info: archive.read(info), _zip_fault(info))
+    return [Entry(_zip_name(info), info.file_size, lambda info=info: archive.read(info), _zip_fault(info))
             for info in infos]
+
+
+UTF8_NAME = 0x800  # flag of a zip entry
+UNICODE_PATH = 0x7075  # extra field of Info-ZIP: version, checksum, the name in UTF-8
+
+
+def _zip_name(info: zipfile.ZipInfo) -> str:
+    """Return the name of a zip's entry. Without its flag it is said to be in the code page 437, and often is not."""
+    if info.flag_bits & UTF8_NAME:
+        return info.filename
+    for kind, content in _extra_fields(info.extra):
+        if kind == UNICODE_PATH:
+            return content[5:].decode("utf-8", "replace")
+    try:
+        packed = info.filename.encode("cp437")
+    except UnicodeEncodeError:
+        return info.filename
+    text = text_of(packed)
+    is_told = text not in (packed.decode("cp1252", "replace"), packed.decode("latin-1"))  # which any bytes may be
+    return text if is_told else info.filename
+
+
+def _extra_fields(extra: bytes) -> Iterator[tuple[int, bytes]]:
+    place = 0
+    while place + 4 <= len(extra):
+        kind, size = struct.unpack_from("<HH", extra, place)
+        yield kind, extra[place + 4:place + 4 + size]
+        place += 4 + size
 
 
 def _zip_fault(info: zipfile.ZipInfo) -> str | None:
     if stat.S_ISLNK(info.external_attr >> 16):
         return "link in an archive"
-    return "encrypted" if info.flag_bits & 1 else _name_fault(info.filename)
+    return "encrypted" if info.flag_bits & 1 else _name_fault(_zip_name(info))
 
 
 def _tar_entries(archive: tarfile.TarFile, limits: Limits) -> list[Entry]:

@@ -11,11 +11,12 @@ import re
 import zlib
 from dataclasses import dataclass, field
 from email.message import Message
-from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
+from urllib.parse import unquote, unquote_to_bytes, urljoin, urlsplit, urlunsplit
 
 from serenity.errors import InputError
 from serenity.midi_container import is_midi_name
 from serenity.sources import archive
+from serenity.text import text_of
 
 FILE, MAYBE, PAGE = KINDS = "file", "maybe", "page"  # the surest first
 
@@ -24,7 +25,8 @@ LONGEST_TAG = 4000
 LONGEST_TEXT = 200  # of a link, beside its tag
 BATCH = 1000  # tags that are parsed together: what is parsed takes a hundred times its memory
 ATTRIBUTES = {"a": "href", "area": "href", "frame": "src", "iframe": "src", "audio": "src", "source": "src",
-              "embed": "src", "object": "data", "bgsound": "src", "param": "value"}
+              "embed": "src", "object": "data", "bgsound": "src", "param": "value", "midi-player": "src",
+              "midi-visualizer": "src"}
 ABOUT = ("base", "link")  # tags about the page itself
 TO_PAGES = ("a", "area", "frame", "iframe")
 SPEAKS_OF_MIDI = re.compile(r"midi?\b|\bdownload|\bkaraoke\b", re.IGNORECASE)
@@ -37,7 +39,7 @@ OTHER_ENDINGS = (
     ".jar", ".rar", ".7z")
 # What is in its one spelling already, as most are
 PLAIN_URL = re.compile(r"https?://[a-z0-9.-]+(:(?!80/|443/)\d{1,5})?/[\w/.~-]{0,1500}(\?[\w/.~&=-]{0,400})?", re.ASCII)
-TAG = re.compile(r"""<(/?)([a-zA-Z]+)\b(?:[^<>"']|"[^"]*"|'[^']*')*>""")
+TAG = re.compile(r"""<(/?)([a-zA-Z][a-zA-Z-]*+)\b(?:[^<>"']|"[^"]*"|'[^']*')*>""")
 # What pages may declare; Python knows others, which take their time
 ENCODING = re.compile(r"iso-8859|windows-125|cp125|koi8|shift_jis|euc-|gb|big5|macintosh|utf-16", re.IGNORECASE)
 LOCATION = re.compile(rb"<loc>\s*(?:<!\[CDATA\[)?\s*([^<\]\s]+)", re.IGNORECASE)
@@ -198,22 +200,50 @@ def name_of(url: str, disposition: str | None = None) -> str:
     `disposition` is the Content-Disposition header, which may know a better name.
     """
     parts = urlsplit(url)
-    folders, _, name = unquote(parts.path).lstrip("/").rpartition("/")
+    folders, _, name = _unquoted(parts.path).lstrip("/").rpartition("/")
     if said := _said_name(disposition):
         name = said
     elif parts.query and not (is_midi_name(name) or archive.is_archive(name)):
-        name = f"{name} {unquote(parts.query)}".strip()
+        name = f"{name} {_unquoted(parts.query)}".strip()
     return "/".join(filter(None, (parts.hostname, folders, name)))
 
 
+def _unquoted(text: str) -> str:
+    """Return a part of a URL without its percent signs. Old sites name files in old encodings."""
+    return text_of(unquote_to_bytes(text))
+
+
+# RFC 6266 and 8187: filename*=UTF-8''F%C3%BCr.mid goes before filename="Fur.mid"
+EXTENDED_NAME = re.compile(r"""(?:^|[;\s])filename\*\s*=\s*"?([\w-]+)'[^']*'([^;"\s]+)""", re.IGNORECASE)
+
+
 def _said_name(disposition: str | None) -> str:
-    """Return the file name in a Content-Disposition header, in either spelling (RFC 6266), without any folder."""
+    """Return the file name in a Content-Disposition header, without any folder."""
     if not disposition:
         return ""
+    name = next(filter(None, map(_extended, EXTENDED_NAME.findall(disposition))), "") or _plain_name(disposition)
+    return re.split(r"[\\/]", name)[-1].strip()
+
+
+def _extended(match: tuple[str, str]) -> str:
+    """Return the name that stands percent-encoded behind its encoding; "" where it cannot be read."""
+    encoding, name = match
+    if encoding.lower() != "utf-8" and not ENCODING.match(encoding):
+        return ""
+    try:
+        return unquote_to_bytes(name).decode(encoding)
+    except (UnicodeError, LookupError):
+        return ""
+
+
+def _plain_name(disposition: str) -> str:
     message = Message()
     message["content-disposition"] = disposition.replace("\r", " ").replace("\n", " ")
     try:
         name = message.get_filename() or ""
     except (ValueError, LookupError):
         return ""
-    return re.split(r"[\\/]", name)[-1].strip()
+    try:  # a header is read as Latin-1, whatever its bytes are
+        return text_of(name.encode("latin-1"))
+    except UnicodeError:
+        return name

@@ -43,6 +43,14 @@ def make_folder(path, files):
     return path
 
 
+def make_old_zip(path, name: bytes):
+    """Write a zip with one song whose name has these bytes, and no flag that says their encoding."""
+    plain = "x" * (len(name) - 4) + ".mid"
+    data = make_zip(path, {plain: SONG}).read_bytes()
+    path.write_bytes(data.replace(plain.encode(), name))
+    return path
+
+
 KINDS = {"zip": (make_zip, "set.zip"), "tar": (make_tar, "set.tar"), "tar.gz": (make_tar, "set.tar.gz"),
          "tgz": (make_tar, "set.tgz"), "folder": (make_folder, "set")}
 
@@ -206,3 +214,24 @@ def test_a_folder_deeper_than_python_recurses(tmp_path):
 def test_the_folder_to_leave_out_is_left_out(tmp_path):
     make_folder(tmp_path, {"a.mid": SONG, "out/b.mid": SONG})
     assert [find.name for find in found(tmp_path, leave_out=tmp_path / "out")] == [f"{tmp_path.name}/a.mid"]
+
+
+@pytest.mark.parametrize(("name", "encoding"), [
+    ("Für Elise.mid", "cp437"), ("Für Elise.mid", "utf-8"), ("さくらさくら.mid", "shift_jis"),
+    ("Калинка.mid", "cp1251"), ("plain.mid", "ascii"), ("señor.mid", "cp437")])
+def test_names_in_a_zip_are_read_in_the_encoding_that_they_are_in(tmp_path, name, encoding):
+    [find] = found(make_old_zip(tmp_path / "set.zip", name.encode(encoding)))
+    assert (find.name, find.content) == (f"set/{name}", SONG)
+
+
+def test_a_zip_that_says_its_names_are_unicode_is_believed(tmp_path):
+    [find] = found(make_zip(tmp_path / "set.zip", {"さくら/Für.mid": SONG}))
+    assert find.name == "set/さくら/Für.mid"
+
+
+def test_the_unicode_name_that_info_zip_adds_goes_first(tmp_path):
+    entry, name = zipfile.ZipInfo("__.mid"), "さくら.mid".encode()
+    entry.extra = (0x7075).to_bytes(2, "little") + (5 + len(name)).to_bytes(2, "little") + b"\1crc!" + name
+    with zipfile.ZipFile(tmp_path / "set.zip", "w") as file:
+        file.writestr(entry, SONG)
+    assert [find.name for find in found(tmp_path / "set.zip")] == ["set/さくら.mid"]

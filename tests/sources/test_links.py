@@ -17,13 +17,14 @@ def found(page, kind, url=URL):
 def test_files_of_every_kind_are_found_each_once():
     page = b"""<a href="a.mid">a</a> <A HREF='/b%20c.MID?x=1#top'>b</A> <audio src="d.midi"></audio>
         <audio><source src="e.kar"></audio> <embed src="//other.org/f.mid"> <object data="../g.mid"></object>
+        <midi-player src="k.mid" sound-font></midi-player> <midi-visualizer src="l.mid"></midi-visualizer>
         <bgsound src="h.mid"> <object><param name="src" value="i.mid"></object> <iframe src="j.mid"></iframe>
         <a href="set.tar.gz">h</a> <a href="a.mid">again</a> <a href="page.html">no</a> <a href="mailto:x@y.mid">no</a>
         <a href="javascript:x.mid">no</a> <a href="ftp://h/i.mid">no</a> <a href="http://[bad.mid">no</a> <a>no</a>"""
     assert found(page, "file") == [
         "http://host/music/a.mid", "http://host/b%20c.MID?x=1", "http://host/music/d.midi", "http://host/music/e.kar",
-        "http://other.org/f.mid", "http://host/g.mid", "http://host/music/h.mid", "http://host/music/i.mid",
-        "http://host/music/j.mid", "http://host/music/set.tar.gz"]
+        "http://other.org/f.mid", "http://host/g.mid", "http://host/music/k.mid", "http://host/music/l.mid",
+        "http://host/music/h.mid", "http://host/music/i.mid", "http://host/music/j.mid", "http://host/music/set.tar.gz"]
 
 
 @pytest.mark.parametrize("link", [
@@ -116,6 +117,16 @@ def test_gzip_has_an_end():
     ("http://host/get", 'attachment; filename="../../evil.mid"', "host/evil.mid"),
     ("http://host/get", 'attachment; filename="C:\\\\x\\\\evil.mid"', "host/evil.mid"),
     ("http://host/a.mid", "inline", "host/a.mid"),
+    ("http://host/x", "attachment; filename=\"Fur.mid\"; filename*=UTF-8''F%C3%BCr.mid", "host/Für.mid"),  # RFC 6266
+    ("http://host/x", "attachment; filename*=UTF-8''F%C3%BCr.mid; filename=\"Fur.mid\"", "host/Für.mid"),
+    ("http://host/x", "attachment; filename*=iso-8859-1'de'F%FCr.mid", "host/Für.mid"),
+    ("http://host/x", "attachment; filename*=no-such''x.mid; filename=\"a.mid\"", "host/a.mid"),
+    ("http://host/x", "attachment; filename*=UTF-8''%FF.mid; filename=\"a.mid\"", "host/a.mid"),
+    ("http://host/x", 'attachment; filename="Für.mid"'.encode().decode("latin-1"), "host/Für.mid"),
+    ("http://host/x", 'attachment; filename="さくら.mid"'.encode("shift_jis").decode("latin-1"), "host/さくら.mid"),
+    ("http://host/m%FCsik/F%FCr.mid", None, "host/müsik/Für.mid"),                     # Latin-1
+    ("http://host/%82%B3%82%AD%82%E7.mid", None, "host/さくら.mid"),                    # Shift-JIS
+    ("http://host/%CA%E0%EB%E8%ED%EA%E0.mid", None, "host/Калинка.mid"),               # Windows-1251
     ("http://host/a.mid", "filename*=no-such''%FF", "host/a.mid"),
     ("http://host/", None, "host"),
 ])
