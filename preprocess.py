@@ -191,9 +191,10 @@ def make_abc(parameters: Parameters, kept: dict[str, str]) -> list[Path]:
     from serenity.music import family
     from serenity.music.song_file import stem
     from serenity.parallel import in_parallel
+    from serenity.sources import manifest
 
     settings = codec_settings(parameters)
-    known = origins(parameters.midi)
+    known = manifest.stored(parameters.midi)
     groups = {name: known.get(name, {}).get("group") or stem(name) for name in kept}
     depends = digest(code(family.write), settings, parameters.siblings, parameters.seed, parameters.max_events)
     keys = {name: digest(depends, kept[name], groups[name]) for name in kept}
@@ -244,13 +245,14 @@ def make_tokens(parameters: Parameters, names: list[Path]) -> None:
     from serenity.journal import code, digest
     from serenity.music import abc_file
     from serenity.parallel import in_parallel
+    from serenity.sources import manifest
     from serenity.tokens import corpus
     from serenity.tokens.vocabulary import ATTRIBUTES
 
     top_k = dictionary_sizes(parameters)
     heads = [abc_file.read_head(parameters.abc / name) for name in names]
     entries = [corpus.entry_of(name.as_posix(), head) for name, head in zip(names, heads)]
-    known = origins(parameters.midi)
+    known = manifest.stored(parameters.midi)
     licences = Counter(known.get(head.source, {}).get("licence") or "unknown" for head in heads if not head.synthesis)
 
     files = [(name, stat.st_size, stat.st_mtime_ns) for name in names for stat in [(parameters.abc / name).stat()]]
@@ -294,13 +296,6 @@ def abc_files(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise InputError(f"{folder} is no folder; wanted one with .abc files")
     return sorted(path.relative_to(folder) for path in files_below(folder) if path.suffix.lower() == ".abc")
-
-
-def origins(folder: Path) -> dict[str, dict]:
-    """Return what fetch.py's manifest says of each stored file, by its path below the folder."""
-    from serenity.sources import manifest
-
-    return {record["stored"]: record for record in manifest.read(folder) if record.get("stored")}
 
 
 def kept(parameters: Parameters) -> str:

@@ -165,9 +165,8 @@ def own_songs(parameters: Parameters, base):
     corpus, refused = read_folder(parameters.midi, base.model.vocabulary, base.model.settings.codec, each)
     for line in refused:
         print(f"refused: {line}")
-    fetched = {record["stored"]: record.get("licence") for record in manifest.read(parameters.midi)
-               if record.get("stored")}
-    licences = Counter(fetched.get(song["name"]) or "unknown" for song in corpus.songs)
+    fetched = manifest.stored(parameters.midi)
+    licences = Counter(fetched.get(song["name"], {}).get("licence") or "unknown" for song in corpus.songs)
     return replace(corpus, totals=corpus.totals | {"licences": dict(licences)})
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from serenity.music import harmony
 from serenity.music.categories import category_named
+from serenity.music.measures import polyphony
 from serenity.music.note import end_time
 from serenity.music.voices import STRIKE, strike_starts
 
@@ -126,7 +127,7 @@ def _plausibility(notes: np.ndarray, category: str) -> dict[str, float]:
         "seconds": seconds,
         "notes": len(notes),
         "notes_per_second": len(notes) / seconds,
-        "polyphony": float(notes["duration"].sum() / max(seconds - silence.sum(), notes["duration"].min())),
+        "polyphony": polyphony(notes),
         "out_of_range": float(np.mean((notes["pitch"] < instrument.lowest) | (notes["pitch"] > instrument.highest))),
         "longest_silence": float(silence.max(initial=0)),
         "longest_repeat": longest_loop(chord_numbers(notes)),

@@ -103,6 +103,11 @@ def read(folder: Path) -> list[dict]:
     return [record for _, record in _placed(folder)]
 
 
+def stored(folder: Path) -> dict[str, dict]:
+    """Return the last line about each stored file, by its path below the folder."""
+    return {record["stored"]: record for record in read(folder) if record.get("stored")}
+
+
 def _placed(folder: Path) -> Iterator[tuple[int, dict]]:
     """Yield (byte at which the line begins, record)."""
     place = 0
