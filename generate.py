@@ -27,7 +27,7 @@ LONGEST = 100_000         # events of one continuation
 MOST_EVENTS = 1_000_000   # of all variations together
 DEFAULT_EVENTS = 512
 MANY_EVENTS = 5000        # from here on somebody waits for a minute or more
-MATCHED = 100             # notes before the join: nearer to how real songs go on than the whole prompt (experiments.md)
+MATCHED = 100             # notes before the join: nearer to real songs than the whole prompt (docs/history.md)
 MOST_ON_PAGE = 24         # variations; to render the sound of more would take minutes
 MOST_EVENTS_A_SECOND = 30  # faster is no music: a model that lets no time pass would never reach --seconds or --bars
 

@@ -52,8 +52,8 @@ def test_the_model_knows_which_songs_it_learned_from(training):
     assert longest_run(index, vocabulary.pitch.decode(tokens[:, 0])).length < 2 * index.events
 
 
-def test_the_experiments_quote_what_training_measured(training):
-    text = (ROOT / "docs" / "experiments.md").read_text()
+def test_the_page_of_the_model_quotes_what_training_measured(training):
+    text = (ROOT / "docs" / "model.md").read_text()
     for attribute, figures in training["networks"].items():
         assert f"| {attribute} | {figures['unigram_bits']:.2f} | {figures['bits']:.2f} |" in text
 
@@ -66,10 +66,24 @@ def test_the_readme_names_every_module_and_no_other():
         assert set(re.findall(r"`(\w+)`", row)) == modules
 
 
-def test_documents_link_to_files_that_exist():
-    for document in (ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "benchmarks").glob("*.md")):
-        for target in re.findall(r"\]\(([^)#]+)\)", document.read_text()):
-            assert target.startswith("http") or (document.parent / target).exists(), f"{document}: {target}"
+DOCUMENTS = [ROOT / "README.md", *ROOT.glob("docs/**/*.md"),
+             *ROOT.glob("benchmarks/*.md"), *ROOT.glob("models/*/README.md")]
+
+
+def anchors(document):
+    """Return the anchors of a document's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", document.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_documents_link_to_what_exists(document):
+    for target in re.findall(r"\]\(([^)]+)\)", document.read_text()):
+        if not target.startswith("http"):
+            path, _, anchor = target.partition("#")
+            page = document.parent / path if path else document
+            assert page.exists(), target
+            assert not anchor or anchor in anchors(page), target
 
 
 def test_without_arguments_the_intro_is_completed(tmp_path, monkeypatch, capsys):

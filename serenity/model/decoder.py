@@ -26,7 +26,7 @@ from serenity.tokens.vocabulary import ATTRIBUTES, Vocabulary
 
 # A decoder with an encoder reads the prompt's last events itself before it goes on. Right after an encoded prompt it
 # would have no past of its own, and the first events, which must join the intro, would be guessed worst
-# (docs/experiments.md).
+# (docs/history.md).
 WARM_UP = 16  # events
 
 

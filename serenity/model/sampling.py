@@ -74,7 +74,7 @@ class Guard:
 
     Each time beyond its limit makes a chord so many bits less likely: a loop does not stop dead, but soon costs more
     than anything else, and what has been left alone for a while is free again. The limits are what 98 of 100 events
-    of real songs keep (docs/experiments.md).
+    of real songs keep (docs/history.md).
     """
 
     memory: int = 64       # events that are looked back upon

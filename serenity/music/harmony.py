@@ -20,7 +20,7 @@ from serenity.music.pitch import OCTAVE, PITCH_CLASS_NAMES
 
 # How much each pitch class, from the tonic upwards, weighs in music in a major and in a minor key: Albrecht & Shanahan,
 # "The use of large corpora to train a new type of key-finding algorithm", Music Perception 31(1), 2013, table 1. Of the
-# published profiles it finds most keys of POP909 (docs/experiments.md).
+# published profiles it finds most keys of POP909 (docs/songs.md).
 PROFILES = {
     "major": (.238, .006, .111, .006, .137, .094, .016, .214, .009, .080, .008, .081),
     "minor": (.220, .006, .104, .123, .019, .103, .012, .214, .062, .022, .061, .052),
@@ -165,7 +165,7 @@ CHORD = np.dtype([
 ])
 
 # What a chord makes likely, and what a change of chord costs. Found by random search on 60 songs of POP909, that are in
-# no figure of docs/experiments.md.
+# no figure of docs/songs.md.
 _TONES = (0.30, 0.25, 0.25, 0.20)  # weight of root, third, fifth and seventh in what sounds
 _FOREIGN = 0.065                   # of any other pitch class
 _BASS = (0.75, 0.12, 0.15, 0.06)   # weight of root, third, fifth and seventh as the bass

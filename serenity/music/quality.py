@@ -35,7 +35,7 @@ class Measure:
 # The ranges admit what is music; the score tells pop from other music by harmony and register alone, so that it does
 # not depend on whether a file was played or notated. Its weights are those of a logistic regression of every second
 # song of POP909 against every second Palestrina, Monteverdi, trecento and Bach score of music21's corpus and
-# performance of ASAP; docs/experiments.md has what it does with the others, and the command.
+# performance of ASAP; docs/songs.md has what it does with the others, and the command.
 MEASURES = {
     # plausibility
     "seconds": Measure("length", 30, 900),

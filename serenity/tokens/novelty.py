@@ -5,7 +5,7 @@ interval. So an event counts as its chord's shape and the interval of its top no
 length and loudness do not count: a copy in another tempo, or played more freely, is a copy. What this misses: a copy
 whose chords are voiced otherwise, or in which notes were added or left out, or end so far apart that a chord counts as
 two events. What it overrates: runs that are nobody's, such as one chord repeated, a trill or a scale; so a run's length
-is to be read beside what is normal among real songs (docs/experiments.md).
+is to be read beside what is normal among real songs (docs/model.md).
 
 The index is the set of all grams (runs of EVENTS events) of the training songs, each as its BLAKE2b hash (RFC 7693)
 modulo a number of places FALSE times theirs, and kept as the gaps between these places: about log2(FALSE) + 1.44 bits
