@@ -5,7 +5,8 @@ None says whether music is good. Each is to be read beside the same measure of r
 Sources: Wu & Yang, "The Jazz Transformer on the front line", ISMIR 2020, section 4 (pitch-class entropy, groove
 similarity, chord-progression irregularity); Mogren, "C-RNN-GAN", 2016, section 4.2 (scale consistency; polyphony,
 which is taken here as MusPy does: Dong et al., ISMIR 2020); Yang & Lerch, "On the evaluation of generative models in
-music", Neural Computing and Applications 32, 2020 (overlapping area).
+music", Neural Computing and Applications 32, 2020 (overlapping area); Lopez-Paz & Oquab, "Revisiting classifier
+two-sample tests", ICLR 2017 (a classifier that tells two samples apart).
 """
 
 import numpy as np
@@ -21,6 +22,9 @@ SIXTEENTHS = 4                  # of a beat, which is a quarter
 ON = 0.02                       # quarters; an onset so near to a sixteenth stands on it
 REACH = 16                      # bars over which others are compared with one
 ROUNDS = (4, 8)                 # bars after which the chords of songs come round
+FARTHEST = 32                   # bars at most between two that are compared
+FOLDS = 5                       # parts of the songs, of which each is told by what was learned on the others
+RIDGE = 1.0                     # how strongly the classifier's weights are held small
 _GRID = 1000                    # points at which two densities are compared
 
 # --- bars -------------------------------------------------------------------------------------------------------------
@@ -41,24 +45,54 @@ def on_sixteenths(notes: np.ndarray, tempo_map: TempoMap) -> float:
 def bars_that_return(notes: np.ndarray, tempo_map: TempoMap) -> float:
     """Return how much of a bar was played in one of the REACH bars before: 1 where all of it came back, 0 for nothing.
 
+    Of a bar the largest overlap (see bar_overlaps) counts; mean over the bars in which notes begin, from the second on.
+    Fewer than two: 0.
+    """
+    overlap, counted = bar_overlaps(notes, tempo_map)
+    ago = np.subtract.outer(np.arange(len(overlap)), np.arange(len(overlap)))
+    most = np.where((ago >= 1) & (ago <= REACH), overlap, 0).max(axis=1, initial=0)
+    return float(most[1:][counted[1:]].mean()) if counted[1:].any() else 0.0
+
+
+def return_profile(notes: np.ndarray, tempo_map: TempoMap, farthest: int = FARTHEST) -> np.ndarray:
+    """Return how much of a bar was played in the bar k before, for k = 1..farthest: (farthest,), nan where none is.
+
+    Mean over the pairs of bars in both of which notes begin.
+    """
+    overlap, counted = bar_overlaps(notes, tempo_map)
+    pairs = np.where(np.outer(counted, counted), overlap, np.nan)
+    diagonals = [np.diagonal(pairs, -ago) for ago in range(1, farthest + 1)]
+    return np.array([np.nanmean(part) if np.isfinite(part).any() else np.nan for part in diagonals])
+
+
+def bar_overlaps(notes: np.ndarray, tempo_map: TempoMap) -> tuple[np.ndarray, np.ndarray]:
+    """Return how much each two bars have in common, (bar, bar), and in which bars notes begin, (bar,) bool.
+
     A bar is the set of its (place, pitch class), places by sixteenths. Two sets overlap by their intersection over
-    their union (Jaccard); of a bar the largest overlap counts; mean over the bars in which notes begin, from the second
-    on. Fewer than two: 0.
+    their union (Jaccard).
     """
     if not len(notes):
-        return 0.0
+        return np.zeros((0, 0)), np.zeros(0, bool)
     bar, place, _ = tempo_map.bars(np.rint(tempo_map.quarters(notes["onset"]) * SIXTEENTHS) / SIXTEENTHS)
     bar -= bar.min()
     cell = np.rint(place * SIXTEENTHS).astype(np.int64) * OCTAVE + notes["pitch"] % OCTAVE
     struck = np.zeros((bar.max() + 1, cell.max() + 1))
     struck[bar, cell] = 1
     shared, number = struck @ struck.T, struck.sum(axis=1)
-    overlap = shared / np.maximum(number[:, None] + number - shared, 1)  # (bar, other)
-    ago = np.subtract.outer(np.arange(len(struck)), np.arange(len(struck)))
-    most = np.where((ago >= 1) & (ago <= REACH), overlap, 0).max(axis=1)
-    counted = number > 0
-    counted[0] = False
-    return float(most[counted].mean()) if counted.any() else 0.0
+    return shared / np.maximum(number[:, None] + number - shared, 1), number > 0
+
+
+def onset_spread(notes: np.ndarray, tempo_map: TempoMap) -> float:
+    """Return by how much the number of onsets differs from bar to bar: its standard deviation over its mean.
+
+    Bars before the first note and after the last do not count. No notes: 0.
+    """
+    if not len(notes):
+        return 0.0
+    bar, position = bar_numbers(notes, tempo_map)
+    onsets = np.unique(bar * POSITIONS + position) // POSITIONS
+    number = np.bincount(onsets - onsets.min())
+    return float(number.std() / number.mean())
 
 
 # --- pitch ------------------------------------------------------------------------------------------------------------
@@ -177,6 +211,58 @@ def overlapping_area(real: np.ndarray, made: np.ndarray) -> float:
     grid = np.linspace(-top / 2, 1.5 * top, _GRID)
     densities = [_density(values, grid, top) for values in (within, between)]
     return float(np.minimum(*densities).sum() * (grid[1] - grid[0]))
+
+
+def told_apart(real: np.ndarray, made: np.ndarray, repeats: int = 20) -> float:
+    """Return how well a classifier tells real songs from made ones by their measures: the area under its ROC curve.
+
+    `real` and `made` are (songs, measures), row i of both from one song; FOLDS songs or more. 0.5: it cannot tell;
+    1: it always can. The classifier is learned on all but a part of the songs and asked about that part; mean over
+    `repeats` divisions of the songs into FOLDS parts.
+    """
+    rng = np.random.default_rng(0)
+    return float(np.mean([_area(*_scores(real, made, rng.permutation(len(real)) % FOLDS)) for _ in range(repeats)]))
+
+
+def _area(real: np.ndarray, made: np.ndarray) -> float:
+    """Return how often a made song has a higher score than a real one; where they are equal, half of it counts."""
+    above = made[:, None] - real
+    return float(np.mean(above > 0) + np.mean(above == 0) / 2)
+
+
+def _scores(real: np.ndarray, made: np.ndarray, part: np.ndarray) -> np.ndarray:
+    """Return what each song scores as made, (2, songs), by a classifier that did not learn from its part.
+
+    It is a logistic regression with ridge on standardised measures and their squares: "too much or too little" counts.
+    """
+    scores = np.zeros((2, len(real)))
+    for asked in np.unique(part):
+        learned = np.concatenate([real[part != asked], made[part != asked]])
+        middle, spread = learned.mean(axis=0), learned.std(axis=0)
+        spread[spread < 1e-9] = 1
+        weights = _logistic(_described((learned - middle) / spread), np.repeat([0.0, 1.0], len(learned) // 2))
+        for row, songs in zip(scores, (real, made)):
+            row[part == asked] = _described((songs[part == asked] - middle) / spread) @ weights
+    return scores
+
+
+def _described(measures: np.ndarray) -> np.ndarray:
+    """Return standardised measures (songs, n), their squares and a constant: (songs, 2 n + 1)."""
+    measures = np.clip(measures, -4, 4)
+    return np.concatenate([measures, measures ** 2, np.ones((len(measures), 1))], axis=1)
+
+
+def _logistic(rows: np.ndarray, target: np.ndarray, steps: int = 30) -> np.ndarray:
+    """Return the weights of a logistic regression with ridge, by Newton's method; the last column is the constant."""
+    weights = np.zeros(rows.shape[1])
+    ridge = np.full(len(weights), RIDGE)
+    ridge[-1] = 1e-6
+    for _ in range(steps):
+        share = 1 / (1 + np.exp(-rows @ weights))
+        slope = rows.T @ (share - target) + ridge * weights
+        curve = (rows * (share * (1 - share))[:, None]).T @ rows + np.diag(ridge)
+        weights -= np.linalg.solve(curve, slope)
+    return weights
 
 
 def _density(values: np.ndarray, grid: np.ndarray, span: float) -> np.ndarray:

@@ -55,6 +55,29 @@ def test_a_bar_that_was_played_long_ago_does_not_return(bars, returns):
     assert measures.bars_that_return(notes((0, 1, 60), (2 * bars, 1, 60)), MAP) == returns
 
 
+def test_the_profile_of_returns_by_hand():
+    first = [(0, 1, 60), (1, 1, 64)]
+    songs = notes(*first, *((onset + 4, length, pitch) for onset, length, pitch in first), (6, 1, 60), (14, 1, 61))
+    profile = measures.return_profile(songs, MAP, 8)  # bars 0, 2, 3 and 7
+    assert profile[[0, 1, 2]].tolist() == [1 / 2, 1, 1 / 2]
+    assert profile[[3, 4, 6]].tolist() == [0, 0, 0] and np.isnan(profile[[5, 7]]).all()
+    assert np.isnan(measures.return_profile(NOTHING, MAP)).all() and len(measures.return_profile(NOTHING, MAP)) == 32
+
+
+def test_overlaps_of_bars_are_symmetric_and_a_bar_is_itself():
+    overlap, counted = measures.bar_overlaps(pop_song(12), MAP)
+    assert overlap.shape == (12, 12) and counted.all()
+    assert np.array_equal(overlap, overlap.T) and (np.diagonal(overlap) == 1).all()
+
+
+def test_the_spread_of_onsets_by_hand():
+    even = [(2 * bar + beat / 2, 0.4, 60) for bar in range(4) for beat in range(4)]
+    assert measures.onset_spread(notes(*even), MAP) == 0
+    assert measures.onset_spread(notes(*even, *((time, 0.4, 64) for time, *_ in even)), MAP) == 0  # chords count once
+    assert measures.onset_spread(notes((0, 1, 60), (0.5, 1, 60), (1, 1, 60), (2, 1, 60)), MAP) == 0.5  # 3 and 1
+    assert measures.onset_spread(NOTHING, MAP) == 0
+
+
 # --- pitch ---
 
 def test_pitch_class_entropy_by_hand():
@@ -145,3 +168,36 @@ def test_overlapping_area_is_large_for_one_distribution_and_small_for_another():
     assert measures.overlapping_area(real, same) > 0.9
     assert measures.overlapping_area(real, far) < 0.05
     assert measures.overlapping_area(np.ones(3), np.ones(3)) == 1
+
+
+def drawn(rng, songs, shift=0.0, spread=1.0):
+    return shift + spread * rng.normal(size=(songs, 6))
+
+
+def test_two_samples_of_one_kind_are_not_told_apart_and_others_are():
+    rng = np.random.default_rng(0)
+    real = drawn(rng, 80)
+    assert measures.told_apart(real, real.copy(), repeats=3) == 0.5  # row by row the same
+    assert measures.told_apart(real, drawn(rng, 80), repeats=3) == pytest.approx(0.5, abs=0.12)
+    assert measures.told_apart(real, drawn(rng, 80, shift=0.5), repeats=3) > 0.75
+    assert measures.told_apart(real, drawn(rng, 80, shift=3), repeats=3) > 0.99
+
+
+def test_too_much_and_too_little_are_told_from_the_middle():
+    """Means are alike; the squares tell them."""
+    rng = np.random.default_rng(0)
+    assert measures.told_apart(drawn(rng, 80), drawn(rng, 80, spread=2.5), repeats=3) > 0.9
+
+
+def test_what_is_learned_by_heart_does_not_count():
+    """More measures than songs fit anything; on songs that were held out it does not help."""
+    rng = np.random.default_rng(1)
+    real, made = rng.normal(size=(2, 20, 60))
+    assert measures.told_apart(real, made, repeats=3) < 0.75
+
+
+def test_a_measure_that_is_always_the_same_does_no_harm():
+    rng = np.random.default_rng(0)
+    real, made = drawn(rng, 40), drawn(rng, 40, shift=1)
+    real[:, 0] = made[:, 0] = 7
+    assert 0.8 < measures.told_apart(real, made, repeats=3) <= 1
