@@ -139,7 +139,7 @@ def main(parameters: Parameters) -> None:
     parameters = settle(parameters)
     check(parameters)
     from serenity.listen import audio
-    from serenity.model import checkpoint, generation, recipe
+    from serenity.model import checkpoint, recipe
     from serenity.tokens import seed as seeds
     from serenity.tokens.playable import playable
 
@@ -171,15 +171,13 @@ def main(parameters: Parameters) -> None:
     if old and old.model_sha256 != fingerprint:
         raise InputError(f"{parameters.replay} was made by another model, {old.model} {old.model_sha256[:12]}; "
                          f"{parameters.model} is {fingerprint[:12]}; name that one with --model")
-    decoder = recipe.COMPILED if generation.has_gpu() and not (old and old.decoder == recipe.NUMPY) else recipe.NUMPY
-    if old and (other := recipe.differing(old, decoder)):
+    if old and (other := recipe.differing(old.versions)):
         print(f"note: {parameters.replay} was made with {other}")
     model = checkpoint.with_weights(parameters.model, settings, vocabulary)
     index = checkpoint.read_novelty(parameters.model)
     timings.end("load")
     first = old.variation if old else 1
-    made = complete(parameters, seed, until, sampling, allowed, model, index, timings, first,
-                    decoder == recipe.COMPILED)
+    made = complete(parameters, seed, until, sampling, allowed, model, index, timings, first)
     takes = [take_of(parameters, seed, vocabulary, index, after, until, number, continuation)
              for number, continuation in enumerate(made, first) if len(continuation.tokens)]
     takes = [take for take in takes if len(take.track.notes)]
@@ -193,7 +191,7 @@ def main(parameters: Parameters) -> None:
     if forced := sum(continuation.forced for continuation in made):
         print(f"note: at {forced} events nothing was left that --novel allows; there the likeliest was taken")
     for take in takes:
-        write(parameters, seed, take, old or make_recipe(parameters, seed, fingerprint, take.number, decoder))
+        write(parameters, seed, take, old or make_recipe(parameters, seed, fingerprint, take.number))
     timings.end("write")
     show(parameters, seed, takes, timings)
     if old:
@@ -343,7 +341,7 @@ def read_seed(parameters: Parameters, score, part, codec, vocabulary, known):
                       parameters.prompt_seconds, known, listed(parameters.tracks))
 
 
-def make_recipe(parameters: Parameters, seed, fingerprint: str, number: int, decoder: str):
+def make_recipe(parameters: Parameters, seed, fingerprint: str, number: int):
     """Return the recipe of a variation by a model of that fingerprint; what the song is will be filled in."""
     from serenity.model import recipe
 
@@ -352,7 +350,7 @@ def make_recipe(parameters: Parameters, seed, fingerprint: str, number: int, dec
     model, song = recipe.one_line(parameters.model.resolve().name), recipe.one_line(str(song))
     whole = recipe.digest((seed.whole or seed).score.chunks)
     return recipe.Recipe(model, fingerprint, song, whole, recipe.part_to_dict(seed), recipe.NOTHING, number,
-                         recipe.plain(parameters, MUSIC), decoder, recipe.versions(decoder))
+                         recipe.plain(parameters, MUSIC), recipe.versions())
 
 
 def samplings(parameters: Parameters) -> dict:
@@ -453,7 +451,7 @@ class Take:
 
 
 def complete(parameters: Parameters, seed, until: tuple[int, int | None], sampling: dict, allowed, model, index,
-             timings: Timings, first: int, compiled: bool) -> list:
+             timings: Timings, first: int) -> list:
     """Return the continuations as generation.complete makes them, from variation `first` on, counted from 1."""
     from tqdm import tqdm
 
@@ -481,7 +479,7 @@ def complete(parameters: Parameters, seed, until: tuple[int, int | None], sampli
             model, seed.prompt, events, sampling, parameters.seed, parameters.variations, until=until,
             first_step=seeds.first_step(seed, model.vocabulary), guard=Guard() if parameters.guard else None,
             allowed={"pitch": allowed}, may_end=parameters.may_end, refuse=refuse, progress=progress,
-            compiled=compiled, skipped=first - 1)
+            skipped=first - 1)
     timings.end("events")
     return made
 

@@ -93,7 +93,7 @@ def draw_events(model: checkpoint.Checkpoint, count: int) -> np.ndarray:
 def cached_seconds(model: checkpoint.Checkpoint, batch: int, events: int) -> float:
     """Return the seconds an event takes, batch of variations side by side; prompt and layout of weights included."""
     prompt = draw_events(model, PROMPT)
-    return timed(lambda: complete(model, prompt, events, GREEDY, seed=0, variations=batch, compiled=False)) / events
+    return timed(lambda: complete(model, prompt, events, GREEDY, seed=0, variations=batch)) / events
 
 
 def uncached_seconds(model: checkpoint.Checkpoint, batch: int) -> float:

@@ -339,7 +339,7 @@ def copied(model: Checkpoint, song: np.ndarray, bars: np.ndarray) -> np.ndarray:
 
 def continued(model: Checkpoint, song: np.ndarray, events: int, sampling: Sampling, seed: int) -> np.ndarray:
     """Return the model's continuation of a song's first PROMPT events."""
-    made, = complete(model, stream(song, 0, PROMPT + 1), events, sampling, seed=seed, compiled=False)
+    made, = complete(model, stream(song, 0, PROMPT + 1), events, sampling, seed=seed)
     return made.tokens
 
 

@@ -41,7 +41,7 @@ def distances(path: Path, model: checkpoint.Checkpoint) -> dict[str, float]:
     real = seed.choice.notes[len(seed.notes):][:NOTES]
     if len(real) < NOTES:
         raise InputError(f"{path}: {len(real)} notes after the prompt; wanted {NOTES}")
-    made, = complete(model, seed.prompt, NOTES, Sampling(1.0, 0), seed=0, compiled=False)
+    made, = complete(model, seed.prompt, NOTES, Sampling(1.0, 0), seed=0)
     notes = seeds.continue_notes(seed, made.tokens, model.vocabulary, np.random.default_rng(0))[:NOTES]
     versions = {"as the model has them": notes,
                 "matched to the whole prompt": layout.match_velocities(notes, seed.notes),

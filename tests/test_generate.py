@@ -506,7 +506,7 @@ def test_another_seed_or_model_or_version_is_told(complete, replay, tmp_path, mo
     complete(**FLAGS)
     from serenity.model import recipe
 
-    monkeypatch.setattr(recipe, "versions", lambda decoder: {"numpy": "1.0"})
+    monkeypatch.setattr(recipe, "versions", lambda: {"numpy": "1.0"})
     replay(tmp_path / "out.mid")
     assert re.search(r"note: .*out.mid was made with .*numpy .*\(here 1.0\)", capsys.readouterr().out)
     config = model_folder / "config.json"

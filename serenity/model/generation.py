@@ -1,8 +1,5 @@
 """Generation: read the prompt once, then decide one event after another, attribute by attribute."""
 
-import functools
-import importlib.util
-import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -35,8 +32,7 @@ def complete(model: Checkpoint, prompt: np.ndarray, events: int, sampling: Sampl
              variations: int = 1, *, until: int | None = None, first_step: int | None = None,
              guard: Guard | None = None, allowed: Mapping[str, np.ndarray] | None = None, may_end: bool = False,
              refuse: Refuse | None = None, progress: Callable[[int], object] = lambda done: None,
-             compiled: bool | None = None, given: Mapping[str, np.ndarray] | None = None,
-             skipped: int = 0) -> list[Continuation]:
+             given: Mapping[str, np.ndarray] | None = None, skipped: int = 0) -> list[Continuation]:
     """Return continuations of a prompt, `events` long.
 
     `prompt` (length, 4) is the end of a stream (see serenity.tokens.windows): it begins with START where it holds the
@@ -48,17 +44,15 @@ def complete(model: Checkpoint, prompt: np.ndarray, events: int, sampling: Sampl
     the step draws END: the end is one decision. `first_step` is the token of the first event's step, where that is
     decided already. `guard` holds back what repeats itself. `allowed` masks (tokens,) tell by attribute which tokens
     may be drawn. A pitch that `refuse` refuses is drawn again without it; where all are refused the likeliest is taken.
-    `progress` is told the number of events done, those of all variations. `compiled` True takes the compiled Keras
-    decoder, False the NumPy one, None the compiled one where there is a GPU. An attribute that is `given`, as tokens
-    (events,), is taken as it is, for 0 bits; the model needs no weights for it. So many variations as `skipped`
-    says are left out before the first.
+    `progress` is told the number of events done, those of all variations. An attribute that is `given`, as tokens
+    (events,), is taken as it is, for 0 bits; the model needs no weights for it. So many variations as `skipped` says
+    are left out before the first.
 
     Raises InputError where sampling or a mask leaves an attribute without a choice.
     """
     rules = _Rules(model, sampling, until, first_step, guard, allowed or {}, may_end, refuse)
-    make = decoder_type(compiled)
     given = given or {}
-    decoders = {attribute: make(model.settings, attribute, model.weights[attribute], model.vocabulary)
+    decoders = {attribute: Decoder(model.settings, attribute, model.weights[attribute], model.vocabulary)
                 for attribute in ATTRIBUTES if attribute not in given}
     songs = [_Song(prompt, events, seed, skipped + number, model.settings.order[-1]) for number in range(variations)]
     turns = [songs[first:first + TOGETHER] for first in range(0, variations, TOGETHER)]
@@ -186,26 +180,3 @@ def surprise(logits: np.ndarray, token: int) -> float:
     """Return -log2 of a token's softmax among the logits (tokens,)."""
     shifted = logits - logits.max()
     return float((np.log(np.exp(shifted).sum()) - shifted[token]) / np.log(2))
-
-
-# --- which decoder ----------------------------------------------------------------------------------------------------
-
-def decoder_type(compiled: bool | None) -> Callable:
-    """Return what decodes: Keras on a GPU, NumPy on a processor, unless the caller insists."""
-    if not (has_gpu() if compiled is None else compiled):
-        return Decoder
-    from serenity.model.compiled import CompiledDecoder
-
-    return functools.partial(CompiledDecoder, rows=TOGETHER)
-
-
-def has_gpu() -> bool:
-    """Return whether TensorFlow sees a GPU.
-
-    To ask it takes seconds, so it is asked only where a driver is there and the packages that reach it.
-    """
-    if not (shutil.which("nvidia-smi") and importlib.util.find_spec("nvidia")):
-        return False
-    import keras
-
-    return bool(keras.distribution.list_devices("gpu"))

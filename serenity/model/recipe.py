@@ -27,7 +27,6 @@ FORMAT = "serenity-recipe 2"
 LONGEST = 20_000      # characters of a recipe
 LONGEST_TEXT = 1_000  # characters of a text in it
 NOTHING = "0" * 64    # the digest of what is not there yet
-NUMPY, COMPILED = "numpy", "compiled"  # decoders
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,6 @@ class Recipe:
     song_sha256: str          # of the song without its recipe
     variation: int            # which of the variations, counted from 1
     flags: dict[str, object]  # flags of the command line that matter for the song: name -> value, as JSON has it
-    decoder: str              # NUMPY or COMPILED
     versions: dict[str, str]  # of what had a hand in it
 
     def __post_init__(self):
@@ -58,8 +56,6 @@ class Recipe:
                 raise InputError(f"recipe: {name} {_short(digest)}, wanted 64 hexadecimal digits")
         if self.variation < 1:
             raise InputError(f"recipe: variation {self.variation}, wanted 1 or more")
-        if self.decoder not in (NUMPY, COMPILED):
-            raise InputError(f"recipe: decoder {_short(self.decoder)}, wanted {NUMPY} or {COMPILED}")
 
 
 # --- text -------------------------------------------------------------------------------------------------------------
@@ -232,26 +228,19 @@ def model_sha256(folder: Path, with_novelty: bool = False) -> str:
     return hashlib.sha256("".join(map(file_sha256, files)).encode()).hexdigest()
 
 
-def versions(decoder: str = NUMPY) -> dict[str, str]:
-    """Return the versions of what can change a song that this decoder makes: to the last bit, also the processor's
-    kind, and the library that multiplies.
+def versions() -> dict[str, str]:
+    """Return the versions of what can change a song, to the last bit: also the processor's kind, and the library that
+    multiplies.
     """
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
-    found = {"serenity": project["version"], "python": platform.python_version(), "numpy": np.__version__,
-             "blas": f"{blas.get('name')} {blas.get('version')}", "machine": platform.machine()}
-    if decoder == COMPILED:
-        import keras
-        import tensorflow
-
-        found |= {"keras": keras.__version__, "tensorflow": tensorflow.__version__}
-    return found
+    return {"serenity": project["version"], "python": platform.python_version(), "numpy": np.__version__,
+            "blas": f"{blas.get('name')} {blas.get('version')}", "machine": platform.machine()}
 
 
-def differing(recipe: Recipe, decoder: str = NUMPY) -> str:
-    """Return in words which decoder and versions a recipe names that are others here; "" where there are none."""
-    here = {"decoder": decoder, **versions(decoder)}
-    made_with = {"decoder": recipe.decoder, **recipe.versions}
+def differing(made_with: dict[str, str]) -> str:
+    """Return in words which versions a recipe names that are others here; "" where there are none."""
+    here = versions()
     return ", ".join(f"{name} {version} (here {here.get(name, 'none')})" for name, version in made_with.items()
                      if here.get(name) != version)
 

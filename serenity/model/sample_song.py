@@ -37,7 +37,7 @@ def compose(songs: list[np.ndarray], settings: QuartetSettings, vocabulary: Voca
     rest = song[prompt:prompt + EVENTS]
     given = {attribute: rest[:, column] for column, attribute in enumerate(ATTRIBUTES) if attribute not in weights}
     made, = complete(Checkpoint(settings, vocabulary, weights), stream(song, 0, prompt + 1), len(rest),
-                     Sampling(), seed=0, given=given, compiled=False)
+                     Sampling(), seed=0, given=given)
     events = vocabulary.decode(np.concatenate([song[:prompt], made.tokens]), EVENT)
     clock, grid = TempoMap(), settings.codec.grid  # tokens say nothing of the tempo
     start = float(clock.seconds(events["step"][:prompt + 1].sum() / grid))

@@ -1,4 +1,4 @@
-"""The NumPy decoder's state: rows, ring and memory. That its logits are the Keras network's: test_compiled.py."""
+"""The NumPy decoder's state: rows, ring and memory. That its logits are the Keras network's: test_parity.py."""
 
 from dataclasses import replace
 

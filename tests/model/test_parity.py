@@ -1,0 +1,61 @@
+"""One model, two ways: the Keras network over a whole window, and the NumPy decoder event by event."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from serenity.model.decoder import WARM_UP, Decoder
+from serenity.model.quartet import PRESETS, preset
+from serenity.tokens.vocabulary import START
+from serenity.tokens.windows import WindowSettings, fit_prompt
+from tests.model.test_decoder import KINDS, TINY, VOCABULARY, quartet, random_events, random_weights, run
+
+
+def agree(network, attribute, *prompts, **changes):
+    """Hold both ways' logits together, within 1e-4 of their size.
+
+    `prompts` are lengths of prompts, in events, of which an encoder's window takes 16.
+    """
+    from serenity.model.transformer import build_network, set_weights
+
+    settings = quartet(network, WindowSettings(16, 5), **changes)
+    rng, weights = np.random.default_rng(7), random_weights(settings, attribute, 0.2)
+    decoder, trained = Decoder(settings, attribute, weights, VOCABULARY), build_network(settings, attribute, VOCABULARY)
+    set_weights(trained, weights)
+    for length in prompts:
+        prompt, events = random_events(rng, length), random_events(rng, decoder.reach + 3)
+        prompt[0] = START
+        cached, full = run(decoder, prompt, events[None])[0], whole(trained, settings.window, prompt, events)
+        size = max(1, np.abs(full).max())  # weights this large give logits of tens
+        assert np.abs(full).max() > 0.5
+        assert np.abs(cached[:len(full)] - full).max() < 1e-4 * size
+
+
+def whole(network, window, prompt, events):
+    """Return the logits of the network as it is trained, for as many of the events as its window has room for."""
+    row, given = np.concatenate([prompt, events]), len(prompt)
+    if network.encoder:  # which leaves the prompt's last events to the decoder
+        given = max(1, given - min(WARM_UP, len(prompt) // 2))
+        inputs = fit_prompt(row[:given], window.prompt)
+    else:
+        given, inputs = 1, row[:0]
+    past, target = row[given - 1:-1][:network.length], row[given:][:network.length]
+    logits = network({"prompt": inputs[None], "past": past[None], "target": target[None]}, training=False)[0]
+    return np.asarray(logits)[len(prompt) - given:]
+
+
+@pytest.mark.parametrize(("attribute", "kind"), [
+    *(("velocity", kind) for kind in KINDS), ("step", KINDS[0]), ("pitch", KINDS[3]), ("duration", KINDS[7]),
+    ("step", KINDS[3]), ("step", {"context": "own"}), ("pitch", {"tied": False}),
+    ("pitch", {"tied": False, "composed": True})])
+def test_both_give_the_same_logits(attribute, kind, eagerly):
+    agree(TINY, attribute, 1, 7, **kind)
+
+
+@pytest.mark.parametrize("attribute", ["pitch", "velocity"])  # a preset has two sizes
+@pytest.mark.parametrize("name", PRESETS)
+def test_both_give_the_same_logits_for_every_preset(name, attribute, eagerly):
+    """At an eighth of the width or so: layers and heads are the preset's own."""
+    network = preset(name)[attribute]
+    agree(replace(network, model_dim=8 * network.num_heads, feed_forward_dim=48), attribute, 7)
