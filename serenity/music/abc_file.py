@@ -19,15 +19,16 @@
     split_ratio: 1.5
 
     | 1
-    a#5c5g5 0 1/2 85    % 1
-    d5 1/2 3/2 70       % 1+1/2
+    a#5c5g5 0 1/2 85+16  % 1
+    d5 1/2 3/2 70  % 1+1/2
 
 The head names where the song comes from, the rule of synthesis that made it (none: the song is real), and what
 normalising did, so that it can be undone: key and semitones; whether the beats are the file's, found or given; the
 seconds at which quarter 0 begins; from which quarter on a quarter lasts how many microseconds, and which metre holds;
 and which share of a quarter its first eighth takes. An event is its chord, its step and duration in quarters, and its
-velocity, parted by blanks. Empty lines, what follows a %, and lines that begin with | say nothing: bars and beats are
-shown for people and follow from the steps. (Not the ABC notation of folk music.)
+velocity, parted by blanks; "85+16" is a chord of velocity 85 whose top note has 16 more. Empty lines, what follows a %,
+and lines that begin with | say nothing: bars and beats are shown for people and follow from the steps. (Not the ABC
+notation of folk music.)
 """
 
 import re
@@ -42,7 +43,7 @@ import numpy as np
 from serenity.errors import InputError
 from serenity.files import write_whole
 from serenity.music.codec import CodecSettings
-from serenity.music.event import EVENT, LIMITS, number_name, time_name
+from serenity.music.event import EVENT, LIMITS, loudness_name, number_name, parse_loudness, time_name
 from serenity.music.pitch import chord_bits, chord_pitches, parse_chord, spell
 from serenity.music.tempo_map import NEAR, TempoMap, metres, tempos
 
@@ -54,7 +55,6 @@ DENOMINATORS = tuple(2**power for power in range(8))  # those that a MIDI file c
 _WORD = re.compile(r"\S+")
 _TIME = re.compile(r"[0-9]{1,12}(/[1-9][0-9]{0,5}|\.[0-9]{1,9})?")  # quarters: 2, 3/2, 0.5
 _REMEMBERED = 1 << 16  # chords and numbers that many songs share
-_NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -94,12 +94,13 @@ def _event_lines(events: np.ndarray, tempo_map: TempoMap, grid: int) -> list[str
     points = np.rint(places * grid).astype(np.int64)
     lines, before = [], None
     columns = (events[name].tolist() for name in EVENT.names)
-    for bar, point, unit, chord, step, duration, velocity in zip(bars.tolist(), points.tolist(), units, *columns):
+    for bar, point, unit, chord, step, duration, velocity, accent in zip(bars.tolist(), points.tolist(), units,
+                                                                         *columns):
         if bar != before:
             lines.append(f"| {bar + 1}")
             before = bar
-        lines.append(f"{_spelled(*chord)} {time_name(step, grid)} {time_name(duration, grid)} {velocity}"
-                     f"  % {_beat_name(point, unit, grid)}")
+        lines.append(f"{_spelled(*chord)} {time_name(step, grid)} {time_name(duration, grid)} "
+                     f"{loudness_name(velocity, accent)}  % {_beat_name(point, unit, grid)}")
     return lines
 
 
@@ -218,22 +219,24 @@ def _events(lines: list[str], first: int, name: str, grid: int) -> np.ndarray:
     lines = [line.partition("%")[0] for line in lines]
     numbers = [number for number, line in enumerate(lines) if line.strip() and line[0] != "|"]
     rows = [lines[number].split() for number in numbers]
-    if set(map(len, rows)) - {len(EVENT.names)}:
-        number, words = next((number, words) for number, words in zip(numbers, rows) if len(words) != len(EVENT.names))
-        column = len(lines[number].rstrip()) if len(words) < len(EVENT.names) else _start(lines[number], 4)
+    if set(map(len, rows)) - {len(_WORDS)}:
+        number, words = next((number, words) for number, words in zip(numbers, rows) if len(words) != len(_WORDS))
+        column = len(lines[number].rstrip()) if len(words) < len(_WORDS) else _start(lines[number], 4)
         raise InputError(f"{name}:{first + number + 1}:{column + 1}: got {len(words)} words, wanted 4: chord, step, "
                          "duration, velocity")
     events, wrong = np.empty(len(rows), EVENT), []
-    for place, (attribute, column) in enumerate(zip(EVENT.names, zip(*rows))):
+    for place, (attribute, column) in enumerate(zip(_WORDS, zip(*rows))):
         values = {}
         for word in set(column):  # few different words are many events: each is parsed once
             try:
-                values[word] = _chord(word) if attribute == "pitch" else _number(attribute, word, grid)
+                values[word] = _PARSE[attribute](word, grid)
             except ValueError as error:
                 message, index = error.args
                 number = numbers[column.index(word)]
                 wrong.append((first + number + 1, _start(lines[number], place) + index + 1, message))
-        if not wrong:
+        if not wrong and attribute == "velocity":
+            events["velocity"], events["accent"] = zip(*(values[word] for word in column))
+        elif not wrong:
             events[attribute] = [values[word] for word in column]
     if wrong:
         number, column, message = min(wrong)
@@ -252,22 +255,28 @@ def _spelled(*chord: int) -> str:
 
 
 @lru_cache(maxsize=_REMEMBERED)
-def _chord(word: str) -> tuple[int, int]:
+def _chord(word: str, _: int) -> tuple[int, int]:
     return tuple(chord_bits(parse_chord(word)).tolist())
 
 
 @lru_cache(maxsize=_REMEMBERED)
-def _number(attribute: str, word: str, grid: int) -> int:
-    """Return the velocity, or the grid points of the quarters, that a word says. Raises ValueError(message, 0)."""
+def _time(attribute: str, word: str, grid: int) -> int:
+    """Return the grid points of the quarters that a word says. Raises ValueError(message, 0)."""
     lowest, highest = LIMITS[attribute]
-    if attribute == "velocity":
-        value, wanted = int(word) if _NUMBER.fullmatch(word) else None, f"a whole number from {lowest} to {highest}"
-    else:
-        value = Fraction(word) * grid if _TIME.fullmatch(word) else None
-        wanted = f"quarters in whole {grid}ths{'' if lowest == 0 else ', above 0'}, such as 1/2"
+    value = Fraction(word) * grid if _TIME.fullmatch(word) else None
     if value is None or value.denominator != 1 or not lowest <= value <= highest:
-        raise ValueError(f"{attribute} '{word}', wanted {wanted}", 0)
+        above = "" if lowest == 0 else ", above 0"
+        raise ValueError(f"{attribute} '{word}', wanted quarters in whole {grid}ths{above}, such as 1/2", 0)
     return int(value)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _velocity(word: str, _: int) -> tuple[int, int]:
+    """Return velocity and accent. Raises ValueError(message, 0)."""
+    try:
+        return parse_loudness(word)
+    except ValueError as error:
+        raise ValueError(error.args[0], 0) from None
 
 
 def write(path: Path, song: AbcSong) -> None:
@@ -307,6 +316,9 @@ def _synthesis(text: str) -> str:
     return "" if text == NONE else text
 
 
+_PARSE = {"pitch": _chord, "step": partial(_time, "step"), "duration": partial(_time, "duration"),
+          "velocity": _velocity}
+_WORDS = tuple(_PARSE)  # of a line
 _HEAD = {"source": str, "group": str, "synthesis": _synthesis, "key": str, "transposition": int, "folded": int,
          "beats": str, "start": _seconds, "tempos": _tempos, "metres": _metres, "swing": _share,
          "category": str, "normalise": str, "grid": int, "exact_lengths": partial(_optional, int),

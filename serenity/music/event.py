@@ -1,10 +1,12 @@
 """Events: notes struck together, as one row each. Folding notes into events, and unfolding them.
 
-An event is a chord (a set of pitches) with one step, one duration and one velocity. Times are whole points of the
-grid, so many a quarter (see grid.py). Where the durations of notes struck together differ by more than `split_ratio`,
-they become several events, all but the first with step 0.
+An event is a chord (a set of pitches) with one step, one duration, one velocity, and the accent of its top note, which
+is the melody most of the time: by how much it is louder than the notes below. Times are whole points of the grid, so
+many a quarter (see grid.py). Where the durations of notes struck together differ by more than `split_ratio`, they
+become several events, all but the first with step 0.
 """
 
+import re
 from fractions import Fraction
 from functools import lru_cache
 
@@ -19,17 +21,22 @@ EVENT = np.dtype([
     ("pitch", np.uint64, 2),   # the chord as 128 bits, see serenity.music.pitch
     ("step", np.int64),        # grid points since the previous event's onset; the first event's since quarter 0
     ("duration", np.int64),    # grid points, 1 or more
-    ("velocity", np.int16),    # MIDI velocity, 1-127
+    ("velocity", np.int16),    # MIDI velocity, 1-127; of a chord that of the notes below its top one
+    ("accent", np.int16),      # by how many velocities the top note is louder than these; 0 for a single note
 ])
 
-LIMITS = {"step": (0, 10**8), "duration": (1, 10**8), "velocity": (1, 127)}  # a day of the fastest music
+# Times: up to a day of the fastest music. Accents: 97 of 100 in POP909 lie between these.
+LIMITS = {"step": (0, 10**8), "duration": (1, 10**8), "velocity": (1, 127), "accent": (-32, 48)}
+ACCENT = 8  # velocities; accents are whole multiples of it
+_LOUDNESS = re.compile(r"([0-9]{1,3})([+-][0-9]{1,2})?", re.ASCII)
 
 
 def fold_notes(table: np.ndarray, split_ratio: float | None) -> np.ndarray:
     """Return the events of a GRID_NOTE table.
 
     A chord lasts as long as its longest note, which is at most `split_ratio` times its shortest (None: any ratio). Its
-    velocity is the notes' mean. A pitch struck twice at one point counts once, with its longest duration.
+    velocity is the mean of all notes but the top one, whose accent stands beside it. A pitch struck twice at one point
+    counts once, with its longest duration.
     """
     if not len(table):
         return np.empty(0, EVENT)
@@ -45,8 +52,11 @@ def fold_notes(table: np.ndarray, split_ratio: float | None) -> np.ndarray:
     events = np.empty(len(first), EVENT)
     events["pitch"] = np.bitwise_or.reduceat(pitch_bits(table["pitch"]), first, axis=0)
     events["duration"] = longest[first]
-    counts = np.diff(np.append(first, len(table)))
-    events["velocity"] = np.rint(np.add.reduceat(table["velocity"].astype(float), first) / counts)
+    last = np.append(first[1:], len(table)) - 1  # the top note: pitches ascend
+    top, below = table["velocity"][last].astype(float), last - first
+    mean = (np.add.reduceat(table["velocity"].astype(float), first) - top) / np.maximum(below, 1)
+    events["velocity"] = np.rint(np.where(below, mean, top))
+    events["accent"] = np.clip(np.rint((top - events["velocity"]) / ACCENT) * ACCENT, *LIMITS["accent"])
 
     # One canonical order: by onset, and at one onset from the highest top note to the lowest.
     onset = table["onset"][first]
@@ -61,7 +71,9 @@ def unfold_events(events: np.ndarray) -> np.ndarray:
     event, pitch = np.nonzero(chord_matrix(events["pitch"]))
     table = np.empty(len(event), GRID_NOTE)
     table["onset"], table["pitch"] = np.cumsum(events["step"])[event], pitch
-    table["duration"], table["velocity"] = events["duration"][event], events["velocity"][event]
+    is_top = np.append(event[1:] != event[:-1], True)[:len(event)]
+    accented = events["velocity"][event] + is_top * events["accent"][event]
+    table["duration"], table["velocity"] = events["duration"][event], np.clip(accented, *LIMITS["velocity"])
     return sort_notes(table)
 
 
@@ -75,6 +87,22 @@ def number_name(number: float) -> str:
 def time_name(points: int, grid: int) -> str:
     """Return a time of whole grid points in quarters: 36 of 24 a quarter -> "3/2"."""
     return str(Fraction(points, grid))
+
+
+def loudness_name(velocity: int, accent: int) -> str:
+    """Return velocity and accent as they are written: "85", "85+16", "85-8"."""
+    return f"{velocity}{accent:+}" if accent else str(velocity)
+
+
+def parse_loudness(word: str) -> tuple[int, int]:
+    """Return the velocity and the accent that a word says. The inverse of loudness_name. Raises ValueError."""
+    found = _LOUDNESS.fullmatch(word)
+    velocity, accent = (int(part or 0) for part in found.groups()) if found else (0, 0)
+    (low, high), (least, most) = LIMITS["velocity"], LIMITS["accent"]
+    if not low <= velocity <= high or not least <= accent <= most or accent % ACCENT:
+        raise ValueError(f"velocity '{word}', wanted a whole number from {low} to {high}; an accent of the top note "
+                         f"stands after it, from {least} to +{most} in steps of {ACCENT}: 85+16")
+    return velocity, accent
 
 
 def bar_places(events: np.ndarray, tempo_map: TempoMap, grid: int) -> np.ndarray:

@@ -7,6 +7,7 @@ that anew for every token.
 
 import numpy as np
 
+from serenity.music.event import ACCENT, LIMITS
 from serenity.music.pitch import OCTAVE, chord_matrix
 from serenity.tokens.vocabulary import SPECIALS, AttributeVocabulary
 
@@ -14,10 +15,12 @@ LOWEST, HIGHEST = 21, 108  # the piano's keys: what lies beyond counts as the ou
 KEYS = HIGHEST - LOWEST + 1
 MOST_NOTES = 12            # chords of more notes count as having so many
 KNOTS = {"step": (12, 96), "duration": (12, 96), "velocity": (6, 16)}  # of a coarse and a fine scale
+ACCENTS = np.arange(LIMITS["accent"][0], LIMITS["accent"][1] + 1, ACCENT)  # that a top note may have
 SHORTEST = 1.0             # grid points, added before the logarithm: below it differences count for little
 
 NUMBER = {"pitch": SPECIALS + 3 * KEYS + OCTAVE + MOST_NOTES} | {
     attribute: SPECIALS + sum(knots) for attribute, knots in KNOTS.items()}  # features of a token, by attribute
+NUMBER["velocity"] += len(ACCENTS)
 
 
 def features(vocabulary: AttributeVocabulary) -> np.ndarray:
@@ -25,8 +28,8 @@ def features(vocabulary: AttributeVocabulary) -> np.ndarray:
 
     PAD, START and END have a feature of their own each, and no other.
     """
-    describe = _chord_features if vocabulary.attribute == "pitch" else _number_features
-    described = describe(vocabulary)
+    describe = {"pitch": _chord_features, "velocity": _velocity_features}.get(vocabulary.attribute, _time_features)
+    described = describe(vocabulary.values)
     described /= np.linalg.norm(described, axis=1, keepdims=True)
     table = np.zeros((vocabulary.size, NUMBER[vocabulary.attribute]), np.float32)
     table[:SPECIALS, :SPECIALS] = np.eye(SPECIALS)
@@ -34,12 +37,12 @@ def features(vocabulary: AttributeVocabulary) -> np.ndarray:
     return table
 
 
-def _chord_features(vocabulary: AttributeVocabulary) -> np.ndarray:
+def _chord_features(chords: np.ndarray) -> np.ndarray:
     """Return which keys a chord strikes, its highest and lowest, its pitch classes, and how many notes it has.
 
     Each of the five weighs the same, however many notes there are.
     """
-    matrix = chord_matrix(vocabulary.values).astype(bool)                       # (chords, pitches)
+    matrix = chord_matrix(chords).astype(bool)                                  # (chords, pitches)
     chord, pitch = matrix.nonzero()
     keys = np.zeros((len(matrix), KEYS), np.float32)
     keys[chord, np.clip(pitch, LOWEST, HIGHEST) - LOWEST] = 1
@@ -55,20 +58,25 @@ def _chord_features(vocabulary: AttributeVocabulary) -> np.ndarray:
                            for part in (keys, top, bass, classes, notes)], axis=1)
 
 
-def _number_features(vocabulary: AttributeVocabulary) -> np.ndarray:
-    """Return where a number lies between the knots of a coarse and of a fine scale, by linear interpolation.
+def _time_features(points: np.ndarray) -> np.ndarray:
+    """Return where times lie on a scale of their logarithms, as they are heard."""
+    return _on_scales(np.log(points + SHORTEST), KNOTS["step"])
 
-    Times are compared by their logarithm, as they are heard.
-    """
-    values = vocabulary.values
-    if vocabulary.attribute != "velocity":
-        values = np.log(values + SHORTEST)
+
+def _velocity_features(values: np.ndarray) -> np.ndarray:
+    """Return where a velocity lies on its scale, and which accent the top note has."""
+    velocity, accent = values.T
+    return np.concatenate([_on_scales(velocity, KNOTS["velocity"]), accent[:, None] == ACCENTS], axis=1)
+
+
+def _on_scales(values: np.ndarray, scales: tuple[int, ...]) -> np.ndarray:
+    """Return where numbers lie between the knots of a coarse and of a fine scale, by linear interpolation."""
     lowest, span = values.min(), max(np.ptp(values), 1e-9)
-    scales = []
-    for knots in KNOTS[vocabulary.attribute]:
+    parts = []
+    for knots in scales:
         place = (values - lowest) / span * (knots - 1)                          # 0 .. knots - 1
-        scales.append(np.maximum(0, 1 - np.abs(place[:, None] - np.arange(knots))))  # a hat over each knot
-    return np.concatenate([scale / np.linalg.norm(scale, axis=1, keepdims=True) for scale in scales], axis=1)
+        parts.append(np.maximum(0, 1 - np.abs(place[:, None] - np.arange(knots))))  # a hat over each knot
+    return np.concatenate([part / np.linalg.norm(part, axis=1, keepdims=True) for part in parts], axis=1)
 
 
 def step_quarters(vocabulary: AttributeVocabulary, grid: int) -> np.ndarray:

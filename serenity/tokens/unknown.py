@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from serenity.music.event import number_name, time_name
+from serenity.music.event import loudness_name, time_name
 from serenity.music.pitch import chord_pitches, spell
 from serenity.tokens.vocabulary import ATTRIBUTES, Vocabulary, column_values
 
@@ -43,12 +43,13 @@ def find_replaced(events: np.ndarray, tokens: np.ndarray, known: np.ndarray, voc
 
 def _worst(was: np.ndarray, became: np.ndarray, attribute: str, grid: int, transposition: int, count: int) -> tuple:
     is_chord = attribute == "pitch"
-    distance = np.bitwise_count(was ^ became).sum(axis=1) if is_chord else np.abs(was - became)
+    distance = np.bitwise_count(was ^ became) if is_chord else np.abs(was - became)
+    distance = distance.reshape(len(was), -1).sum(axis=1)
     pairs = {}  # in order, each once
     for row in np.argsort(-distance.astype(float), kind="stable"):
         both = was[row], became[row]
         pairs[tuple(spell(pitch - transposition for pitch in chord_pitches(chord)) for chord in both) if is_chord
-              else tuple(number_name(float(value)) for value in both) if attribute == "velocity"
+              else tuple(loudness_name(*value.tolist()) for value in both) if attribute == "velocity"
               else tuple(time_name(int(value), grid) for value in both)] = None
         if len(pairs) == count:
             break

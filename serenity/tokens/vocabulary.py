@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from serenity.errors import InputError
-from serenity.music.event import LIMITS, number_name
+from serenity.music.event import LIMITS, loudness_name, parse_loudness
 from serenity.music.pitch import (
     OCTAVE,
     chord_matrix,
@@ -27,7 +27,7 @@ PAD, START, END = 0, 1, 2  # nothing; before a song's first event; after its las
 SPECIALS = 3               # values begin at this token
 MOST_VALUES = 2 ** 16 - SPECIALS  # tokens are stored in 16 bits
 
-TOP_K = {"pitch": 5000, "step": 1000, "duration": 1000, "velocity": 127}
+TOP_K = {"pitch": 5000, "step": 1000, "duration": 1000, "velocity": 352}  # of velocity: 32 bins by 11 accents
 VELOCITY_BIN = 4  # neighbouring velocities that count as one: a listener tells about 32 apart
 
 FORMAT = "serenity-vocabulary 2"
@@ -38,7 +38,7 @@ class AttributeVocabulary:
     """One attribute's values by falling count. Token t stands for values[t - SPECIALS].
 
     `values` is (k, 2) uint64 chords for pitch (see serenity.music.pitch), (k,) int64 grid points for step and duration,
-    (k,) float64 for velocity.
+    (k, 2) int64 for velocity: the middle of a bin of velocities, and the top note's accent.
     """
 
     attribute: str
@@ -55,6 +55,10 @@ class AttributeVocabulary:
         if self.attribute == "pitch":
             unique, which, _ = unique_chords(values)
             index, known = nearest_chord(unique, self.values)
+        elif self.attribute == "velocity":
+            unique, which = np.unique(values, axis=0, return_inverse=True)
+            index = abs(unique[:, None] - self.values).sum(axis=-1).argmin(axis=1)
+            known = (self.values[index] == unique).all(axis=1)
         else:
             unique, which = np.unique(values, return_inverse=True)
             index = nearest_number(unique, self.values)
@@ -100,17 +104,24 @@ class Vocabulary:
         return np.stack(tokens, axis=1), np.stack(known, axis=1)
 
     def decode(self, tokens: np.ndarray, events_type: np.dtype) -> np.ndarray:
-        """Return the events of tokens (events, 4) as a table of `events_type` (EVENT). The inverse of encode."""
+        """Return the events of tokens (events, 4 or more), a table of `events_type` (EVENT). The inverse of encode."""
         events = np.empty(len(tokens), events_type)
         for column, attribute in enumerate(ATTRIBUTES):
-            events[attribute] = self[attribute].decode(tokens[:, column])
+            values = self[attribute].decode(tokens[:, column])
+            if attribute == "velocity":
+                events["velocity"], events["accent"] = values.T
+            else:
+                events[attribute] = values
         return events
 
 
 def column_values(events: np.ndarray, attribute: str) -> np.ndarray:
-    """Return the values of one attribute as its dictionary counts them: velocities as the middle of their bin."""
-    values = events[attribute]
-    return values // VELOCITY_BIN * VELOCITY_BIN + VELOCITY_BIN / 2 if attribute == "velocity" else values
+    """Return the values of one attribute as its dictionary counts them: velocities as the middle of their bin, with
+    the accent."""
+    if attribute != "velocity":
+        return events[attribute]
+    return np.stack([events["velocity"] // VELOCITY_BIN * VELOCITY_BIN + VELOCITY_BIN // 2, events["accent"]],
+                    axis=-1).astype(np.int64)
 
 
 # --- building ---------------------------------------------------------------------------------------------------------
@@ -122,7 +133,7 @@ def count_values(event_tables, top_k: dict[str, int] = TOP_K) -> Vocabulary:
 
 def counts_of(events: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Return the different values of each attribute in ascending order, and how often each stands in the events."""
-    counts = {attribute: np.unique(column_values(events, attribute), return_counts=True)
+    counts = {attribute: np.unique(column_values(events, attribute), axis=0, return_counts=True)
               for attribute in ATTRIBUTES if attribute != "pitch"}
     chords, _, count = unique_chords(events["pitch"])
     return counts | {"pitch": (chords, count)}
@@ -139,7 +150,7 @@ def merge_counts(parts: list[dict]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         if attribute == "pitch":
             unique, which, _ = unique_chords(values)
         else:
-            unique, which = np.unique(values, return_inverse=True)
+            unique, which = np.unique(values, axis=0, return_inverse=True)
         merged[attribute] = unique, np.bincount(which, counts).astype(np.int64)
     return merged
 
@@ -268,7 +279,9 @@ def read(path: Path) -> Vocabulary:
 def _names(vocabulary: AttributeVocabulary) -> list[str]:
     if vocabulary.attribute == "pitch":
         return [spell(chord_pitches(chord)) for chord in vocabulary.values]
-    return [number_name(value) for value in vocabulary.values.tolist()]
+    if vocabulary.attribute == "velocity":
+        return [loudness_name(*value) for value in vocabulary.values.tolist()]
+    return [str(points) for points in vocabulary.values.tolist()]
 
 
 def _chords(names: Iterable[str]) -> np.ndarray:
@@ -285,8 +298,8 @@ def _from_names(attribute: str, names, source: str) -> AttributeVocabulary:
         if attribute == "pitch":
             values = _chords(names)
         else:
-            kind = float if attribute == "velocity" else int  # grid points are whole
-            values = np.array([kind(name) for name in names], kind)
+            parse = parse_loudness if attribute == "velocity" else int
+            values = np.array([parse(name) for name in names], np.int64)
         counts = np.array([int(count) for count in names.values()], np.int64)
     except (ValueError, TypeError, OverflowError) as error:
         raise InputError(f"{source}: {attribute}: {error.args[0]}") from None
@@ -294,7 +307,7 @@ def _from_names(attribute: str, names, source: str) -> AttributeVocabulary:
         raise InputError(f"{source}: {attribute} holds {len(values):,} values, wanted {MOST_VALUES:,} at most")
     if len(np.unique(values, axis=0)) < len(values):
         raise InputError(f"{source}: {attribute} holds a value twice")
-    if attribute in LIMITS:
+    if values.ndim == 1:
         lowest, highest = LIMITS[attribute]
         if wrong := [name for name, value in zip(names, values) if not lowest <= value <= highest]:
             raise InputError(f"{source}: {attribute} '{wrong[0]}', wanted a number from {lowest} to {highest:,}")

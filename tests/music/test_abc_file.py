@@ -33,7 +33,7 @@ grid: 24
 exact_lengths: 24
 split_ratio: 1.5
 
-a#5c5g5 1/2 0.75 85
+a#5c5g5 1/2 0.75 85+16
 % a remark, and an empty line
 | this line says nothing
 c4 0 1 127  % nor does the end of this one
@@ -61,20 +61,20 @@ def test_a_file_by_hand():
     assert song.tempo_map.tempos.tolist() == [(0, 631_579), (16, 700_000.25)]
     assert song.tempo_map.metres.tolist() == [(0, 4, 4), (4, 3, 8)]
     assert song.settings == CodecSettings()
-    assert [event.tolist()[1:] for event in song.events] == [(12, 18, 85), (0, 24, 127)]
+    assert [event.tolist()[1:] for event in song.events] == [(12, 18, 85, 16), (0, 24, 127, 0)]
     assert song.events["pitch"][0].tolist() == [0, sum(1 << pitch - 64 for pitch in parse_chord("a#5c5g5"))]
 
 
 def test_what_is_written_is_canonical():
     lines = to_text(from_text(TEXT)).splitlines()
     assert lines[:18] == TEXT.splitlines()[:18]
-    assert lines[18:] == ["| 1", "a#5g5c5 1/2 3/4 85  % 1+1/2", "c4 0 1 127  % 1+1/2"]
+    assert lines[18:] == ["| 1", "a#5g5c5 1/2 3/4 85+16  % 1+1/2", "c4 0 1 127  % 1+1/2"]
     assert to_text(from_text("\n".join(lines))).splitlines() == lines
 
 
 def test_bars_and_beats_are_shown():
     steps = [0, 24, 12, 60, 12, 24, 1]  # after a bar of 4/4 bars of 3/8, whose beats are eighths
-    events = np.array([((1, 0), step, 24, 80) for step in steps], EVENT)
+    events = np.array([((1, 0), step, 24, 80, 0) for step in steps], EVENT)
     shown = to_text(replace(EMPTY, events=events)).splitlines()[18:]
     assert [line if line[0] == "|" else line.partition("%")[2] for line in shown] == [
         "| 1", " 1", " 2", " 2+1/2", "| 2", " 1", " 2", "| 3", " 1", " 1+1/12"]
@@ -88,7 +88,7 @@ def test_parsing_is_the_inverse_of_writing(events):
 
 @given(st.integers(0, 10**8), st.integers(1, 10**8), st.integers(4, 480))
 def test_times_are_written_exactly(step, duration, grid):
-    song = replace(EMPTY, settings=CodecSettings(grid=grid), events=np.array([((1, 0), step, duration, 80)], EVENT))
+    song = replace(EMPTY, settings=CodecSettings(grid=grid), events=np.array([((1, 0), step, duration, 80, 0)], EVENT))
     assert_same(from_text(to_text(song)), song)
 
 
@@ -177,6 +177,13 @@ def test_the_settings_come_back(settings):
     ("c4 0 1 127", "c4 0 1 80.5", "22:8", "velocity '80.5', wanted a whole number"),
     ("c4 0 1 127", "c4 0 1 8_0", "22:8", "velocity '8_0'"),
     ("c4 0 1 127", "c4 0 1 ٨٠", "22:8", "velocity '٨٠'"),
+    ("c4 0 1 127", "c4 0 1 80+9", "22:8", "velocity '80+9', wanted a whole number from 1 to 127; an accent of the top "
+     "note stands after it, from -32 to +48 in steps of 8: 85+16"),
+    ("c4 0 1 127", "c4 0 1 80+56", "22:8", "velocity '80+56'"),
+    ("c4 0 1 127", "c4 0 1 80-40", "22:8", "velocity '80-40'"),
+    ("c4 0 1 127", "c4 0 1 80+", "22:8", "velocity '80+'"),
+    ("c4 0 1 127", "c4 0 1 +8", "22:8", "velocity '+8'"),
+    ("c4 0 1 127", "c4 0 1 80+8+8", "22:8", "velocity '80+8+8'"),
 ])
 def test_what_cannot_be_read_is_named_with_line_and_column(was, becomes, place, said):
     assert was in TEXT

@@ -1,8 +1,20 @@
 import numpy as np
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
-from serenity.music.event import EVENT, bar_places, fold_notes, number_name, time_name, unfold_events
+from serenity.music.event import (
+    ACCENT,
+    EVENT,
+    LIMITS,
+    bar_places,
+    fold_notes,
+    loudness_name,
+    number_name,
+    parse_loudness,
+    time_name,
+    unfold_events,
+)
 from serenity.music.grid import GRID_NOTE, to_grid
 from serenity.music.pitch import chord_pitches, spell
 from serenity.music.tempo_map import TempoMap, metres
@@ -12,14 +24,15 @@ from tests.strategies import event_tables, grid_tables, grids, split_ratios
 
 
 def fold(*rows, split_ratio=1.5):
-    """Fold notes given as (onset, duration, pitch, velocity); return events as (chord, step, duration, velocity)."""
+    """Fold notes given as (onset, duration, pitch, velocity); return events as (chord, step, duration, loudness)."""
     events = fold_notes(np.array(list(rows), GRID_NOTE), split_ratio)
-    return [(spell(chord_pitches(event["pitch"])), *(event[name].item() for name in ("step", "duration", "velocity")))
-            for event in events]
+    return [(spell(chord_pitches(chord)), step, duration, loudness_name(velocity, accent))
+            for chord, step, duration, velocity, accent in events.tolist()]
 
 
 def test_notes_struck_together_are_one_event():
-    assert fold((24, 12, 60, 70), (24, 12, 64, 80), (36, 24, 67, 90)) == [("e4c4", 24, 12, 75), ("g4", 12, 24, 90)]
+    assert fold((24, 12, 60, 70), (24, 12, 64, 80), (36, 24, 67, 90)) == [
+        ("e4c4", 24, 12, "70+8"), ("g4", 12, 24, "90")]
 
 
 def test_notes_a_grid_point_apart_are_two_events():
@@ -28,11 +41,11 @@ def test_notes_a_grid_point_apart_are_two_events():
 
 def test_durations_too_far_apart_become_events_with_step_0_the_highest_first():
     assert fold((0, 96, 48, 60), (0, 24, 76, 80), (0, 20, 72, 80), (48, 48, 60, 80)) == [
-        ("e5c5", 0, 24, 80), ("c3", 0, 96, 60), ("c4", 48, 48, 80)]
+        ("e5c5", 0, 24, "80"), ("c3", 0, 96, "60"), ("c4", 48, 48, "80")]
 
 
 def test_without_a_split_ratio_a_chord_lasts_as_long_as_its_longest_note():
-    assert fold((0, 96, 48, 60), (0, 5, 76, 80), split_ratio=None) == [("e5c3", 0, 96, 70)]
+    assert fold((0, 96, 48, 60), (0, 5, 76, 80), split_ratio=None) == [("e5c3", 0, 96, "60+16")]
 
 
 def test_a_chord_is_not_split_where_the_ratio_is_just_met():
@@ -41,7 +54,7 @@ def test_a_chord_is_not_split_where_the_ratio_is_just_met():
 
 
 def test_a_pitch_struck_twice_at_once_counts_once_with_its_longest_duration():
-    assert fold((6, 24, 60, 80), (6, 48, 60, 90)) == [("c4", 6, 48, 90)]
+    assert fold((6, 24, 60, 80), (6, 48, 60, 90)) == [("c4", 6, 48, "90")]
 
 
 def test_no_notes_are_no_events_and_back():
@@ -51,8 +64,32 @@ def test_no_notes_are_no_events_and_back():
 
 
 def test_unfolding_gives_each_note_of_a_chord_its_row():
-    events = np.array([((1 << 60 | 1 << 62, 1 << 3), 12, 6, 80), ((1 << 60, 0), 12, 24, 90)], EVENT)
-    assert unfold_events(events).tolist() == [(12, 6, 60, 80), (12, 6, 62, 80), (12, 6, 67, 80), (24, 24, 60, 90)]
+    events = np.array([((1 << 60 | 1 << 62, 1 << 3), 12, 6, 80, -16), ((1 << 60, 0), 12, 24, 90, 0)], EVENT)
+    assert unfold_events(events).tolist() == [(12, 6, 60, 80), (12, 6, 62, 80), (12, 6, 67, 64), (24, 24, 60, 90)]
+
+
+@pytest.mark.parametrize(("below", "top", "loudness"), [
+    ((60, 64), 90, "62+32"),  # nearer to 32 than to 24
+    ((80,), 80, "80"), ((80,), 83, "80"), ((80,), 85, "80+8"), ((80,), 64, "80-16"), ((20,), 127, "20+48"),
+    ((127,), 1, "127-32")])
+def test_the_top_note_has_an_accent_beside_the_mean_of_the_notes_below(below, top, loudness):
+    rows = [(0, 24, 48 + number, velocity) for number, velocity in enumerate(below)]
+    assert fold((0, 24, 72, top), *rows)[0][3] == loudness
+
+
+@given(st.lists(st.integers(1, 127), min_size=2, max_size=6))
+def test_no_top_note_moves_by_more_than_half_an_accent_as_long_as_there_is_one_for_it(velocities):
+    """The melody keeps its loudness: with one velocity a chord it came near that of the notes below."""
+    notes = np.array([(0, 24, 60 + number, velocity) for number, velocity in enumerate(velocities)], GRID_NOTE)
+    top = unfold_events(fold_notes(notes, None))["velocity"][-1]
+    middle = np.rint(np.mean(velocities[:-1]))
+    wanted = np.clip(velocities[-1], middle + LIMITS["accent"][0], middle + LIMITS["accent"][1])
+    assert abs(top - wanted) <= ACCENT / 2
+
+
+def test_no_accent_leads_out_of_midi_s_range():
+    events = np.array([((3 << 60, 0), 0, 1, 120, 16), ((3 << 60, 0), 1, 1, 5, -32)], EVENT)
+    assert unfold_events(events)["velocity"].tolist() == [120, 127, 5, 1]
 
 
 @given(grid_tables, split_ratios)
@@ -115,6 +152,11 @@ def test_places_lie_within_their_bars(events, grid):
     assert (place >= 0).all() and (place <= length).all()
     assert length.tolist() == [round(3.5 * grid)] * len(events)
     assert place.tolist() == (onset % length).tolist()
+
+
+@given(st.integers(*LIMITS["velocity"]), st.sampled_from(range(LIMITS["accent"][0], LIMITS["accent"][1] + 1, ACCENT)))
+def test_a_loudness_is_read_back_as_it_is_named(velocity, accent):
+    assert parse_loudness(loudness_name(velocity, accent)) == (velocity, accent)
 
 
 @pytest.mark.parametrize(("number", "name"), [(0.0, "0"), (1.0, "1"), (0.48, "0.48"), (1234.567, "1234.567"),

@@ -3,9 +3,21 @@
 import numpy as np
 import pytest
 
+from serenity.music.event import LIMITS
 from serenity.music.pitch import chord_bits, parse_chord
-from serenity.tokens.features import HIGHEST, LOWEST, NUMBER, features, step_quarters
-from serenity.tokens.vocabulary import ATTRIBUTES, SPECIALS, AttributeVocabulary, count_values
+from serenity.tokens.features import (
+    HIGHEST,
+    LOWEST,
+    NUMBER,
+    features,
+    step_quarters,
+)
+from serenity.tokens.vocabulary import (
+    ATTRIBUTES,
+    SPECIALS,
+    AttributeVocabulary,
+    count_values,
+)
 from tests.songs import abc_songs
 
 
@@ -62,7 +74,19 @@ def test_times_are_the_more_alike_the_nearer_they_are_by_ratio(attribute):
 
 
 def test_a_dictionary_of_one_value_has_features_too():
-    assert np.isfinite(numbers("velocity", 64)).all()
+    assert np.isfinite(numbers("velocity", (64, 0))).all()
+
+
+def test_velocities_are_the_more_alike_the_nearer_and_an_accent_parts_them():
+    soft, softer, accented, loud, other = numbers("velocity", (50, 0), (46, 0), (50, 16), (98, 0), (98, 16))
+    assert 1 > soft @ softer > soft @ loud and 1 > soft @ accented > soft @ other
+    assert accented @ other > soft @ other
+
+
+def test_every_accent_has_a_feature_of_its_own():
+    least, most = LIMITS["accent"]
+    values = [(64, accent) for accent in range(least, most + 1, 8)]
+    assert len(np.unique(numbers("velocity", *values).round(5), axis=0)) == len(values)
 
 
 @pytest.mark.parametrize(("grid", "quarters"), [(24, [0.5, 0, 1 / 24, 8]), (48, [0.25, 0, 1 / 48, 4])])

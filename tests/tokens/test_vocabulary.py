@@ -40,8 +40,8 @@ def bits(*names):
 
 
 def events(*rows):
-    """Return events given as (chord, step, duration, velocity)."""
-    return np.array([(chord_bits(parse_chord(chord)), *others) for chord, *others in rows], EVENT)
+    """Return events given as (chord, step, duration, velocity), with an accent behind where they have one."""
+    return np.array([(chord_bits(parse_chord(chord)), *(*others, 0)[:4]) for chord, *others in rows], EVENT)
 
 
 def nearest_of(chord, *known):
@@ -57,7 +57,7 @@ def test_the_commonest_value_has_the_first_token_and_equal_ones_ascend():
     assert vocabulary.pitch.counts.tolist() == [2, 1, 1]
     assert vocabulary.step.values.tolist() == [6, 12, 18]
     assert vocabulary.duration.values.tolist() == [1]
-    assert vocabulary.velocity.values.tolist() == [82, 22]
+    assert vocabulary.velocity.values.tolist() == [[82, 0], [22, 0]]
 
 
 def test_the_order_of_the_songs_does_not_matter():
@@ -94,7 +94,8 @@ def test_values_begin_after_the_special_tokens():
 
 def test_decoding_is_the_inverse_of_encoding_for_known_values():
     table = SONGS[0].copy()
-    table["velocity"] = column_values(table, "velocity")
+    table["velocity"] = column_values(table, "velocity")[:, 0]
+    assert table["accent"].any()
     tokens, known = VOCABULARY.encode(table)
     assert known.all()
     assert np.array_equal(VOCABULARY.decode(tokens, EVENT), table)
@@ -108,8 +109,8 @@ def test_no_event_is_dropped_and_what_is_not_exact_is_marked(table):
     assert tokens.shape == known.shape == (len(table), 4)
     decoded = vocabulary.decode(tokens, EVENT)
     for column, attribute in enumerate(ATTRIBUTES):
-        same = decoded[attribute] == column_values(table, attribute)
-        assert np.array_equal(same.all(axis=1) if attribute == "pitch" else same, known[:, column])
+        same = column_values(decoded, attribute) == column_values(table, attribute)
+        assert np.array_equal(same.reshape(len(table), -1).all(axis=1), known[:, column])
     assert np.array_equal(vocabulary.encode(decoded)[0], tokens)
     assert np.array_equal(table, before)
 
@@ -129,9 +130,30 @@ def test_a_token_without_value_is_refused(token):
 
 @given(st.integers(1, 127))
 def test_a_velocity_moves_by_half_a_bin_at_most(velocity):
-    middle = column_values(events(("c4", 0, 1, velocity)), "velocity")[0]
-    assert abs(middle - velocity) <= 2
+    (middle, accent), = column_values(events(("c4", 0, 1, velocity, 16)), "velocity")
+    assert abs(middle - velocity) <= 2 and accent == 16
     assert 1 <= middle <= 127
+
+
+@pytest.mark.parametrize(("velocity", "accent", "nearest"), [
+    (81, 16, (82, 16)),   # known: its bin
+    (82, 24, (82, 16)), (82, -8, (82, 0)), (94, 0, (98, 0)),
+    (90, 0, (82, 0)),     # as far from 98: the commoner
+    (98, 16, (82, 16))])  # as far from (98, 0)
+def test_a_velocity_becomes_the_nearest_velocity_and_accent(velocity, accent, nearest):
+    known = [("c4", 0, 1, 82)] * 3 + [("c4", 0, 1, 82, 16)] * 2 + [("c4", 0, 1, 98)]
+    vocabulary = count_values([events(*known)])
+    tokens, is_known = vocabulary.encode(events(("c4", 0, 1, velocity, accent)))
+    assert tuple(vocabulary.decode(tokens, EVENT)[["velocity", "accent"]][0]) == nearest
+    assert is_known[0, 3] == ((velocity, accent) == (81, 16))
+
+
+def test_each_velocity_and_accent_is_a_value_of_its_own():
+    table = events(("c4", 0, 1, 80), ("c4", 0, 1, 80, 8), ("c4", 0, 1, 80, -8), ("c4", 0, 1, 81, 8))
+    vocabulary = count_values([table])
+    assert vocabulary.velocity.values.tolist() == [[82, 8], [82, -8], [82, 0]]
+    assert list(json.loads(to_json(vocabulary))["velocity"]) == ["82+8", "82-8", "82"]
+    assert TOP_K["velocity"] == 32 * 11  # all there are
 
 
 # --- the nearest chord ---
@@ -250,7 +272,9 @@ def broken(attribute, values):
     (broken("duration", {"0": 1}), "duration '0', wanted a number from 1 to 100,000,000"),
     (broken("duration", {"inf": 1}), "duration: invalid literal for int() with base 10: 'inf'"),
     (broken("velocity", {"nan": 1}), "velocity 'nan'"),
-    (broken("velocity", {"128": 1}), "velocity '128', wanted a number from 1 to 127"),
+    (broken("velocity", {"128": 1}), "velocity '128', wanted a whole number from 1 to 127"),
+    (broken("velocity", {"82+9": 1}), "velocity '82+9', wanted"),
+    (broken("velocity", {"82": 1, "082": 1}), "velocity holds a value twice"),
     (broken("velocity", {"82": None}), "velocity: int"),
     (broken("velocity", {"82": float("inf")}), "velocity: cannot convert float infinity"),
     (broken("velocity", {"82": 10 ** 30}), "velocity: Python int too large"),
@@ -280,5 +304,5 @@ def test_real_songs_come_back_from_tokens():
         assert known[:, [0, 3]].all()
         exact = known.all(axis=1)
         decoded, wanted = vocabulary.decode(tokens, EVENT)[exact], table[exact]
-        wanted["velocity"] = column_values(wanted, "velocity")
+        wanted["velocity"] = column_values(wanted, "velocity")[:, 0]
         assert np.array_equal(decoded, wanted)
