@@ -40,7 +40,7 @@ from serenity.model.generation import complete
 from serenity.model.quartet import weight_shapes
 from serenity.model.sampling import GREEDY
 from serenity.tokens import windows
-from serenity.tokens.vocabulary import ATTRIBUTES, SPECIALS
+from serenity.tokens.vocabulary import ATTRIBUTES, COLUMNS, SPECIALS
 
 ROOT = Path(__file__).resolve().parent.parent
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}  # of the commands
@@ -84,10 +84,11 @@ def command(*words: str) -> None:
 
 
 def draw_events(model: checkpoint.Checkpoint, count: int) -> np.ndarray:
-    """Return random events, (count, 4)."""
+    """Return random events in bars that are not known, (count, columns)."""
     rng = np.random.default_rng(0)
     sizes = model.settings.vocabulary_sizes
-    return np.stack([rng.integers(SPECIALS, sizes[attribute], count) for attribute in ATTRIBUTES], 1).astype(np.int32)
+    tokens = [rng.integers(SPECIALS, sizes[attribute], count) for attribute in ATTRIBUTES]
+    return np.pad(np.stack(tokens, 1), ((0, 0), (0, len(COLUMNS) - len(tokens)))).astype(np.int32)
 
 
 def cached_seconds(model: checkpoint.Checkpoint, batch: int, events: int) -> float:

@@ -63,7 +63,7 @@ from serenity.music.tempo_map import TempoMap, metres, tempos  # noqa: E402
 from serenity.tokens import corpus as corpora  # noqa: E402
 from serenity.tokens import novelty  # noqa: E402
 from serenity.tokens.notes import note_counts  # noqa: E402
-from serenity.tokens.vocabulary import ATTRIBUTES  # noqa: E402
+from serenity.tokens.vocabulary import ATTRIBUTES, BAR, PLACE  # noqa: E402
 from serenity.tokens.windows import stream  # noqa: E402
 
 PROMPT, EVENTS = 128, 512
@@ -97,10 +97,9 @@ class Songs:
     """Songs of one split, in the model's tokens."""
 
     names: list[str]
-    tokens: list[np.ndarray]  # (events, 4) each
+    tokens: list[np.ndarray]  # (events, columns) each
     events: np.ndarray        # (songs,)
     notes: np.ndarray         # (songs,): that the events strike, as the store has them
-    bars: list[np.ndarray]    # (events, 2) each: place in the bar, and the bar's length, in grid points
 
 
 def main(parameters: Parameters) -> None:
@@ -155,10 +154,10 @@ def songs_of(store: corpora.Corpus, corpus: corpora.Corpus, split: str, most: in
     rows = [song for song in store.songs if song["split"] == split and not song["synthetic"]][:most]
     if not rows:
         raise InputError(f"the token store holds no real song of the {split} split; wanted one or more")
-    own, tokens, bars = ([table[row["start"]:row["start"] + row["events"]] for row in rows]
-                         for table in (store.tokens, corpus.tokens, store.bars))
+    own, tokens = ([table[row["start"]:row["start"] + row["events"]] for row in rows]
+                   for table in (store.tokens, corpus.tokens))
     return Songs([row["name"] for row in rows], tokens, np.array([len(song) for song in tokens]),
-                 note_counts(store.vocabulary, own), bars)
+                 note_counts(store.vocabulary, own))
 
 
 def spread(songs: Songs, number: int) -> Songs:
@@ -174,7 +173,7 @@ def long_enough(songs: Songs, events: int) -> Songs:
 def take(songs: Songs, chosen: np.ndarray) -> Songs:
     """Return the songs of the given numbers."""
     return Songs([songs.names[song] for song in chosen], [songs.tokens[song] for song in chosen], songs.events[chosen],
-                 songs.notes[chosen], [songs.bars[song] for song in chosen])
+                 songs.notes[chosen])
 
 
 # --- bits and accuracy ------------------------------------------------------------------------------------------------
@@ -309,7 +308,7 @@ def generated(model: Checkpoint, held_out: Songs, training: Songs, index: novelt
     others = spread(others, len(songs.names))
     sets = {REAL: [song[PROMPT:PROMPT + EVENTS] for song in songs.tokens],
             SHUFFLED: [shuffled(song[PROMPT:PROMPT + EVENTS], seed) for seed, song in enumerate(songs.tokens)],
-            COPIED: [copied(model, song, bars) for song, bars in zip(songs.tokens, songs.bars)]}
+            COPIED: [copied(model, song) for song in songs.tokens]}
     names = {f"temperature {temperature:g}": temperature for temperature in parameters.temperatures}
     for name, temperature in names.items():
         sampling = Sampling(temperature, parameters.top_k)
@@ -328,11 +327,11 @@ def shuffled(events: np.ndarray, seed: int) -> np.ndarray:
     return np.random.default_rng(seed).permutation(events)
 
 
-def copied(model: Checkpoint, song: np.ndarray, bars: np.ndarray) -> np.ndarray:
+def copied(model: Checkpoint, song: np.ndarray) -> np.ndarray:
     """Return a song's first PROMPT events again and again, each time from the same place in the bar."""
-    made = np.resize(song[:PROMPT], (EVENTS, len(ATTRIBUTES)))
-    place, length = bars[PROMPT - 1].astype(int)
-    step = (int(bars[0, 0]) - place) % length or length
+    made = np.resize(song[:PROMPT], (EVENTS, song.shape[1]))
+    place, length = song[PROMPT - 1, [PLACE, BAR]].astype(int)
+    step = (int(song[0, PLACE]) - place) % length or length
     made[::PROMPT, ATTRIBUTES.index("step")] = model.vocabulary.step.encode(np.array([step]))[0]
     return made
 
@@ -344,7 +343,7 @@ def continued(model: Checkpoint, song: np.ndarray, events: int, sampling: Sampli
 
 
 def to_notes(model: Checkpoint, tokens: np.ndarray, tempo_map: TempoMap, begin: int = 0) -> np.ndarray:
-    """Return the notes of tokens (events, 4), whose steps count from the grid point `begin`."""
+    """Return the notes of tokens (events, columns), whose steps count from the grid point `begin`."""
     return codec.decode(model.vocabulary.decode(tokens, EVENT), tempo_map, model.settings.codec.grid, begin=begin)
 
 
@@ -357,8 +356,8 @@ def ruler(grid: int, length: int) -> TempoMap:
 def measured(model: Checkpoint, songs: Songs, made: list[np.ndarray], index: novelty.Index) -> dict[str, np.ndarray]:
     """Return each measure of each song's continuation, (songs,)."""
     samples, column = [], ATTRIBUTES.index("pitch")
-    for song, bars, tokens in zip(songs.tokens, songs.bars, made):
-        begin, length = bars[PROMPT - 1].tolist()
+    for song, tokens in zip(songs.tokens, made):
+        begin, length = song[PROMPT - 1, [PLACE, BAR]].tolist()
         tempo_map = ruler(model.settings.codec.grid, length)
         key = harmony.find_key(to_notes(model, song[:PROMPT], tempo_map)).relative_major
         chords = model.vocabulary.pitch.decode(np.concatenate([song[:PROMPT, column], tokens[:, column]]))

@@ -27,7 +27,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from serenity.model import checkpoint
 from serenity.model.generation import complete
 from serenity.model.sampling import GREEDY, Guard, Sampling
-from serenity.music.event import EVENT
 from serenity.tokens import corpus as corpora
 from serenity.tokens.vocabulary import ATTRIBUTES
 from serenity.tokens.windows import stream
@@ -76,8 +75,8 @@ def main() -> None:
     model = checkpoint.load(arguments.model)
     column = ATTRIBUTES.index("pitch")
     store = corpora.load(arguments.tokens)
-    songs = [song for song in store.of_split("test") if len(song) >= PROMPT + EVENTS][:arguments.songs]
-    songs = [model.vocabulary.encode(store.vocabulary.decode(song, EVENT))[0].astype(np.int32) for song in songs]
+    held_out = corpora.translate(store, model.vocabulary).of_split("test")
+    songs = [song for song in held_out if len(song) >= PROMPT + EVENTS][:arguments.songs]
     rows = {"as the song goes on": [song[PROMPT:PROMPT + EVENTS, column] for song in songs]}
     for name, (sampling, guard) in SETTINGS.items():
         rows[name] = [complete(model, stream(song, 0, PROMPT + 1), EVENTS, sampling, seed=0, guard=guard)[0]

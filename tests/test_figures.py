@@ -163,10 +163,9 @@ def test_a_song_is_known_again_by_half_of_its_chords(monkeypatch, wrong, known):
     monkeypatch.setattr(quality, "PROMPT", 8)
     monkeypatch.setattr(quality, "RECALL", 8)
     song = np.arange(80).reshape(20, 4).astype(np.int32)
-    bars = np.zeros((20, 2), np.uint16)
     made = song[8:16].copy()
     made[:wrong, ATTRIBUTES.index("pitch")] += 1
     monkeypatch.setattr(quality, "continued", lambda *_, **__: made)
-    found = quality.recall(None, Songs(["song"], [song], np.array([20]), np.array([30]), [bars]))
+    found = quality.recall(None, Songs(["song"], [song], np.array([20]), np.array([30])))
     assert found["continued as themselves"]["value"] == known
     assert found["events as in the song"]["value"] == 1 - wrong / 8

@@ -16,6 +16,7 @@ from serenity.music.event import bar_places
 from serenity.music.pitch import transpose
 from serenity.music.song import of_score
 from serenity.tokens import corpus
+from serenity.tokens.vocabulary import PLACE
 from tests.scripts import call
 from tests.songs import compose_notes, pop_song
 
@@ -101,7 +102,7 @@ def test_the_place_of_each_event_in_its_bar_arrives(done):
     store = corpus.load(done[0] / "data/tokens")
     for song in store.songs:
         read = abc_file.read(done[0] / "data/abc" / song["name"])
-        bars = store.bars[song["start"]:song["start"] + song["events"]]
+        bars = store.tokens[song["start"]:song["start"] + song["events"], PLACE:]
         assert np.array_equal(bars, bar_places(read.events, read.tempo_map, read.settings.grid))
         assert (bars[:, 1] == 4 * read.settings.grid).all()
 
@@ -141,7 +142,7 @@ def test_one_worker_gives_the_same_as_two(done, again):
     shutil.rmtree(again / "data/tokens")
     assert run(again, *PLAIN)[0] == 0
     assert files_of(again / "data/abc", ".abc") == files_of(done[0] / "data/abc", ".abc")
-    for name in ("tokens.npy", "bars.npy", "songs.jsonl", "vocabulary.json"):
+    for name in ("tokens.npy", "songs.jsonl", "vocabulary.json"):
         assert (again / "data/tokens" / name).read_bytes() == (done[0] / "data/tokens" / name).read_bytes()
 
 
@@ -153,7 +154,8 @@ def test_an_abc_file_edited_by_hand_becomes_tokens(again):
     assert run(again, "--abc-only")[0] == 0
     store = corpus.load(again / "data/tokens")
     edited, = (song for song in store.songs if song["name"] == "b.midi.abc")
-    assert store.bars[edited["start"]:edited["start"] + edited["events"]].tolist() == [[0, 96], [12, 96]]
+    events = store.tokens[edited["start"]:edited["start"] + edited["events"]]
+    assert events[:, PLACE:].tolist() == [[0, 96, 2], [12, 96, 1]]
     assert len(store.songs) == len(SONGS) - 1
 
 
@@ -178,10 +180,12 @@ def test_abc_files_of_the_time_in_seconds_are_refused(again):
                          "wanted 'serenity-abc 2': run preprocess.py without --abc-only")
 
 
-def test_a_store_of_the_time_in_seconds_is_made_anew(done, again):
+@pytest.mark.parametrize("format_", [1, 2])
+def test_a_store_of_an_older_format_is_made_anew(done, again, format_):
+    """The second kept the bars in a file of their own."""
     store = again / "data/tokens"
-    (store / "bars.npy").unlink()
-    (store / "corpus.json").write_text((store / "corpus.json").read_text().replace("corpus 2", "corpus 1"))
+    np.save(store / "bars.npy", np.zeros((9, 2), np.uint16))
+    (store / "corpus.json").write_text((store / "corpus.json").read_text().replace("corpus 3", f"corpus {format_}"))
     assert run(again, *PLAIN)[0] == 0
     assert files_of(store) == files_of(done[0] / "data/tokens")
 

@@ -345,9 +345,9 @@ def test_from_the_shell_what_counts_seconds_ends_with_code_2_and_says_what_to_ru
     said = line("--tokens", store, "--from", model_folder, "--model", tmp_path / "mine")
     assert re.fullmatch(r"train.py: .*config.json: format 'serenity-model 1', made by an older Serenity, which counted "
                         r"seconds, wanted 'serenity-model 2': train it anew with train.py\n", said)
-    replace_in(store / "corpus.json", "serenity-corpus 2", "serenity-corpus 1")
-    assert line("--tokens", store).endswith("'serenity-corpus 1', made by an older Serenity, which counted seconds; "
-                                            "wanted 'serenity-corpus 2': run preprocess.py again\n")
+    replace_in(store / "corpus.json", "serenity-corpus 3", "serenity-corpus 2")
+    assert line("--tokens", store).endswith("'serenity-corpus 2', made by an older Serenity; "
+                                            "wanted 'serenity-corpus 3': run preprocess.py again\n")
     assert not (tmp_path / "mine").exists()
 
 

@@ -6,8 +6,10 @@ import numpy as np
 from serenity.model.quartet import QuartetSettings
 from serenity.model.training_settings import TrainingSettings
 from serenity.tokens.corpus import Corpus
-from serenity.tokens.vocabulary import ATTRIBUTES, PAD, SPECIALS
+from serenity.tokens.vocabulary import ATTRIBUTES, COLUMNS, LEFT, PAD, SPECIALS
 from serenity.tokens.windows import Batch, cut, draw_places, expected_windows
+
+TOLD = 0.25  # share of the windows that are told how many bars of the song are left
 
 
 class WindowDataset(keras.utils.PyDataset):
@@ -43,7 +45,8 @@ class WindowDataset(keras.utils.PyDataset):
     def __getitem__(self, index):
         rows = slice(index * self.training.batch, (index + 1) * self.training.batch)
         batch = cut(self.songs, self.places[rows], self.window, self.encoder)
-        inputs, target, weight = inputs_and_targets(batch, self.attribute)
+        told = np.random.default_rng([self.training.seed, self.epoch, index]).random(len(batch.past)) < TOLD
+        inputs, target, weight = inputs_and_targets(batch, self.attribute, told)
         return inputs, target, weight.astype(np.float32)
 
     def on_epoch_end(self):
@@ -52,11 +55,15 @@ class WindowDataset(keras.utils.PyDataset):
         self._draw()
 
 
-def inputs_and_targets(batch: Batch, attribute: str) -> tuple[dict, np.ndarray, np.ndarray]:
+def inputs_and_targets(batch: Batch, attribute: str,
+                       told: np.ndarray | None = None) -> tuple[dict, np.ndarray, np.ndarray]:
     """Return a batch as a network's inputs, its target tokens (batch, length), and which of them are decisions.
 
-    The song's end is one decision, taken with the step: for the other attributes END counts as nothing.
+    The song's end is one decision, taken with the step: for the other attributes END counts as nothing. `told` (batch,)
+    bool says which windows know how many bars are left; None: none does.
     """
     target = batch.target[..., ATTRIBUTES.index(attribute)]
     decided = target != PAD if attribute == "step" else target >= SPECIALS
-    return {"prompt": batch.prompt, "past": batch.past, "target": batch.target}, target, decided
+    shown = np.ones((len(batch.past), 1, len(COLUMNS)), np.int32)
+    shown[:, 0, LEFT] = 0 if told is None else told
+    return {name: getattr(batch, name) * shown for name in ("prompt", "past", "target")}, target, decided

@@ -21,7 +21,7 @@ import numpy as np
 
 from serenity.model.positions import frequencies, sinusoids
 from serenity.model.quartet import NORM_EPSILON, QuartetSettings, past_attributes, present_attributes
-from serenity.tokens.features import features, step_quarters
+from serenity.tokens.features import bar_rows, features, step_quarters
 from serenity.tokens.vocabulary import ATTRIBUTES, Vocabulary
 
 # A decoder with an encoder reads the prompt's last events itself before it goes on. Right after an encoded prompt it
@@ -42,7 +42,8 @@ class Decoder:
         tables = {name: features(vocabulary[name]) for name in ATTRIBUTES} if self.network.composed else {}
         vectors = token_vectors(weights, "embedding", attribute, tables)
         self.own = centred(vectors * np.float32(self.network.model_dim ** 0.5))
-        self.past, self.present = Context(weights, "past", past, tables), Context(weights, "present", decided, tables)
+        self.past, self.present = (Context(weights, name, others, tables, settings.codec.grid)
+                                   for name, others in (("past", past), ("present", decided)))
         layers = _Layers(weights, self.network.num_heads)
         self.encoder = [(layers.attention(f"encoder_{layer}"), layers.feed_forward(f"encoder_{layer}"))
                         for layer in range(self.network.encoder_layers)]
@@ -59,7 +60,7 @@ class Decoder:
         self.step_decided = "step" in decided
 
     def start(self, prompt: np.ndarray, variations: int) -> None:
-        """Read a prompt (length, 4), length 1 or more, and make room for so many continuations of it.
+        """Read a prompt (length, columns), length 1 or more, and make room for so many continuations of it.
 
         Of a long prompt the last events that fit are read.
         """
@@ -102,8 +103,8 @@ class Decoder:
     def step(self, past: np.ndarray, present: np.ndarray) -> np.ndarray:
         """Return the logits (batch, tokens) of the next event's value.
 
-        `past` (batch, 4) is the event before it; `present` (batch, 4) the event itself, of which only the attributes
-        decided before this one are read.
+        `past` (batch, columns) is the event before it; `present` (batch, columns) the event itself, of which only what
+        is decided before this attribute is read.
         """
         # The prompt's last event counts as place `prompt` of the window, with an encoder: sinusoids go on from there.
         x = self._embed(past[:, None], self.position + (self.window.prompt if self.encoder else 0))
@@ -121,7 +122,7 @@ class Decoder:
         return self.logits(scaled(x))[:, 0]
 
     def _embed(self, events: np.ndarray, first: int) -> np.ndarray:
-        """Embed events (..., length, 4), the `first` one so many after the window's beginning."""
+        """Embed events (..., length, columns), the `first` one so many after the window's beginning."""
         x = self.own[events[..., self.column]]
         if self.past:
             x = x + self.past.embed(events)
@@ -169,10 +170,11 @@ def token_vectors(weights: dict[str, np.ndarray], name: str, attribute: str,
 
 
 class Context:
-    """Other attributes of an event: (..., 4) -> what they add to the residual stream, (..., width)."""
+    """Other attributes of an event: (..., columns) -> what they add to the residual stream, (..., width)."""
 
     def __init__(self, weights: dict[str, np.ndarray], name: str, attributes: tuple[str, ...],
-                 tables: dict[str, np.ndarray]):
+                 tables: dict[str, np.ndarray], grid: int):
+        self.grid, self.bars = grid, centred(weights[f"{name}/bars"]) if attributes else None
         self.vectors = []  # a table of each attribute that is read, already projected to the residual stream
         merge = centred(weights[f"{name}/merge/kernel"]) if attributes else None
         for number, attribute in enumerate(attributes):
@@ -186,8 +188,9 @@ class Context:
         return bool(self.vectors)
 
     def embed(self, events: np.ndarray) -> np.ndarray:
-        """Embed events (..., 4) -> (..., width)."""
-        return sum(table[events[..., column]] for column, table in self.vectors)
+        """Embed events (..., columns) -> (..., width)."""
+        return (sum(table[events[..., column]] for column, table in self.vectors)
+                + self.bars[bar_rows(events, self.grid)].sum(axis=-2))
 
 
 @dataclass(frozen=True)

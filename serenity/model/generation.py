@@ -9,20 +9,21 @@ from serenity.errors import InputError
 from serenity.model.checkpoint import Checkpoint
 from serenity.model.decoder import Decoder
 from serenity.model.sampling import FORBIDDEN, Guard, Sampling, sample
-from serenity.tokens.vocabulary import ATTRIBUTES, END, SPECIALS
+from serenity.tokens.vocabulary import ATTRIBUTES, BAR, COLUMNS, END, LEFT, PLACE, SPECIALS
 
 TOGETHER = 32  # variations at most that are made side by side; more are made in turn, so that memory stays bounded
 
 PITCH, STEP = ATTRIBUTES.index("pitch"), ATTRIBUTES.index("step")
 
-Refuse = Callable[[int, np.ndarray, int], bool]  # variation, its tokens so far (n, 4), a pitch token -> not this one
+# variation, its tokens so far (n, columns), a pitch token -> not this one
+Refuse = Callable[[int, np.ndarray, int], bool]
 
 
 @dataclass(frozen=True, eq=False)
 class Continuation:
     """What follows the prompt. The four streams have one length, which may be 0."""
 
-    tokens: np.ndarray  # (events, 4) int32; values all, neither PAD nor START nor END
+    tokens: np.ndarray  # (events, columns) int32; values all, neither PAD nor START nor END
     bits: np.ndarray    # (events, 4) float32: -log2 p of each token under the network itself, as training counts them:
     #                     before temperature, guard and the like, PAD, START and END among what could have come
     forced: int = 0     # events at which every pitch was refused, so that the likeliest was taken
@@ -31,12 +32,13 @@ class Continuation:
 def complete(model: Checkpoint, prompt: np.ndarray, events: int, sampling: Sampling | Mapping[str, Sampling], seed: int,
              variations: int = 1, *, until: int | None = None, first_step: int | None = None,
              guard: Guard | None = None, allowed: Mapping[str, np.ndarray] | None = None, may_end: bool = False,
-             refuse: Refuse | None = None, progress: Callable[[int], object] = lambda done: None,
+             closes: bool = False, refuse: Refuse | None = None,
+             progress: Callable[[int], object] = lambda done: None,
              given: Mapping[str, np.ndarray] | None = None, skipped: int = 0) -> list[Continuation]:
     """Return continuations of a prompt, `events` long.
 
-    `prompt` (length, 4) is the end of a stream (see serenity.tokens.windows): it begins with START where it holds the
-    song from its first event. Of a long one the last events that fit are read. Variation i depends on `seed` and i
+    `prompt` (length, columns) is the end of a stream (see serenity.tokens.windows): it begins with START where it holds
+    the song from its first event. Of a long one the last events that fit are read. Variation i depends on `seed` and i
     alone, bit for bit, not on how many are made together.
 
     `sampling` is one for all attributes or one for each. With `until` a continuation ends before the first event
@@ -45,13 +47,18 @@ def complete(model: Checkpoint, prompt: np.ndarray, events: int, sampling: Sampl
     decided already. `guard` holds back what repeats itself. `allowed` masks (tokens,) tell by attribute which tokens
     may be drawn. A pitch that `refuse` refuses is drawn again without it; where all are refused the likeliest is taken.
     `progress` is told the number of events done, those of all variations. An attribute that is `given`, as tokens
-    (events,), is taken as it is, for 0 bits; the model needs no weights for it. So many variations as `skipped` says
-    are left out before the first.
+    (events,), is taken as it is, for 0 bits; the model needs no weights for it. With `closes` the networks are told how
+    many bars are left until `until`, so that the song comes to its end there; else they are told nothing, whatever the
+    prompt knows. So many variations as `skipped` says are left out before the first.
 
-    Raises InputError where sampling or a mask leaves an attribute without a choice.
+    Raises InputError where sampling or a mask leaves an attribute without a choice, and ValueError where `closes` comes
+    without `until`.
     """
+    if closes and until is None:
+        raise ValueError("closes without until; wanted the grid point at which the song is to end")
     rules = _Rules(model, sampling, until, first_step, guard, allowed or {}, may_end, refuse)
     given = given or {}
+    prompt = told_bars_left(prompt, rules.points, until if closes else None)
     decoders = {attribute: Decoder(model.settings, attribute, model.weights[attribute], model.vocabulary)
                 for attribute in ATTRIBUTES if attribute not in given}
     songs = [_Song(prompt, events, seed, skipped + number, model.settings.order[-1]) for number in range(variations)]
@@ -69,6 +76,8 @@ def complete(model: Checkpoint, prompt: np.ndarray, events: int, sampling: Sampl
                 for row, song in enumerate(together):
                     if not song.ended:
                         present[row, ATTRIBUTES.index(attribute)] = rules.decide(song, attribute, logits[row])
+                        if attribute == "step" and not song.ended:
+                            present[row, PLACE:] = song.place(rules.points[present[row, STEP]])
             past = present
             progress(told := told + len(together))
             if all(song.ended for song in together):
@@ -77,7 +86,7 @@ def complete(model: Checkpoint, prompt: np.ndarray, events: int, sampling: Sampl
 
 
 def _start(decoders: Mapping, prompt: np.ndarray, variations: int) -> np.ndarray:
-    """Let the decoders read the prompt. Return its last event for each variation, (variations, 4)."""
+    """Let the decoders read the prompt. Return its last event for each variation, (variations, columns)."""
     for decoder in decoders.values():
         decoder.start(prompt, variations)
     return np.repeat(prompt[-1:], variations, axis=0)
@@ -91,11 +100,20 @@ class _Song:
     def __init__(self, prompt: np.ndarray, events: int, seed: int, variation: int, last: str):
         self.variation, self.rng = variation, np.random.default_rng([seed, variation])
         self.begin = self.length = len(prompt)
-        self.tokens = np.concatenate([prompt, np.zeros((events, len(ATTRIBUTES)), np.int32)])
+        self.tokens = np.concatenate([prompt, np.zeros((events, len(COLUMNS)), np.int32)])
         self.bits = np.zeros((events, len(ATTRIBUTES)), np.float32)
         self.last = last   # the attribute with which an event is complete
         self.onset = 0     # grid points since the prompt's last onset
         self.ended, self.forced = False, 0
+
+    def place(self, step: int) -> tuple[int, int, int]:
+        """Return where the event now decided stands: place, bar and left, of the columns of tokens. And remember it."""
+        place, bar, left = self.tokens[self.length - 1, PLACE:].tolist()
+        if bar:
+            over, place = divmod(place + step, bar)
+            left = max(left - over, 1) if left else 0
+        self.tokens[self.length, PLACE:] = place, bar, left
+        return place, bar, left
 
     def add(self, attribute: str, token: int, bits: float) -> None:
         column = ATTRIBUTES.index(attribute)
@@ -121,7 +139,7 @@ class _Rules:
         if may_end:
             self.closed["step"][END] = False
         self.until, self.first_step, self.guard, self.refuse = until, first_step, guard, refuse
-        self.steps = None if until is None else model.vocabulary["step"].values
+        self.points = np.concatenate([np.zeros(SPECIALS, np.int64), model.vocabulary["step"].values])  # of each step
 
     def decide(self, song: _Song, attribute: str, logits: np.ndarray) -> int:
         """Decide one attribute of a song's next event by its logits (tokens,), or that there is none."""
@@ -154,7 +172,7 @@ class _Rules:
     def _is_late(self, song: _Song, token: int) -> bool:
         if self.until is None or token == END:
             return False
-        song.onset += int(self.steps[token - SPECIALS])
+        song.onset += int(self.points[token])
         return song.onset >= self.until
 
 
@@ -180,3 +198,21 @@ def surprise(logits: np.ndarray, token: int) -> float:
     """Return -log2 of a token's softmax among the logits (tokens,)."""
     shifted = logits - logits.max()
     return float((np.log(np.exp(shifted).sum()) - shifted[token]) / np.log(2))
+
+
+def told_bars_left(prompt: np.ndarray, points: np.ndarray, until: int | None) -> np.ndarray:
+    """Return a prompt (length, columns) that knows how many bars are left from each event to the song's end.
+
+    The end is the grid point `until` after the last event; None: not known. `points` are those of each token of step.
+    START, and a prompt whose bars are not known, are told nothing, as in training.
+    """
+    told = prompt.copy()
+    told[:, LEFT] = 0
+    place, bar = prompt[:, PLACE], prompt[:, BAR]
+    if until is None or not bar[-1]:
+        return told
+    # From one event to the next: how many bar lines the step goes over. Where the metre changes the bars differ.
+    over = np.rint((place[:-1] + points[prompt[1:, STEP]] - place[1:]) / np.maximum(bar[:-1], 1)).astype(np.int64)
+    left = 1 + (place[-1] + until - 1) // bar[-1]
+    told[:, LEFT] = np.where(bar > 0, left + np.append(np.cumsum(over[::-1])[::-1], 0), 0)
+    return told

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from serenity.errors import InputError
 from serenity.model.positions import POSITIONS, TURNING
 from serenity.music.codec import CodecSettings
-from serenity.tokens.features import NUMBER
+from serenity.tokens.features import NUMBER, bar_numbers
 from serenity.tokens.vocabulary import ATTRIBUTES, DECISION_ORDER
 from serenity.tokens.windows import WindowSettings
 
@@ -168,7 +168,8 @@ def weight_shapes(settings: QuartetSettings, attribute: str) -> dict[str, tuple[
     def context(name, others):
         rows = NUMBER if network.composed else sizes  # of others the features are enough
         tables = {f"{name}/{other}": (rows[other], network.context_dim) for other in others}
-        return tables | ({f"{name}/merge/kernel": (network.context_dim * len(others), width)} if others else {})
+        bars = {f"{name}/bars": (bar_numbers(settings.codec.grid), width)}
+        return tables | bars | {f"{name}/merge/kernel": (network.context_dim * len(others), width)} if others else {}
 
     shapes = tokens("embedding")
     shapes |= context("past", past_attributes(settings, attribute))

@@ -21,8 +21,10 @@ from serenity.model.quartet import (
     past_attributes,
     present_attributes,
 )
-from serenity.tokens.features import features, step_quarters
-from serenity.tokens.vocabulary import ATTRIBUTES, PAD, Vocabulary
+from serenity.tokens.features import bar_numbers, bar_rows, features, step_quarters
+from serenity.tokens.vocabulary import ATTRIBUTES, COLUMNS, PAD, Vocabulary
+
+BARS_AT_FIRST = 0.1  # how loud the bars are before training, beside tokens of 1
 
 gelu = fused(lambda x: ops.gelu(x, approximate=True))
 normalise = fused(lambda x, gamma, beta: ops.layer_normalization(x, gamma, beta, epsilon=NORM_EPSILON))
@@ -155,13 +157,13 @@ class Tokens(keras.layers.Layer):
 class Context(keras.layers.Layer):
     """Other attributes of an event, each embedded narrowly, concatenated and projected to model_dim.
 
-    Where features are given, an attribute is read by them alone.
+    Where features are given, an attribute is read by them alone. Where the events stand in their bars is added.
     """
 
-    def __init__(self, sizes: dict[str, int], settings: NetworkSettings, tables: dict, **kwargs):
+    def __init__(self, sizes: dict[str, int], settings: NetworkSettings, tables: dict, grid: int, **kwargs):
         """`sizes` are the tokens of each attribute that is read; `tables` their features, or empty."""
         super().__init__(**kwargs)
-        self.sizes, self.width, self.tables = sizes, settings.context_dim, tables
+        self.sizes, self.width, self.tables, self.grid = sizes, settings.context_dim, tables, grid
         self.merge = keras.layers.Dense(settings.model_dim, use_bias=False, name="merge")
 
     def build(self, shape):
@@ -169,24 +171,28 @@ class Context(keras.layers.Layer):
                 for attribute, size in self.sizes.items()}
         self.vectors = [self.add_weight(name=attribute, shape=(rows[attribute], self.width),
                                         initializer=keras.initializers.RandomNormal(1.0)) for attribute in self.sizes]
+        self.bars = self.add_weight(name="bars", shape=(bar_numbers(self.grid), self.merge.units),
+                                    initializer=keras.initializers.RandomNormal(BARS_AT_FIRST))
         self.merge.build((None, self.width * len(self.sizes)))
 
     def call(self, events):
-        """Embed events (batch, length, 4) -> (batch, length, model_dim)."""
+        """Embed events (batch, length, columns) -> (batch, length, model_dim)."""
         read = []
         for attribute, vectors in zip(self.sizes, self.vectors):
             if self.tables:
                 vectors = ops.matmul(ops.cast(self.tables[attribute], vectors.dtype), vectors)
             read.append(ops.take(vectors, events[..., ATTRIBUTES.index(attribute)], axis=0))
-        return self.merge(ops.concatenate(read, axis=-1))
+        places = ops.take(self.bars, bar_rows(events, self.grid, ops), axis=0)      # (batch, length, 4, model_dim)
+        merged = self.merge(ops.concatenate(read, axis=-1))
+        return merged + ops.cast(ops.sum(places, axis=-2), merged.dtype)
 
 
 class Transformer(keras.Model):
     """One attribute's transformer.
 
-    Inputs, as in serenity.tokens.windows.Batch: `prompt` (batch, prompt, 4), `past` and `target` (batch, length, 4). Of
-    the target it reads only those attributes of the present event that are decided before its own. Output: logits
-    (batch, length, tokens) in float32. Weights are named as in quartet.weight_shapes.
+    Inputs, as in serenity.tokens.windows.Batch: `prompt` (batch, prompt, columns), `past` and `target` (batch, length,
+    columns). Of the target it reads only those attributes of the present event that are decided before its own.
+    Output: logits (batch, length, tokens) in float32. Weights are named as in quartet.weight_shapes.
     """
 
     def __init__(self, settings: QuartetSettings, attribute: str, vocabulary: Vocabulary):
@@ -200,9 +206,9 @@ class Transformer(keras.Model):
         self.scored = None if network.tied else Tokens(attribute, sizes[attribute], network.model_dim,
                                                        tables.get(attribute), name="logits")
         past, decided = (reads(settings, attribute) for reads in (past_attributes, present_attributes))
-        self.past = Context({name: sizes[name] for name in past}, network, tables, name="past") if past else None
-        self.present = (Context({name: sizes[name] for name in decided}, network, tables, name="present")
-                        if decided else None)
+        self.past, self.present = (
+            Context({name: sizes[name] for name in others}, network, tables, settings.codec.grid, name=role)
+            if others else None for role, others in (("past", past), ("present", decided)))
         self.encoder = [EncoderLayer(network, self.prompt_length, name=f"encoder_{layer}")
                         for layer in range(network.encoder_layers)]
         self.encoder_norm = Norm("encoder_norm") if self.encoder else None
@@ -217,7 +223,7 @@ class Transformer(keras.Model):
 
     def _build(self):
         width = self.settings.model_dim
-        prompt, row, events = (None, self.prompt_length, width), (None, self.length, width), (None, None, 4)
+        prompt, row, events = (None, self.prompt_length, width), (None, self.length, width), (None, None, len(COLUMNS))
         self.tokens.build()
         if self.scored:
             self.scored.build()
@@ -255,7 +261,7 @@ class Transformer(keras.Model):
         return self.score(x, self.scored() if self.scored else vectors)
 
     def embed(self, vectors, events, first: int | None):
-        """Embed events (batch, length, 4), the `first` one so many after the window's beginning; None: nobody knows."""
+        """Embed events (batch, length, columns); the `first` stands so many after the window's beginning, or None."""
         own = ops.take(vectors, events[..., ATTRIBUTES.index(self.attribute)], axis=0)
         x = ops.cast(own, self.compute_dtype) * self.settings.model_dim ** 0.5   # arXiv 1706.03762, section 3.4
         if self.past:

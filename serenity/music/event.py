@@ -106,9 +106,15 @@ def parse_loudness(word: str) -> tuple[int, int]:
 
 
 def bar_places(events: np.ndarray, tempo_map: TempoMap, grid: int) -> np.ndarray:
-    """Return at which place of its bar each event begins, and the bar's length: (events, 2) uint16 grid points."""
-    _, place, length = tempo_map.bars(np.cumsum(events["step"]) / grid)
-    return np.minimum(np.rint(np.stack([place, length], axis=1) * grid), 2**16 - 1).astype(np.uint16)
+    """Return where events stand among the bars: (events, 3) uint16.
+
+    The columns are the place in the bar at which an event begins and the bar's length, both in grid points, and how
+    many bars are left: 1 in the last one in which an event begins.
+    """
+    number, place, length = tempo_map.bars(np.cumsum(events["step"]) / grid)
+    left = number.max(initial=0) + 1 - number
+    columns = np.stack([np.rint(place * grid), np.rint(length * grid), left], axis=1)
+    return np.minimum(columns, 2**16 - 1).astype(np.uint16)
 
 
 def _split(strike: np.ndarray, duration: np.ndarray, ratio: float) -> np.ndarray:

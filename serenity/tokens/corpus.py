@@ -2,8 +2,7 @@
 
 A folder of
 
-    tokens.npy       (events, 4) uint16, song after song; columns as in ATTRIBUTES
-    bars.npy         (events, 2) uint16: the place of each event in its bar, and the bar's length, in grid points
+    tokens.npy       (events, 7) uint16, song after song; columns as in COLUMNS
     songs.jsonl      one line a song: name, group, whether it is synthetic, split, first event, number of events
     vocabulary.json  the dictionaries, counted on the training songs alone
     corpus.json      codec settings and totals
@@ -26,15 +25,16 @@ from serenity.music.abc_file import AbcSong
 from serenity.music.codec import CodecSettings
 from serenity.music.event import bar_places
 from serenity.tokens import vocabulary as vocabularies
-from serenity.tokens.vocabulary import ATTRIBUTES, SPECIALS, TOP_K, Vocabulary
+from serenity.tokens.vocabulary import ATTRIBUTES, COLUMNS, SPECIALS, TOP_K, Vocabulary
 
-FILES = ("tokens.npy", "bars.npy", "songs.jsonl", "vocabulary.json", "corpus.json")
+FILES = ("tokens.npy", "songs.jsonl", "vocabulary.json", "corpus.json")
+OLD_FILES = ("bars.npy",)  # of format 2: replaced with the store
 SPLITS = ("train", "validation", "test")
 CHUNK = 32         # songs that are read at a time
 MERGE = 100_000    # different chords that are counted before sums are made
 SHARES = {"validation": 0.05, "test": 0.05}  # of the groups
-FORMAT = "serenity-corpus 2"
-SECONDS = "serenity-corpus 1"  # the format in which time was counted in seconds
+FORMAT = "serenity-corpus 3"
+OLDER = ("serenity-corpus 1", "serenity-corpus 2")
 TOTALS = ("format", "songs", "synthetic", "events", *SPLITS, "exact", "licences", "made_of", "settings")  # corpus.json
 SONG = ("name", "group", "synthetic", "split", "start", "events")  # what a line of songs.jsonl holds
 
@@ -43,15 +43,14 @@ SONG = ("name", "group", "synthetic", "split", "start", "events")  # what a line
 class Corpus:
     """An open token store. `tokens` is memory-mapped: only what is read comes into memory."""
 
-    tokens: np.ndarray             # (events, 4) uint16
-    bars: np.ndarray               # (events, 2) uint16: place in the bar and the bar's length, grid points
+    tokens: np.ndarray             # (events, 7) uint16
     songs: tuple[dict, ...]        # name, group, synthetic, split, start, events
     vocabulary: Vocabulary
     settings: CodecSettings
     totals: dict                   # songs, synthetic, events, train, validation, test, exact, licences
 
     def of_split(self, split: str, synthetic: bool = True) -> list[np.ndarray]:
-        """Return the tokens of each song of a split, (events, 4) each, as views; without `synthetic`, of real ones.
+        """Return the tokens of each song of a split, (events, 7) each, as views; without `synthetic`, of real ones.
 
         Synthetic songs are for training alone: what a model is worth is measured on real ones.
         """
@@ -142,11 +141,9 @@ def build(folder: Path, entries: Sequence[Entry], read: Callable[[str], AbcSong]
               "made_of": made_of}
     work = partial(_encode, read, vocabulary, settings)
     encoded = chain.from_iterable(each(work, _chunks(entries), "writing tokens"))
-    with open(half / "tokens.raw", "wb") as raw, open(half / "bars.raw", "wb") as raw_bars, \
-            open(half / "songs.jsonl", "w", encoding="utf-8") as index:
-        for entry, (tokens, bars, exact) in zip(entries, encoded):
+    with open(half / "tokens.raw", "wb") as raw, open(half / "songs.jsonl", "w", encoding="utf-8") as index:
+        for entry, (tokens, exact) in zip(entries, encoded):
             tokens.tofile(raw)
-            bars.tofile(raw_bars)
             split = splits[entry.group]
             index.write(json.dumps({**asdict(entry), "split": split, "start": totals["events"],
                                     "events": len(tokens)}) + "\n")
@@ -155,8 +152,7 @@ def build(folder: Path, entries: Sequence[Entry], read: Callable[[str], AbcSong]
             totals[split] += 1
             for attribute, number in zip(ATTRIBUTES, exact):
                 totals["exact"][attribute] += number
-    _add_header(half / "tokens.raw", half / "tokens.npy", (totals["events"], len(ATTRIBUTES)))
-    _add_header(half / "bars.raw", half / "bars.npy", (totals["events"], 2))
+    _add_header(half / "tokens.raw", half / "tokens.npy", (totals["events"], len(COLUMNS)))
     vocabularies.write(half / "vocabulary.json", vocabulary)
     totals["settings"] = asdict(settings)
     (half / "corpus.json").write_text(json.dumps(totals, indent=1) + "\n", encoding="utf-8")
@@ -190,15 +186,15 @@ def _count_chunk(read: Callable, names: list[str]) -> tuple[str, CodecSettings, 
 
 
 def _encode(read: Callable, vocabulary: Vocabulary, settings: CodecSettings,
-            names: list[str]) -> list[tuple[np.ndarray, np.ndarray, list[int]]]:
-    """Return the tokens and bar places of each song, and how many tokens are exact in each attribute."""
+            names: list[str]) -> list[tuple[np.ndarray, list[int]]]:
+    """Return the rows of each song, (events, 7), and how many tokens are exact in each attribute."""
     songs = [read(name) for name in names]
     for name, song in zip(names, songs):
         _refuse_mixture(name, song.settings, settings)
     tokens, known = vocabulary.encode(np.concatenate([song.events for song in songs]))  # at once: they share chords
     ends = np.cumsum([len(song.events) for song in songs])[:-1]
     bars = [bar_places(song.events, song.tempo_map, settings.grid) for song in songs]
-    return [(part, places, exact.sum(axis=0).tolist())
+    return [(np.concatenate([part, places], axis=1), exact.sum(axis=0).tolist())
             for part, places, exact in zip(np.split(tokens, ends), bars, np.split(known, ends))]
 
 
@@ -216,11 +212,10 @@ def load(folder: Path) -> Corpus:
         head = json.loads((folder / "corpus.json").read_text(encoding="utf-8"))
         songs = tuple(json.loads(line) for line in (folder / "songs.jsonl").read_text(encoding="utf-8").splitlines())
         if head["format"] != FORMAT:
-            older = ", made by an older Serenity, which counted seconds" if head["format"] == SECONDS else ""
+            older = ", made by an older Serenity" if head["format"] in OLDER else ""
             raise InputError(f"{folder}/corpus.json: format '{head['format']}'{older}; wanted '{FORMAT}': "
                              "run preprocess.py again")
         tokens = np.lib.format.open_memmap(folder / "tokens.npy", "r")
-        bars = np.lib.format.open_memmap(folder / "bars.npy", "r")
         settings = CodecSettings(**head["settings"])
         total = sum(song["events"] for song in songs)
         if missing := {*TOTALS} - {*head} or {name for song in songs for name in {*SONG} - {*song}}:
@@ -230,13 +225,10 @@ def load(folder: Path) -> Corpus:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{folder} is no whole token store ({error}); run preprocess.py again") from None
     vocabulary = vocabularies.read(folder / "vocabulary.json")
-    if tokens.shape != (total, len(ATTRIBUTES)) or tokens.dtype != np.uint16:
+    if tokens.shape != (total, len(COLUMNS)) or tokens.dtype != np.uint16:
         raise InputError(f"{folder}/tokens.npy has shape {tokens.shape} and type {tokens.dtype}, songs.jsonl tells of "
                          f"{total} events; run preprocess.py again")
-    if bars.shape != (total, 2) or bars.dtype != np.uint16:
-        raise InputError(f"{folder}/bars.npy has shape {bars.shape} and type {bars.dtype}, songs.jsonl tells of "
-                         f"{total} events; run preprocess.py again")
-    return Corpus(tokens, bars, songs, vocabulary, settings, head)
+    return Corpus(tokens, songs, vocabulary, settings, head)
 
 
 # --- with dictionaries that stand already -----------------------------------------------------------------------------
@@ -256,12 +248,13 @@ def in_memory(songs: Sequence[tuple[Entry, np.ndarray, np.ndarray]], vocabulary:
               "events": len(tokens), **{split: [row["split"] for row in rows].count(split) for split in SPLITS},
               "exact": dict(zip(ATTRIBUTES, known.sum(axis=0).tolist())), "licences": {}, "made_of": "",
               "settings": asdict(settings)}
-    return Corpus(tokens, np.concatenate([bars for *_, bars in songs]), rows, vocabulary, settings, totals)
+    tokens = np.concatenate([tokens, np.concatenate([bars for *_, bars in songs])], axis=1)
+    return Corpus(tokens, rows, vocabulary, settings, totals)
 
 
 def translate(corpus: Corpus, vocabulary: Vocabulary) -> Corpus:
     """Return a corpus in the tokens of another vocabulary, in memory. What that lacks becomes its nearest value."""
-    tokens, exact = np.empty(corpus.tokens.shape, np.uint16), {}
+    tokens, exact = np.array(corpus.tokens), {}  # a copy: where events stand in their bars stays
     for column, attribute in enumerate(ATTRIBUTES):
         table, known = vocabulary[attribute].encode(corpus.vocabulary[attribute].values)
         values = corpus.tokens[:, column] - SPECIALS
@@ -283,8 +276,8 @@ def refuse_other_files(folder: Path) -> None:
     """Raise InputError where writing the store would delete what is none: build replaces the whole folder."""
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file; wanted a folder for the token store")
-    others = sorted(path.name for path in folder.iterdir() if path.name not in FILES) if folder.exists() else []
-    if others:
+    found = {path.name for path in folder.iterdir()} if folder.exists() else set()
+    if others := sorted(found - {*FILES, *OLD_FILES}):
         raise InputError(f"{folder} holds {others[0]}, no part of a token store; wanted an empty or new folder")
 
 

@@ -9,13 +9,14 @@ import numpy as np
 
 from serenity.music.event import ACCENT, LIMITS
 from serenity.music.pitch import OCTAVE, chord_matrix
-from serenity.tokens.vocabulary import SPECIALS, AttributeVocabulary
+from serenity.tokens.vocabulary import BAR, LEFT, PLACE, SPECIALS, AttributeVocabulary
 
 LOWEST, HIGHEST = 21, 108  # the piano's keys: what lies beyond counts as the outermost one
 KEYS = HIGHEST - LOWEST + 1
 MOST_NOTES = 12            # chords of more notes count as having so many
 KNOTS = {"step": (12, 96), "duration": (12, 96), "velocity": (6, 16)}  # of a coarse and a fine scale
 ACCENTS = np.arange(LIMITS["accent"][0], LIMITS["accent"][1] + 1, ACCENT)  # that a top note may have
+MOST_BEATS, MOST_EIGHTHS, MOST_LEFT = 15, 31, 32  # quarters before one in a bar, eighths of a bar, bars left
 SHORTEST = 1.0             # grid points, added before the logarithm: below it differences count for little
 
 NUMBER = {"pitch": SPECIALS + 3 * KEYS + OCTAVE + MOST_NOTES} | {
@@ -77,6 +78,25 @@ def _on_scales(values: np.ndarray, scales: tuple[int, ...]) -> np.ndarray:
         place = (values - lowest) / span * (knots - 1)                          # 0 .. knots - 1
         parts.append(np.maximum(0, 1 - np.abs(place[:, None] - np.arange(knots))))  # a hat over each knot
     return np.concatenate([part / np.linalg.norm(part, axis=1, keepdims=True) for part in parts], axis=1)
+
+
+def bar_numbers(grid: int) -> int:
+    """Return how many rows a table needs that `bar_rows` points into."""
+    return grid + MOST_BEATS + MOST_EIGHTHS + MOST_LEFT + 3
+
+
+def bar_rows(events, grid: int, xp=np):
+    """Return which four rows of a table tell where events stand in the bars: (..., columns) -> (..., 4).
+
+    They stand for the place within the quarter, the number of the quarter in the bar, the bar's length in eighths (0:
+    not known) and the bars left (0: not known). What is beyond the last row of its kind counts as that. `xp` is NumPy
+    or keras.ops.
+    """
+    place, bar, left = events[..., PLACE], events[..., BAR], events[..., LEFT]
+    return xp.stack([place % grid,
+                     grid + xp.minimum(place // grid, MOST_BEATS),
+                     grid + MOST_BEATS + 1 + xp.minimum(2 * bar // grid, MOST_EIGHTHS),
+                     grid + MOST_BEATS + MOST_EIGHTHS + 2 + xp.minimum(left, MOST_LEFT)], axis=-1)
 
 
 def step_quarters(vocabulary: AttributeVocabulary, grid: int) -> np.ndarray:

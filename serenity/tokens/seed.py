@@ -10,6 +10,7 @@ from serenity.errors import InputError
 from serenity.music import chunks, codec, instruments, midi_file
 from serenity.music.beats import Hints, after_hold, going_on
 from serenity.music.codec import CodecSettings, Encoded
+from serenity.music.event import bar_places
 from serenity.music.feel import play, read_feel
 from serenity.music.grid import SHORTEST
 from serenity.music.harmony import Key
@@ -64,7 +65,7 @@ class Seed:
     song: Song          # its notes and beats
     encoded: Encoded    # its events
     settings: CodecSettings
-    prompt: np.ndarray  # (length, 4) int32: the prompt as the end of a stream, with START where it begins the song
+    prompt: np.ndarray  # (length, columns) int32: the prompt as the end of a stream; START where it begins the song
     unknown: list[Replaced]
     score: Score        # all that its file holds
     tempo_map: TempoMap  # of the music, and how it goes on after the join
@@ -134,7 +135,8 @@ def read_part(score: Score, category: str, settings: CodecSettings, vocabulary: 
     song = of_choice(choice, score.tempo_map, part.hints if part else hints)
     encoded = codec.encode(song, settings, part.key if part else None)
     tokens, known = vocabulary.encode(encoded.events)
-    prompt = stream(tokens, 0, len(tokens) + 1)[0 if part is None or part.is_beginning else 1:]
+    rows = np.concatenate([tokens, bar_places(encoded.events, song.tempo_map, settings.grid)], axis=1)
+    prompt = stream(rows, 0, len(rows) + 1)[0 if part is None or part.is_beginning else 1:]
     replaced = find_replaced(encoded.events, tokens, known, vocabulary, settings.grid, encoded.transposition)
     points, grid = np.cumsum(encoded.events["step"]), settings.grid
     join = begin = int(points[-1])

@@ -20,7 +20,12 @@ from serenity.music.pitch import (
     unique_chords,
 )
 
-ATTRIBUTES = ("pitch", "step", "duration", "velocity")        # the columns of every token array
+ATTRIBUTES = ("pitch", "step", "duration", "velocity")
+# The columns of every token array: the four attributes as tokens, then numbers that say where in the bars an event
+# stands (event.bar_places): its place in the bar and the bar's length in grid points, and how many bars are left. A bar
+# without length is not known; 0 bars left are not known.
+COLUMNS = (*ATTRIBUTES, "place", "bar", "left")
+PLACE, BAR, LEFT = range(len(ATTRIBUTES), len(COLUMNS))
 DECISION_ORDER = ("step", "pitch", "duration", "velocity")    # in which the attributes of one event are decided
 
 PAD, START, END = 0, 1, 2  # nothing; before a song's first event; after its last

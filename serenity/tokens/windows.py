@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from serenity.errors import InputError
-from serenity.tokens.vocabulary import END, PAD, START
+from serenity.tokens.vocabulary import ATTRIBUTES, END, PAD, START
 
 SHORTEST_PROMPT = 16  # events; shorter seeds are completed too, but training seldom shows such
 
@@ -36,30 +36,30 @@ class WindowSettings:
 
 @dataclass(frozen=True)
 class Batch:
-    """Windows side by side; columns as in ATTRIBUTES.
+    """Windows side by side; columns as in COLUMNS.
 
     For a network without encoder the prompt has no column of its own (length 0): it stands before the continuation.
     """
 
-    prompt: np.ndarray   # (batch, prompt, 4) int32: what is given
-    past: np.ndarray     # (batch, length, 4) int32: the event before each event of the target
-    target: np.ndarray   # (batch, length, 4) int32: what comes; END in every column after the last event
+    prompt: np.ndarray   # (batch, prompt, columns) int32: what is given
+    past: np.ndarray     # (batch, length, columns) int32: the event before each event of the target
+    target: np.ndarray   # (batch, length, columns) int32: what comes; END in every attribute after the last event
     counted: np.ndarray  # (batch, length) bool: which of the target's events are the continuation
 
 
 def stream(song: np.ndarray, start: int, stop: int) -> np.ndarray:
-    """Return positions start..stop - 1 of a song's stream: (events, 4) -> (positions, 4) int32.
+    """Return positions start..stop - 1 of a song's stream: (events, columns) -> (positions, columns) int32.
 
     Position 0 is START, position i the i-th event, the last one END; what lies outside is left out.
     """
-    edge = np.ones((1, song.shape[1]), np.int32)
+    edge = (np.arange(song.shape[1])[None] < len(ATTRIBUTES)).astype(np.int32)
     start, stop = max(0, start), min(stop, len(song) + 2)
     events = song[max(0, start - 1):max(0, stop - 1)]
     return np.concatenate([edge[start > 0:] * START, events, edge[stop < len(song) + 2:] * END]).astype(np.int32)
 
 
 def fit_prompt(events: np.ndarray, length: int) -> np.ndarray:
-    """Return the last `length` rows of a stream, filled up with PAD at the left: (n, 4) -> (length, 4)."""
+    """Return the last `length` rows of a stream, filled up with PAD at the left: (n, columns) -> (length, columns)."""
     events = events[-length:]
     return np.pad(events, ((length - len(events), 0), (0, 0)), constant_values=PAD)
 

@@ -9,7 +9,7 @@ from serenity.model.decoder import Decoder
 from serenity.model.positions import POSITIONS
 from serenity.model.quartet import NetworkSettings, QuartetSettings, weight_shapes
 from serenity.music.codec import CodecSettings
-from serenity.tokens.vocabulary import ATTRIBUTES, END, SPECIALS, count_values
+from serenity.tokens.vocabulary import ATTRIBUTES, END, PLACE, SPECIALS, count_values
 from serenity.tokens.windows import WindowSettings
 from tests.model.memory import memory_bytes
 from tests.songs import abc_songs
@@ -27,7 +27,10 @@ def quartet(network, window=None, **changes):
 
 
 def random_events(rng, length):
-    return np.stack([rng.integers(END + 1, SIZES[attribute], length) for attribute in ATTRIBUTES], 1).astype(np.int32)
+    """Return events in 4/4, (length, columns), that know how many bars are left."""
+    tokens = [rng.integers(END + 1, SIZES[attribute], length) for attribute in ATTRIBUTES]
+    bars = [rng.integers(96, size=length), np.full(length, 96), rng.integers(40, size=length)]
+    return np.stack([*tokens, *bars], 1).astype(np.int32)
 
 
 def random_weights(settings, attribute, size=0.3, seed=3):
@@ -72,7 +75,7 @@ def test_past_the_window_only_the_last_events_are_seen(layers, positions):
     prompt, events = random_events(rng, 9), random_events(rng, 5 * reach)
     other = events.copy()
     values = np.array([*SIZES.values()]) - SPECIALS
-    other[2 * reach] = SPECIALS + (other[2 * reach] - SPECIALS + 1) % values
+    other[2 * reach, :PLACE] = SPECIALS + (other[2 * reach, :PLACE] - SPECIALS + 1) % values
     decoder = Decoder(settings, "pitch", random_weights(settings, "pitch"), VOCABULARY)
     first, second = (run(decoder, prompt, changed[None])[0] for changed in (events, other))
     changed = np.abs(first - second).max(axis=1) > 0

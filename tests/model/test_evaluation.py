@@ -16,7 +16,7 @@ TOPS = (1, 5)
 
 @pytest.fixture(scope="module")
 def corpus():
-    songs = [(corpora.Entry(name, name), song.events, np.zeros((len(song.events), 2), np.uint16))
+    songs = [(corpora.Entry(name, name), song.events, np.ones((len(song.events), 3), np.uint16))
              for name, song in abc_songs(3, bars=6)]
     vocabulary = count_values(events for _, events, _ in songs)
     return corpora.in_memory(songs, vocabulary, abc_songs(1)[0][1].settings)

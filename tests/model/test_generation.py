@@ -10,7 +10,7 @@ from serenity.errors import InputError
 from serenity.model import checkpoint, generation
 from serenity.model.generation import complete
 from serenity.model.sampling import GREEDY, Guard, Sampling
-from serenity.tokens.vocabulary import ATTRIBUTES, DECISION_ORDER, END, SPECIALS, START
+from serenity.tokens.vocabulary import ATTRIBUTES, COLUMNS, DECISION_ORDER, END, LEFT, PLACE, SPECIALS, START
 from tests.model.memory import memory_bytes
 
 VALUES = 6  # of each attribute
@@ -49,33 +49,36 @@ def scripted(monkeypatch):
     return SimpleNamespace(settings=settings, weights=dict.fromkeys(ATTRIBUTES), vocabulary={"step": steps})
 
 
-PROMPT = np.array([[START] * 4, [3, 4, 5, 6]], np.int32)
+PROMPT = np.array([[START] * 4 + [0, 0, 0], [3, 4, 5, 6, 0, 0, 0]], np.int32)  # in bars that are not known
 CHANCE = Sampling(temperature=3.0, top_k=0)
 PITCH = ATTRIBUTES.index("pitch")
 
 
 def one(model, events, sampling=None, **rules):
     (continuation,) = complete(model, PROMPT, events, sampling or GREEDY, seed=0, **rules)
-    assert continuation.tokens.shape == continuation.bits.shape == (len(continuation.tokens), 4)
+    assert continuation.tokens.shape == (len(continuation.tokens), len(COLUMNS))
+    assert continuation.bits.shape == (len(continuation.tokens), len(ATTRIBUTES))
     return continuation
 
 
 def test_the_four_streams_follow_the_prompt_and_have_one_length(scripted):
     tokens = one(scripted, 7).tokens
-    assert tokens.shape == (7, 4)
-    np.testing.assert_array_equal(tokens[:3], [[4, 5, 6, 7], [5, 6, 7, 8], [6, 7, 8, 3]])
+    assert len(tokens) == 7
+    np.testing.assert_array_equal(tokens[:3, :PLACE], [[4, 5, 6, 7], [5, 6, 7, 8], [6, 7, 8, 3]])
+    assert not tokens[:, PLACE:].any()
 
 
 def test_each_attribute_sees_what_was_decided_before_it(scripted):
     one(scripted, 2)
     assert [attribute for attribute, _, _ in Script.calls[-8:]] == [*DECISION_ORDER] * 2
     _, past, present = Script.calls[-1]  # the velocity of the second event
-    np.testing.assert_array_equal(past[0], [4, 5, 6, 7])
-    np.testing.assert_array_equal(present[0], [5, 6, 7, 0])
+    np.testing.assert_array_equal(past[0, :PLACE], [4, 5, 6, 7])
+    np.testing.assert_array_equal(present[0, :PLACE], [5, 6, 7, 0])
 
 
 def test_each_decoder_reads_the_whole_prompt_and_goes_on_from_its_last_event(scripted):
-    prompt = np.concatenate([PROMPT[:1], np.arange(40 * 4).reshape(40, 4) % VALUES + SPECIALS]).astype(np.int32)
+    rows = np.pad(np.arange(40 * 4).reshape(40, 4) % VALUES + SPECIALS, ((0, 0), (0, 3)))
+    prompt = np.concatenate([PROMPT[:1], rows]).astype(np.int32)
     complete(scripted, prompt, 1, GREEDY, seed=0, variations=2)
     assert [attribute for attribute, _, _ in Script.calls] == [*DECISION_ORDER]
     for _, past, _ in Script.calls:
@@ -94,7 +97,7 @@ def test_another_order_of_decisions_is_followed(scripted):
     scripted.settings.order = ("velocity", "pitch", "step", "duration")
     tokens = one(scripted, 3).tokens
     assert [attribute for attribute, _, _ in Script.calls] == [*scripted.settings.order] * 3
-    np.testing.assert_array_equal(tokens[0], [4, 5, 6, 7])
+    np.testing.assert_array_equal(tokens[0, :PLACE], [4, 5, 6, 7])
     Script.end_after = 2
     assert len(one(scripted, 9, may_end=True).tokens) == 2  # decided when two of the event's attributes stood already
 
@@ -111,8 +114,8 @@ def test_bits_are_those_of_the_network_itself(scripted):
     likely, unlikely = (-np.log2(np.exp(x) / (8 + np.exp(3))) for x in (3, 0))
     np.testing.assert_allclose(one(scripted, 3).bits, likely, rtol=1e-6)
     continuation = one(scripted, 30, CHANCE, guard=Guard(chord_limit=1), may_end=True)
-    before = np.concatenate([PROMPT[-1:], continuation.tokens[:-1]])
-    expected = continuation.tokens == SPECIALS + (before + 1 - SPECIALS) % VALUES
+    before = np.concatenate([PROMPT[-1:], continuation.tokens[:-1]])[:, :PLACE]
+    expected = continuation.tokens[:, :PLACE] == SPECIALS + (before + 1 - SPECIALS) % VALUES
     np.testing.assert_allclose(continuation.bits, np.where(expected, likely, unlikely), rtol=1e-6)
 
 
@@ -127,7 +130,7 @@ def test_a_seed_number_gives_one_song_and_another_one_another(scripted):
 def test_each_attribute_may_have_its_own_sampling(scripted):
     tokens = one(scripted, 20, {**dict.fromkeys(ATTRIBUTES, GREEDY), "duration": CHANCE}).tokens
     greedy = one(scripted, 20).tokens
-    assert (tokens != greedy).any(axis=0).tolist() == [False, False, True, False]
+    assert (tokens != greedy).any(axis=0)[:PLACE].tolist() == [False, False, True, False]
     with pytest.raises(InputError, match="sampling for pitch; wanted one for all, or for each of pitch, step"):
         one(scripted, 20, {"pitch": CHANCE})
 
@@ -179,6 +182,75 @@ def test_variations_end_on_their_own(scripted):
         np.testing.assert_array_equal(song.tokens, songs[variation].tokens)
 
 
+# --- bars ---
+
+STEPS = [12, 18, 24, 30, 6, 0]  # grid points of the script's steps after PROMPT, again and again
+
+
+def in_bars(place, bar, left=0):
+    prompt = PROMPT.copy()
+    prompt[-1, PLACE:] = place, bar, left
+    return prompt
+
+
+def test_the_events_made_go_on_in_the_bars_of_the_prompt(scripted):
+    (song,) = complete(scripted, in_bars(40, 72), 12, GREEDY, seed=0)
+    onset = 40 + np.cumsum(STEPS * 2)
+    assert song.tokens[:, PLACE].tolist() == (onset % 72).tolist()
+    assert (song.tokens[:, PLACE + 1] == 72).all() and not song.tokens[:, LEFT].any()
+
+
+def test_each_network_sees_where_the_event_stands_once_its_step_is_decided(scripted):
+    complete(scripted, in_bars(40, 72), 1, GREEDY, seed=0, variations=2)
+    seen = {attribute: present for attribute, _, present in Script.calls[-4:]}
+    assert not seen["step"].any()
+    for attribute in ("pitch", "duration", "velocity"):
+        assert seen[attribute][:, PLACE:].tolist() == [[52, 72, 0]] * 2
+    assert all(past[:, PLACE:].tolist() == [[40, 72, 0]] * 2 for _, past, _ in Script.calls[-4:])
+
+
+def test_a_song_that_closes_counts_its_bars_down_to_one(scripted):
+    """Until the third bar line after the prompt: the end is 32 + 2 * 72 grid points away."""
+    (song,) = complete(scripted, in_bars(40, 72), 99, GREEDY, seed=0, until=32 + 2 * 72, closes=True)
+    bars = (40 + np.cumsum((STEPS * 9)[:len(song.tokens)])) // 72
+    assert song.tokens[:, LEFT].tolist() == (3 - bars).tolist()
+    assert song.tokens[-1, LEFT] == 1
+    steps = [past for attribute, past, _ in Script.calls if attribute == "step"]
+    assert steps[0][0, LEFT] == 3  # the prompt knows it too
+
+
+def test_what_the_prompt_knows_of_its_own_end_is_not_told(scripted):
+    """As in a store, where each event knows how far its song goes."""
+    complete(scripted, in_bars(40, 72, left=9), 3, GREEDY, seed=0)
+    assert not any(events[:, LEFT].any() for _, *pair in Script.calls for events in pair)
+
+
+def test_in_bars_that_are_not_known_no_bar_is_left(scripted):
+    song = one(scripted, 9, until=300, closes=True)
+    assert not song.tokens[:, PLACE:].any()
+
+
+def test_to_close_without_an_end_is_refused(scripted):
+    with pytest.raises(ValueError, match="closes without until"):
+        one(scripted, 9, closes=True)
+
+
+def test_bars_left_in_the_prompt_are_counted_through_its_metres():
+    """Two bars of 3/4, then 4/4: each event knows how many bars there are to the end."""
+    points, onsets = np.array([0, 0, 0, 0, 24, 48, 72, 96, 144]), [0, 24, 72, 144, 240, 384]
+    places, bars = [0, 24, 0, 0, 0, 48], [72, 72, 72, 96, 96, 96]
+    steps = [3 + [0, 24, 48, 72, 96, 144].index(step) for step in np.diff(onsets, prepend=0)]
+    prompt = np.zeros((7, len(COLUMNS)), np.int32)
+    prompt[0, :PLACE] = START
+    prompt[1:, ATTRIBUTES.index("step")], prompt[1:, PLACE], prompt[1:, PLACE + 1] = steps, places, bars
+    told = generation.told_bars_left(prompt, points, until=48 + 96)  # the bar of the last event, and one more
+    assert told[:, LEFT].tolist() == [0, 6, 6, 5, 4, 3, 2]
+    assert (told[:, :LEFT] == prompt[:, :LEFT]).all() and not prompt[:, LEFT].any()
+    assert generation.told_bars_left(prompt, points, until=49)[-1, LEFT] == 2
+    assert generation.told_bars_left(prompt, points, until=48)[-1, LEFT] == 1
+    assert not generation.told_bars_left(told, points, until=None)[:, LEFT].any()
+
+
 # --- what may be drawn ------------------------------------------------------------------------------------------------
 
 def test_only_what_is_allowed_is_drawn(scripted):
@@ -200,7 +272,8 @@ def test_the_guard_breaks_a_loop(scripted):
 
 
 def test_the_guard_counts_the_prompt_too(scripted):
-    looped = np.concatenate([PROMPT[:1], np.tile(np.arange(SPECIALS, SPECIALS + VALUES), 9)[:, None].repeat(4, axis=1)])
+    chords = np.tile(np.arange(SPECIALS, SPECIALS + VALUES), 9)[:, None].repeat(4, axis=1)
+    looped = np.concatenate([PROMPT[:1], np.pad(chords, ((0, 0), (0, 3)))])
     (guarded,) = complete(scripted, looped.astype(np.int32), 1, GREEDY, seed=0, guard=Guard())
     assert guarded.tokens[0, PITCH] != SPECIALS
 
@@ -247,6 +320,6 @@ def test_memory_does_not_grow_with_the_song(model_folder):
         return (tracemalloc.get_traced_memory()[1], tracemalloc.stop())[0]
 
     short, long = peak(40), peak(340)  # both past the window of 32
-    assert long - short < 300 * 4 * (4 + 4) + 4096  # tokens and bits
+    assert long - short < 300 * 4 * (len(COLUMNS) + len(ATTRIBUTES)) + 4096  # tokens and bits
     weights = sum(values.nbytes for network in model.weights.values() for values in network.values())
     assert short < 2 * weights + memory_bytes(model.settings, 1) + 2 ** 17

@@ -7,15 +7,15 @@ import pytest
 
 from serenity.model.decoder import WARM_UP, Decoder
 from serenity.model.quartet import PRESETS, preset
-from serenity.tokens.vocabulary import START
+from serenity.tokens.vocabulary import ATTRIBUTES, LEFT, PLACE, START
 from serenity.tokens.windows import WindowSettings, fit_prompt
 from tests.model.test_decoder import KINDS, TINY, VOCABULARY, quartet, random_events, random_weights, run
 
 
-def agree(network, attribute, *prompts, **changes):
+def agree(network, attribute, *prompts, change=lambda events: events, **changes):
     """Hold both ways' logits together, within 1e-4 of their size.
 
-    `prompts` are lengths of prompts, in events, of which an encoder's window takes 16.
+    `prompts` are lengths of prompts, in events, of which an encoder's window takes 16. `change` is made of the events.
     """
     from serenity.model.transformer import build_network, set_weights
 
@@ -24,8 +24,8 @@ def agree(network, attribute, *prompts, **changes):
     decoder, trained = Decoder(settings, attribute, weights, VOCABULARY), build_network(settings, attribute, VOCABULARY)
     set_weights(trained, weights)
     for length in prompts:
-        prompt, events = random_events(rng, length), random_events(rng, decoder.reach + 3)
-        prompt[0] = START
+        prompt, events = change(random_events(rng, length)), change(random_events(rng, decoder.reach + 3))
+        prompt[0], prompt[0, PLACE:] = START, 0
         cached, full = run(decoder, prompt, events[None])[0], whole(trained, settings.window, prompt, events)
         size = max(1, np.abs(full).max())  # weights this large give logits of tens
         assert np.abs(full).max() > 0.5
@@ -59,3 +59,27 @@ def test_both_give_the_same_logits_for_every_preset(name, attribute, eagerly):
     """At an eighth of the width or so: layers and heads are the preset's own."""
     network = preset(name)[attribute]
     agree(replace(network, model_dim=8 * network.num_heads, feed_forward_dim=48), attribute, 7)
+
+
+@pytest.mark.parametrize("bars", [(0, 0, 0), (95, 96, 1), (7, 24, 32), (400, 2000, 60_000)], ids=str)
+def test_both_read_the_bars_alike(bars, eagerly):
+    """Bars that are not known, usual ones, and more than there are rows for."""
+    def change(events):
+        events[:, PLACE:] = bars
+        return events
+    agree(TINY, "pitch", 7, change=change, **KINDS[3])
+
+
+@pytest.mark.parametrize("attribute", ATTRIBUTES)
+@pytest.mark.parametrize("column", range(PLACE, LEFT + 1))
+def test_where_an_event_stands_in_its_bars_changes_what_comes(column, attribute, eagerly):
+    """Of the event before, and, where its step is decided, of the event itself; not of the event to come."""
+    settings = quartet(TINY, **KINDS[3])
+    decoder = Decoder(settings, attribute, random_weights(settings, attribute), VOCABULARY)
+    prompt, event = random_events(np.random.default_rng(7), 9), random_events(np.random.default_rng(8), 1)
+    moved = {"past": prompt.copy(), "present": event.copy()}
+    for events in moved.values():
+        events[-1, column] += 24
+    plain = run(decoder, prompt, event[None])
+    assert np.abs(run(decoder, moved["past"], event[None]) - plain).max() > 1e-3
+    assert (np.abs(run(decoder, prompt, moved["present"][None]) - plain).max() > 1e-3) == (attribute != "step")

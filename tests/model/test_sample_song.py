@@ -7,7 +7,7 @@ from serenity.model import checkpoint
 from serenity.model.sample_song import EVENTS, PROMPT, compose, write
 from serenity.music import midi_file
 from serenity.music.codec import CodecSettings, decode
-from serenity.music.event import EVENT
+from serenity.music.event import EVENT, bar_places
 from serenity.music.tempo_map import TempoMap
 from tests.songs import abc_songs
 
@@ -21,7 +21,8 @@ def model(model_folder):
 
 @pytest.fixture
 def songs(model):
-    return [model.vocabulary.encode(song.events)[0] for _, song in abc_songs(2)]
+    return [np.concatenate([model.vocabulary.encode(song.events)[0], bar_places(song.events, song.tempo_map, GRID)], 1)
+            for _, song in abc_songs(2)]
 
 
 def events_of(model, song):

@@ -13,8 +13,8 @@ from serenity.model import checkpoint, state
 from serenity.model.quartet import NetworkSettings, QuartetSettings
 from serenity.model.training_settings import TrainingSettings
 from serenity.tokens import corpus as corpora
-from serenity.tokens.vocabulary import ATTRIBUTES
-from serenity.tokens.windows import WindowSettings, draw_places
+from serenity.tokens.vocabulary import ATTRIBUTES, LEFT
+from serenity.tokens.windows import WindowSettings, cut, draw_places
 from tests.songs import abc_songs
 
 WINDOW = WindowSettings(16, 24)
@@ -207,6 +207,34 @@ def test_what_is_kept_is_the_epoch_with_the_fewest_bits_and_patience_ends_the_re
     bits = iter([0.5, 0.5, 0.5])
     assert train(replace(QUICK, epochs=9, patience=3), resume=True)["epochs"] == 5  # its patience stays lost
     assert train(replace(QUICK, epochs=6, patience=9), resume=True)["epochs"] == 6
+
+
+@pytest.mark.parametrize("attribute", ATTRIBUTES)
+def test_some_windows_are_told_how_many_bars_are_left_and_each_epoch_others(corpus, attribute, monkeypatch):
+    from serenity.model import dataset
+
+    training = TrainingSettings(batch=64)
+    shown = dataset.WindowDataset(corpus, attribute, quartet(corpus), training)
+    monkeypatch.setattr(shown, "places", np.resize(shown.places, (64, 3)))
+    inputs, *_ = shown[0]
+    told = inputs["past"][..., LEFT].any(axis=1)
+    assert 0.5 * dataset.TOLD < told.mean() < 2 * dataset.TOLD
+    windows = cut(shown.songs, shown.places, WINDOW, shown.encoder)
+    for name in ("prompt", "past", "target"):
+        assert (inputs[name][told] == getattr(windows, name)[told]).all()
+        assert (inputs[name][..., :LEFT] == getattr(windows, name)[..., :LEFT]).all()
+        assert not inputs[name][~told][..., LEFT].any()
+    again, shown.epoch = shown[0][0]["past"][..., LEFT].any(axis=1), 1
+    assert (again == told).all() and (shown[0][0]["past"][..., LEFT].any(axis=1) != told).any()
+
+
+def test_where_networks_are_judged_none_is_told_how_many_bars_are_left(corpus):
+    from serenity.model.dataset import inputs_and_targets
+
+    songs = corpus.of_split("train")
+    inputs, *_ = inputs_and_targets(cut(songs, np.array([[0, 17, 16]]), WINDOW, encoder=True), "step")
+    assert all(not inputs[name][..., LEFT].any() for name in ("prompt", "past", "target"))
+    assert songs[0][:, LEFT].all()
 
 
 def test_an_epoch_may_show_fewer_songs_than_there_are(corpus):

@@ -140,18 +140,26 @@ def test_a_time_is_named_in_quarters(points, grid, name):
 def test_places_in_bars_by_hand():
     rows = [(onset, 24, 60, 80) for onset in (0, 84, 96, 130)]
     events = fold_notes(np.array(rows, GRID_NOTE), None)
-    assert bar_places(events, TempoMap(), 24).tolist() == [[0, 96], [84, 96], [0, 96], [34, 96]]
+    assert bar_places(events, TempoMap(), 24).tolist() == [[0, 96, 2], [84, 96, 2], [0, 96, 1], [34, 96, 1]]
     waltz_then_six_eight = TempoMap(metres=metres((0, 3, 4), (4, 6, 8)))  # its second bar is cut
-    assert bar_places(events, waltz_then_six_eight, 24).tolist() == [[0, 72], [12, 24], [0, 72], [34, 72]]
+    assert bar_places(events, waltz_then_six_eight, 24).tolist() == [
+        [0, 72, 3], [12, 24, 2], [0, 72, 1], [34, 72, 1]]
+
+
+def test_bars_in_which_nothing_begins_are_left_too_and_a_song_without_events_has_none():
+    events = fold_notes(np.array([(onset, 24, 60, 80) for onset in (0, 5 * 96, 5 * 96 + 1)], GRID_NOTE), None)
+    assert bar_places(events, TempoMap(), 24)[:, 2].tolist() == [6, 1, 1]
+    assert bar_places(events[:0], TempoMap(), 24).shape == (0, 3)
 
 
 @given(event_tables, grids)
 def test_places_lie_within_their_bars(events, grid):
-    place, length = bar_places(events, TempoMap(metres=metres((0, 7, 8))), grid).T.astype(int)
+    place, length, left = bar_places(events, TempoMap(metres=metres((0, 7, 8))), grid).T.astype(int)
     onset = np.cumsum(events["step"])
     assert (place >= 0).all() and (place <= length).all()
     assert length.tolist() == [round(3.5 * grid)] * len(events)
     assert place.tolist() == (onset % length).tolist()
+    assert (left + onset // length == left[0] + onset[0] // length[0]).all() and left[-1] == 1
 
 
 @given(st.integers(*LIMITS["velocity"]), st.sampled_from(range(LIMITS["accent"][0], LIMITS["accent"][1] + 1, ACCENT)))

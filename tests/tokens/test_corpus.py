@@ -12,7 +12,7 @@ from serenity.music.event import EVENT, bar_places
 from serenity.music.tempo_map import TempoMap, metres
 from serenity.tokens import corpus as corpora
 from serenity.tokens.corpus import FILES, SPLITS, in_memory, load, made_of, split_groups, translate
-from serenity.tokens.vocabulary import END, SPECIALS, column_values, count_values
+from serenity.tokens.vocabulary import COLUMNS, END, PLACE, SPECIALS, column_values, count_values
 from tests.songs import abc_songs
 
 SONGS = abc_songs(30, bars=6)
@@ -86,7 +86,6 @@ def test_songs_in_memory_are_the_same_as_in_a_store_but_for_the_dictionaries(sto
     songs = [(corpora.Entry(name, song.group), song.events, places_of(song)) for name, song in OTHERS]
     corpus = in_memory(songs, stored.vocabulary, CodecSettings())
     assert np.array_equal(corpus.tokens, stored.tokens) and corpus.songs == stored.songs
-    assert np.array_equal(corpus.bars, stored.bars)
     assert corpus.totals == stored.totals
 
 
@@ -95,10 +94,11 @@ def test_a_store_is_translated_into_other_dictionaries_value_by_value(store, tmp
     wanted, stored = load(store[0]).vocabulary, load(tmp_path / "tokens")
     corpus = translate(stored, wanted)
     tokens, known = wanted.encode(stored.vocabulary.decode(stored.tokens, EVENT))
-    assert np.array_equal(corpus.tokens, tokens)
+    assert np.array_equal(corpus.tokens[:, :PLACE], tokens)
+    assert np.array_equal(corpus.tokens[:, PLACE:], stored.tokens[:, PLACE:])
     assert list(corpus.totals["exact"].values()) == known.sum(axis=0).tolist()
     assert known.any(axis=0).all() and not known.all()
-    assert corpus.vocabulary is wanted and corpus.songs == stored.songs and corpus.bars is stored.bars
+    assert corpus.vocabulary is wanted and corpus.songs == stored.songs
     assert translate(corpus, wanted).tokens.tolist() == corpus.tokens.tolist()
 
 
@@ -117,17 +117,18 @@ def test_all_songs_come_back_in_their_place(store):
     found = {split: iter(corpus.of_split(split)) for split in SPLITS}
     for record, (_, song) in zip(corpus.songs, SONGS):
         tokens, _ = corpus.vocabulary.encode(song.events)
-        assert np.array_equal(next(found[record["split"]]), tokens)
+        assert np.array_equal(next(found[record["split"]])[:, :PLACE], tokens)
     assert all(next(rest, None) is None for rest in found.values())
 
 
 def test_the_place_of_each_event_in_its_bar_stands_beside_its_tokens(store):
     corpus = load(store[0])
-    assert corpus.bars.shape == (len(corpus.tokens), 2) and corpus.bars.dtype == np.uint16
+    assert corpus.tokens.shape[1] == len(COLUMNS) and corpus.tokens.dtype == np.uint16
     for record, (_, song) in zip(corpus.songs, SONGS):
         onset = np.cumsum(song.events["step"])
-        bars = corpus.bars[record["start"]:record["start"] + record["events"]]
-        assert np.array_equal(bars[:, 0], onset % 96) and (bars[:, 1] == 96).all()  # 4/4 at 24 points a quarter
+        place, bar, left = corpus.tokens[record["start"]:record["start"] + record["events"], PLACE:].T.astype(int)
+        assert np.array_equal(place, onset % 96) and (bar == 96).all()  # 4/4 at 24 points a quarter
+        assert np.array_equal(left, onset[-1] // 96 - onset // 96 + 1)
 
 
 def test_bars_follow_a_change_of_metre(tmp_path):
@@ -136,19 +137,19 @@ def test_bars_follow_a_change_of_metre(tmp_path):
     events["step"] = np.diff(np.array([0, 36, 96, 160, 168, 180, 240, 312, 384]), prepend=0)
     clock = TempoMap(metres=metres((0.0, 4, 4), (7.0, 3, 4), (13.0, 6, 8)))
     build(tmp_path / "tokens", [("song", replace(SONGS[0][1], events=events, tempo_map=clock))])
-    assert load(tmp_path / "tokens").bars.tolist() == [
-        [0, 96], [36, 96], [0, 72], [64, 72], [0, 72], [12, 72], [0, 72], [0, 72], [0, 72]]
+    assert load(tmp_path / "tokens").tokens[:, PLACE:].tolist() == [
+        [0, 96, 6], [36, 96, 6], [0, 72, 5], [64, 72, 5], [0, 72, 4], [12, 72, 4], [0, 72, 3], [0, 72, 2], [0, 72, 1]]
 
 
 def test_no_token_is_a_special_one(store):
     corpus = load(store[0])
-    assert corpus.tokens.min() >= SPECIALS > END
-    assert (corpus.tokens.max(axis=0) < list(corpus.vocabulary.sizes.values())).all()
+    assert corpus.tokens[:, :PLACE].min() >= SPECIALS > END
+    assert (corpus.tokens[:, :PLACE].max(axis=0) < list(corpus.vocabulary.sizes.values())).all()
 
 
 def test_the_tokens_stay_on_disk(store):
     corpus = load(store[0])
-    assert isinstance(corpus.tokens, np.memmap) and isinstance(corpus.bars, np.memmap)
+    assert isinstance(corpus.tokens, np.memmap)
 
 
 def test_the_totals_add_up(store):
@@ -311,11 +312,11 @@ BROKEN = {
     "corpus.json without settings": (rewrite("corpus.json", without("settings")), "is no whole token store"),
     "corpus.json without train": (rewrite("corpus.json", without("train")), "it lacks train"),
     "corpus.json of another format": (
-        rewrite("corpus.json", lambda text: text.replace("corpus 2", "corpus 3")),
-        "format 'serenity-corpus 3'; wanted 'serenity-corpus 2': run preprocess.py again"),
+        rewrite("corpus.json", lambda text: text.replace("corpus 3", "corpus 4")),
+        "format 'serenity-corpus 4'; wanted 'serenity-corpus 3': run preprocess.py again"),
     "a store of the time in seconds": (
-        rewrite("corpus.json", lambda text: text.replace("corpus 2", "corpus 1").replace("grid", "time_step")),
-        "format 'serenity-corpus 1', made by an older Serenity, which counted seconds; wanted 'serenity-corpus 2': "
+        rewrite("corpus.json", lambda text: text.replace("corpus 3", "corpus 1").replace("grid", "time_step")),
+        "format 'serenity-corpus 1', made by an older Serenity; wanted 'serenity-corpus 3': "
         "run preprocess.py again"),
     "a setting out of range": (
         rewrite("corpus.json", lambda text: text.replace('"grid": 24', '"grid": 0')), "grid 0, wanted"),
@@ -331,13 +332,8 @@ BROKEN = {
         resave("tokens.npy", lambda tokens: tokens.astype(float)), "type float64, songs.jsonl tells of"),
     "tokens.npy a pickle": (
         lambda folder: np.save(folder / "tokens.npy", np.array([{}]), allow_pickle=True), "is no whole token store"),
-    "no bars.npy": (lambda folder: (folder / "bars.npy").unlink(), "is no whole token store"),
-    "bars.npy empty": (lambda folder: (folder / "bars.npy").write_bytes(b""), "is no whole token store"),
-    "bars.npy cut": (cut_in_half("bars.npy"), "is no whole token store"),
-    "bars.npy of another type": (
-        resave("bars.npy", lambda bars: bars.astype(np.int16)), "type int16, songs.jsonl tells of"),
-    "bars.npy of too few events": (resave("bars.npy", lambda bars: bars[1:]), "bars.npy has shape ("),
-    "bars.npy of one column": (resave("bars.npy", lambda bars: bars[:, :1]), "bars.npy has shape ("),
+    "tokens.npy of too few events": (resave("tokens.npy", lambda tokens: tokens[1:]), "tokens.npy has shape ("),
+    "tokens.npy without the bars": (resave("tokens.npy", lambda tokens: tokens[:, :4]), "tokens.npy has shape ("),
     "vocabulary.json cut": (rewrite("vocabulary.json", lambda text: text[:50]), "vocabulary.json: no JSON"),
 }
 

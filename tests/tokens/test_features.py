@@ -9,11 +9,15 @@ from serenity.tokens.features import (
     HIGHEST,
     LOWEST,
     NUMBER,
+    bar_numbers,
+    bar_rows,
     features,
     step_quarters,
 )
 from serenity.tokens.vocabulary import (
     ATTRIBUTES,
+    COLUMNS,
+    PLACE,
     SPECIALS,
     AttributeVocabulary,
     count_values,
@@ -87,6 +91,33 @@ def test_every_accent_has_a_feature_of_its_own():
     least, most = LIMITS["accent"]
     values = [(64, accent) for accent in range(least, most + 1, 8)]
     assert len(np.unique(numbers("velocity", *values).round(5), axis=0)) == len(values)
+
+
+# --- bars ---
+
+def rows(place, bar, left, grid=24):
+    events = np.zeros((1, len(COLUMNS)), np.int32)
+    events[0, PLACE:] = place, bar, left
+    found, = bar_rows(events, grid).tolist()
+    return found
+
+
+def test_the_rows_of_a_place_by_hand():
+    """24 places of the quarter, 16 quarters, 32 lengths in eighths, 33 numbers of bars left; row 0 of each: unknown."""
+    first = [0, 24, 40, 72]
+    assert rows(0, 0, 0) == first
+    assert rows(36, 96, 5) == [12, 25, 40 + 8, 72 + 5]
+    assert rows(36, 72, 5)[2] == 40 + 6 and rows(3, 96, 1) == [3, 24, 48, 73]
+    assert bar_numbers(24) == 24 + 16 + 32 + 33
+
+
+def test_what_is_too_long_counts_as_the_longest_and_each_row_has_one_meaning():
+    assert rows(24 * 99 + 5, 24 * 200, 60_000) == [5, 39, 71, bar_numbers(24) - 1]
+    events = np.random.default_rng(0).integers(0, 2 ** 16, (500, len(COLUMNS)))
+    for grid in (4, 24, 480):
+        found = bar_rows(events, grid)
+        edges = np.array([0, grid, grid + 16, grid + 48, bar_numbers(grid)])
+        assert (found >= edges[:-1]).all() and (found < edges[1:]).all()
 
 
 @pytest.mark.parametrize(("grid", "quarters"), [(24, [0.5, 0, 1 / 24, 8]), (48, [0.25, 0, 1 / 48, 4])])

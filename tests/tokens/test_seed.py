@@ -17,7 +17,7 @@ from serenity.music.tempo_map import TempoMap, metres, tempos
 from serenity.tokens import seed as seeds
 from serenity.tokens.playable import playable
 from serenity.tokens.unknown import Replaced, find_replaced
-from serenity.tokens.vocabulary import ATTRIBUTES, SPECIALS, START, count_values
+from serenity.tokens.vocabulary import ATTRIBUTES, BAR, COLUMNS, LEFT, PLACE, SPECIALS, START, count_values
 from tests.songs import abc_songs, compose_notes
 
 VOCABULARY = count_values(song.events for _, song in abc_songs(3))
@@ -56,11 +56,25 @@ def test_the_prompt_begins_with_start_only_where_it_begins_the_song():
     notes = compose_notes(1, bars=8)
     notes = midi_file.parse(midi_file.to_bytes([Track("", 0, False, notes)])).tracks[0].notes  # no key sounds twice
     whole, first, last = read(notes), read(notes, first=20), read(notes, last=20)
-    assert (whole.prompt[0] == START).all() and (first.prompt[0] == START).all()
-    assert (last.prompt >= SPECIALS).all()
+    begin = [START] * PLACE + [0] * (len(COLUMNS) - PLACE)
+    assert whole.prompt[0].tolist() == first.prompt[0].tolist() == begin
+    assert (last.prompt[:, :PLACE] >= SPECIALS).all()
     assert (first.events, last.events) == (20, 20)
-    np.testing.assert_array_equal(first.prompt, whole.prompt[:21])
+    np.testing.assert_array_equal(first.prompt[:, :LEFT], whole.prompt[:21, :LEFT])
     np.testing.assert_array_equal(last.prompt[1:], whole.prompt[-19:])  # the first step counts from the bar
+
+
+def test_the_prompt_knows_where_its_events_stand_in_their_bars():
+    """Of the whole song, also where the prompt begins later: two bars of 3/4, the second cut, then 4/4."""
+    clock = TempoMap(metres=metres((0.0, 3, 4), (5.0, 4, 4)))
+    notes = compose_notes(1, bars=6)
+    notes = midi_file.parse(midi_file.to_bytes([Track("", 0, False, notes)])).tracks[0].notes  # no key sounds twice
+    whole, last = read(notes, clock), read(notes, clock, last=20)
+    onset = np.cumsum(whole.encoded.events["step"])
+    place = np.select([onset < 72, onset < 120], [onset, onset - 72], (onset - 120) % 96)
+    assert whole.prompt[1:, PLACE].tolist() == place.tolist()
+    assert whole.prompt[1:, BAR].tolist() == np.select([onset < 72, onset < 120], [72, 48], 96).tolist()
+    np.testing.assert_array_equal(last.prompt[:, PLACE:], whole.prompt[-20:, PLACE:])
 
 
 @pytest.mark.parametrize("part", [{}, {"first": 20}, {"last": 20}, {"seconds": (3.0, 9.0)}])

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serenity.errors import InputError
-from serenity.tokens.vocabulary import END, PAD, SPECIALS, START
+from serenity.tokens.vocabulary import COLUMNS, END, PAD, SPECIALS, START
 from serenity.tokens.windows import (
     SHORTEST_PROMPT,
     WindowSettings,
@@ -58,6 +58,12 @@ def test_the_special_places_fill_every_column():
     whole = stream(song(1), 0, 3)
     assert whole.tolist() == [[START] * 4, [101, 1101, 2101, 3101], [END] * 4]
     assert whole.dtype == np.int32
+
+
+def test_where_a_song_begins_and_ends_stands_in_no_bar():
+    rows = np.arange(1, 15, dtype=np.uint16).reshape(2, len(COLUMNS))
+    assert stream(rows, 0, 4)[[0, 3]].tolist() == [[START] * 4 + [0, 0, 0], [END] * 4 + [0, 0, 0]]
+    assert stream(rows, 1, 3).tolist() == rows.tolist()
 
 
 # --- one window ---
