@@ -32,9 +32,7 @@ class Parameters:
         "pitch", "step", "duration", "velocity")  # which networks to train, in this order
     resume: bool = False                         # go on from the last whole epoch
     dry_run: bool = False                        # say what training will take, by a few steps, and write nothing
-    context: Literal["own", "all"] = "all"       # what each network reads: its own attribute's past, or all four
-    positions: Literal["onset", "rotary", "relative", "sinusoidal"] = "onset"  # how a network knows where events stand
-    encoder_layers: int = 0                      # over the prompt, apart; 0: prompt and continuation are one row
+    design: Literal["serenity", "original"] = "serenity"  # of the networks; original: an encoder, each attribute alone
     epochs: int | None = None                    # after each there is a report; None: 10, with --from 12
     epoch_songs: int | None = None               # songs that an epoch shows, each other ones; None: all
     # beside each real song an epoch shows so much of its siblings, parts of all that together are so many songs; None:
@@ -59,7 +57,7 @@ class Parameters:
 
 FROM_NOTHING = {"epochs": 10, "patience": None, "learning_rate": 5e-3}
 FINE_TUNING = {"epochs": 12, "patience": 3, "learning_rate": 1e-3}  # few songs are soon known by heart
-OF_THE_BASE = ("preset", "context", "positions", "encoder_layers", "prompt_events", "continuation_events")  # by --from
+OF_THE_BASE = ("preset", "design", "prompt_events", "continuation_events")  # by --from
 
 
 def main(parameters: Parameters) -> None:
@@ -69,7 +67,7 @@ def main(parameters: Parameters) -> None:
     base, corpus = material(parameters)
     settings = quartet_settings(parameters, corpus, base)
     from serenity.model import records
-    from serenity.model.quartet import parameter_count
+    from serenity.model.designs import parameter_count
 
     settings = records.agree(parameters.model, settings, corpus.vocabulary, parameters.attributes, parameters.resume)
     print(f"{parameters.model}: {parameters.start_from or parameters.preset}, {songs_of(corpus)}")
@@ -179,10 +177,10 @@ def quartet_settings(parameters: Parameters, corpus, base):
         networks = base.model.settings.networks
         return replace(base.model.settings, networks={name: replace(network, dropout=parameters.dropout)
                                                       for name, network in networks.items()})
-    changes = {name: getattr(parameters, name) for name in ("context", "positions", "encoder_layers", "dropout")}
-    networks = {attribute: replace(network, **changes) for attribute, network in preset(parameters.preset).items()}
+    networks = {attribute: replace(network, dropout=parameters.dropout)
+                for attribute, network in preset(parameters.preset, parameters.design).items()}
     window = WindowSettings(parameters.prompt_events, parameters.continuation_events)
-    return QuartetSettings(networks, corpus.vocabulary.sizes, window, corpus.settings)
+    return QuartetSettings(networks, corpus.vocabulary.sizes, window, corpus.settings, parameters.design)
 
 
 def data(parameters: Parameters, corpus, base) -> dict:

@@ -1,7 +1,7 @@
 """What each choice in the networks is worth: one change at a time, the same processor time for each.
 
-    experiments.py --tokens data/tokens --settings base own relative ...   a line of JSON a network -> experiments.jsonl
-    experiments.py --table                                                  the lines as a table
+    experiments.py --tokens data/tokens --settings base original ...   a line of JSON a network -> experiments.jsonl
+    experiments.py --table                                              the lines as a table
 
 Every network gets the same seconds of one processor thread, whatever its shape: a shape that is slow sees fewer
 events. The learning rate rises and falls with the time that has gone by, not with steps. So what is compared is what
@@ -46,44 +46,19 @@ class Parameters:
     table: bool = False                      # show the results, train nothing
 
 
-def settings_of(name: str, networks: dict) -> tuple[dict, dict]:
-    """Return the networks of a named setting, and what else it changes."""
-    changes, others = SETTINGS[name]
-    return {attribute: replace(network, **changes) for attribute, network in networks.items()}, others
-
-
-DECODER_ONLY = {"encoder_layers": 0}
-# The best that was found, and what changes against it. The networks' own fields, and others: order, smoothing,
-# optimizer (adamw: with a fifth of the learning rate).
+# What changes against the base: the networks' own fields, and others: design, smoothing, optimizer (adamw: with a fifth
+# of the learning rate).
 SETTINGS = {
     "base": ({}, {}),
-    "seed": ({"encoder_layers": 2, "decoder_layers": 2, "positions": "sinusoidal", "context": "own",
-              "composed": False}, {}),
-    "own": ({"context": "own", "positions": "rotary"}, {}),
-    "encoder": ({"encoder_layers": 2, "decoder_layers": 2}, {}),
-    "rotary": ({"positions": "rotary"}, {}),
-    "relative": ({"positions": "relative"}, {}),
-    "sinusoidal": ({"positions": "sinusoidal"}, {}),
-    "untied": ({"tied": False}, {}),
-    "plain": ({"composed": False}, {}),
+    "original": ({"layers": 2}, {"design": "original"}),  # two layers over the prompt, two over the continuation
+    "original-adamw": ({"layers": 2}, {"design": "original", "optimizer": "adamw"}),
     "smoothing": ({}, {"smoothing": 0.1}),
     "dropout-0": ({"dropout": 0.0}, {}),
     "dropout-0.2": ({"dropout": 0.2}, {}),
-    "pitch-first": ({}, {"order": ("pitch", "step", "duration", "velocity")}),
-    "velocity-first": ({}, {"order": ("step", "velocity", "pitch", "duration")}),
-    "duration-first": ({}, {"order": ("step", "duration", "pitch", "velocity")}),
     "narrow": ({"model_dim": 96, "feed_forward_dim": 384, "num_heads": 2}, {}),
     "wide": ({"model_dim": 192, "feed_forward_dim": 768, "num_heads": 3}, {}),
-    "shallow": ({"decoder_layers": 2}, {}),
-    "deep": ({"decoder_layers": 6}, {}),
-    # the way from the seed's to the base, a step at a time
-    "seed-adamw": ({"encoder_layers": 2, "decoder_layers": 2, "positions": "sinusoidal", "context": "own",
-                    "composed": False}, {"optimizer": "adamw"}),
-    "way-all": ({"encoder_layers": 2, "decoder_layers": 2, "positions": "sinusoidal", "composed": False}, {}),
-    "way-relative": ({"encoder_layers": 2, "decoder_layers": 2, "positions": "relative", "composed": False}, {}),
-    "way-decoder": ({"positions": "relative", "composed": False}, {}),
-    "way-rotary": ({"positions": "rotary", "composed": False}, {}),
-    "way-onset": ({"composed": False}, {}),
+    "shallow": ({"layers": 2}, {}),
+    "deep": ({"layers": 6}, {}),
 }
 
 
@@ -112,7 +87,7 @@ def small() -> dict:
     from serenity.model.quartet import NetworkSettings
     from serenity.tokens.vocabulary import ATTRIBUTES
 
-    return dict.fromkeys(ATTRIBUTES, NetworkSettings(128, 0, 4, 2, 512, positions="onset", composed=True))
+    return dict.fromkeys(ATTRIBUTES, NetworkSettings(128, 4, 2, 512))
 
 
 def train(corpus, name: str, attribute: str, parameters: Parameters) -> dict:
@@ -130,9 +105,11 @@ def train(corpus, name: str, attribute: str, parameters: Parameters) -> dict:
     from serenity.tokens.notes import note_counts
     from serenity.tokens.windows import WindowSettings
 
-    networks, others = settings_of(name, small() if parameters.preset == "small" else preset(parameters.preset))
-    order = {"order": others["order"]} if "order" in others else {}
-    settings = QuartetSettings(networks, corpus.vocabulary.sizes, WindowSettings(), corpus.settings, **order)
+    changes, others = SETTINGS[name]
+    design = others.get("design", "serenity")
+    sizes = small() if parameters.preset == "small" else preset(parameters.preset, design)
+    networks = {attribute: replace(network, **changes) for attribute, network in sizes.items()}
+    settings = QuartetSettings(networks, corpus.vocabulary.sizes, WindowSettings(), corpus.settings, design)
     keras.backend.clear_session()
     keras.utils.set_random_seed(parameters.seed)
     network = build_network(settings, attribute, corpus.vocabulary)

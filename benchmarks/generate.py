@@ -35,9 +35,8 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from serenity.model import checkpoint
-from serenity.model.decoder import Decoder
+from serenity.model.designs import make_decoder, weight_shapes
 from serenity.model.generation import complete
-from serenity.model.quartet import weight_shapes
 from serenity.model.sampling import GREEDY
 from serenity.tokens import windows
 from serenity.tokens.vocabulary import ATTRIBUTES, COLUMNS, SPECIALS
@@ -105,7 +104,7 @@ def uncached_seconds(model: checkpoint.Checkpoint, batch: int) -> float:
     song = draw_events(model, window.prompt + window.continuation).astype(np.uint16)
     for attribute in ATTRIBUTES:
         places = np.repeat([[0, window.prompt + 1, window.prompt]], batch, axis=0)
-        cut = windows.cut([song], places, window, model.settings.has_encoder(attribute))
+        cut = windows.cut([song], places, window, model.settings.has_encoder)
         inputs = {"prompt": cut.prompt, "past": cut.past, "target": cut.target}
         network = build_network(model.settings, attribute, model.vocabulary)
         set_weights(network, model.weights[attribute])
@@ -118,11 +117,11 @@ def floor(model: checkpoint.Checkpoint, batch: int) -> dict[str, float]:
     """Return the megabytes an event's products read, and the seconds an event takes at least, by either measure."""
     kernels = []
     for attribute in ATTRIBUTES:
-        decoder = Decoder(model.settings, attribute, model.weights[attribute], model.vocabulary)
-        kernels.append(decoder.logits.kernel)
-        for attention, cross_attention, feed_forward in decoder.decoder:
-            kernels += [attention.merged.kernel, attention.output, feed_forward.inner.kernel, feed_forward.outer.kernel]
-            kernels += [cross_attention.query.kernel, cross_attention.output] if cross_attention else []
+        decoder = make_decoder(model.settings, attribute, model.weights[attribute], model.vocabulary)
+        parts = [vars(part) for layer in decoder.layers for part in layer]
+        dense = [part[name] for part in parts for name in ("merged", "query", "inner", "outer") if name in part]
+        kernels += [part["output"] for part in parts if "output" in part]
+        kernels += [each.kernel for each in (*dense, decoder.logits)]
     rows = [np.ones((batch, len(kernel)), np.float32) for kernel in kernels]
 
     def products():
@@ -144,11 +143,11 @@ def peer_jobs(model: checkpoint.Checkpoint) -> dict[str, list[dict]]:
     settings, jobs = model.settings, {"equal weights": [], "equal work": []}
     for attribute in ATTRIBUTES:
         network, tokens = settings.networks[attribute], settings.vocabulary_sizes[attribute]
-        width, layer = network.model_dim, 16 if network.encoder_layers else 12
+        width, layer = network.model_dim, 16 if settings.has_encoder else 12
         weights = sum(int(np.prod(shape)) for shape in weight_shapes(settings, attribute).values())
         embedded = (tokens + PROMPT + EVENTS) * width
         for name, wanted in (("equal weights", weights - embedded),
-                             ("equal work", network.decoder_layers * layer * width ** 2)):
+                             ("equal work", network.layers * layer * width ** 2)):
             jobs[name].append({"tokens": tokens, "width": width, "heads": network.num_heads,
                                "layers": max(1, round(wanted / (12 * width ** 2)))})
     return jobs

@@ -52,8 +52,8 @@ from serenity.errors import InputError  # noqa: E402
 from serenity.intervals import apart, interval, ratio_interval  # noqa: E402
 from serenity.model import checkpoint  # noqa: E402
 from serenity.model.checkpoint import Checkpoint  # noqa: E402
+from serenity.model.designs import parameter_count  # noqa: E402
 from serenity.model.generation import complete  # noqa: E402
-from serenity.model.quartet import parameter_count  # noqa: E402
 from serenity.model.sampling import GREEDY, Sampling  # noqa: E402
 from serenity.music import codec, harmony, measures, quality  # noqa: E402
 from serenity.music.event import EVENT  # noqa: E402

@@ -338,7 +338,7 @@ def shape_of(corpus, preset_name: str, attribute: str) -> dict[str, int]:
     from serenity.tokens.windows import WindowSettings
 
     network = preset(preset_name)[attribute]
-    return {"width": network.model_dim, "layers": network.decoder_layers, "heads": network.num_heads,
+    return {"width": network.model_dim, "layers": network.layers, "heads": network.num_heads,
             "feed_forward": network.feed_forward_dim, "tokens": corpus.vocabulary.sizes[attribute],
             "length": WindowSettings().length}
 

@@ -9,7 +9,7 @@ import pytest
 import config
 import generate
 from serenity.model import checkpoint
-from serenity.model.quartet import parameter_count
+from serenity.model.designs import parameter_count
 from serenity.music import codec, midi_file
 from serenity.music.song import of_score
 from serenity.tokens.novelty import longest_run

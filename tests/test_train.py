@@ -15,6 +15,7 @@ import train
 from serenity.command_line import run as run_script
 from serenity.errors import InputError
 from serenity.model import checkpoint, quartet
+from serenity.model.designs import parameter_count
 from serenity.model.quartet import NetworkSettings
 from serenity.music import midi_file
 from serenity.music.codec import CodecSettings
@@ -26,7 +27,7 @@ from serenity.tokens.vocabulary import ATTRIBUTES
 from tests.songs import abc_songs, compose_notes
 
 SCRIPT = Path(__file__).parent.parent / "train.py"
-TINY = NetworkSettings(8, 0, 1, 2, 16, context_dim=4, positions="rotary")
+TINY = NetworkSettings(8, 1, 2, 16)
 
 
 def make_store(folder, songs):
@@ -37,7 +38,8 @@ def make_store(folder, songs):
 @pytest.fixture
 def defaults(tmp_path, monkeypatch, eagerly):
     """Parameters by which tiny networks are trained for an epoch on six songs."""
-    monkeypatch.setitem(quartet.PRESETS, "mini", dict.fromkeys(ATTRIBUTES, TINY))
+    for design in quartet.DESIGNS:
+        monkeypatch.setitem(quartet.PRESETS[design], "mini", dict.fromkeys(ATTRIBUTES, TINY))
     make_store(tmp_path / "tokens", abc_songs(6, bars=4))
     return {"tokens": tmp_path / "tokens", "model": tmp_path / "model", "epochs": 1, "batch": 4, "prompt_events": 16,
             "continuation_events": 24}
@@ -110,14 +112,22 @@ def test_networks_may_be_trained_apart_but_never_overwritten(run, tmp_path):
         run(attributes=("step", "velocity"))
     folder = run(attributes=("velocity",))
     assert list(figures_of(folder)["networks"]) == ["step", "velocity"]
-    with pytest.raises(InputError, match="holds step, velocity of another size or context"):
-        run(attributes=("step", "velocity"), resume=True, context="own", positions="rotary")
+    with pytest.raises(InputError, match="was trained with another design"):
+        run(attributes=("pitch",), design="original")
+    with pytest.raises(InputError, match="holds step, velocity of another size; name another --model"):
+        run(attributes=("step", "velocity"), resume=True, preset="lite")
     with pytest.raises(InputError, match="other dictionaries, windows or codec"):
         run(attributes=("pitch",), continuation_events=30)
     before = (folder / "vocabulary.json").read_bytes()
     with pytest.raises(InputError, match="other dictionaries, windows or codec"):
         run(attributes=("step",), resume=True, tokens=make_store(tmp_path / "others", abc_songs(9, bars=4)[3:]))
     assert (folder / "vocabulary.json").read_bytes() == before
+
+
+def test_the_original_s_design_is_trained_where_it_is_asked_for(run, tmp_path):
+    settings, _ = checkpoint.read_settings(run(attributes=("step",), design="original"))
+    assert settings.design == "original"
+    assert checkpoint.read_settings(run(attributes=("step",), model=tmp_path / "own"))[0].design == "serenity"
 
 
 def test_more_epochs_may_follow_and_other_settings_are_said_and_stand_in_the_card(run, capsys):
@@ -168,7 +178,7 @@ def test_a_dry_run_says_what_training_takes_and_writes_nothing(run, tmp_path, ca
     networks = dict.fromkeys(ATTRIBUTES, TINY)
     sizes = corpora.load(tmp_path / "tokens").vocabulary.sizes
     settings = quartet.QuartetSettings(networks, sizes, quartet.WindowSettings(16, 24), CodecSettings())
-    assert f"\nparameters: {quartet.parameter_count(settings):,}\n" in out
+    assert f"\nparameters: {parameter_count(settings):,}\n" in out
     assert re.search(r"^step +[\d,]+ +\d+ MiB +7 +[\d,]+ +[\d.]+$", out, re.MULTILINE)  # a batch an epoch
     assert re.search(r"^memory: [\d,]+ MiB", out, re.MULTILINE)
     assert re.search(r"^expected time: \d+ h \d+ min for 7 epochs of each$", out, re.MULTILINE)

@@ -1,6 +1,6 @@
 """A model on disk: one folder that explains itself. NumPy and JSON only; loading executes nothing.
 
-    config.json      sizes, context, window and codec settings: all that generation needs beside the weights
+    config.json      design, sizes, window and codec settings: all that generation needs beside the weights
     vocabulary.json  the dictionaries
     pitch.npz ...    each network's weights in half precision, by name
     training.json    data, epochs, seconds and figures of each network
@@ -18,7 +18,8 @@ import numpy as np
 
 from serenity.errors import InputError
 from serenity.files import whole, write_whole
-from serenity.model.quartet import QuartetSettings, parameter_count, weight_shapes
+from serenity.model.designs import parameter_count, weight_shapes
+from serenity.model.quartet import QuartetSettings
 from serenity.tokens import novelty
 from serenity.tokens import vocabulary as vocabularies
 from serenity.tokens.vocabulary import ATTRIBUTES, Vocabulary

@@ -23,7 +23,7 @@ class WindowDataset(keras.utils.PyDataset):
                  epoch: int = 0):
         super().__init__()
         self.attribute, self.training, self.epoch = attribute, training, epoch
-        self.window, self.encoder = settings.window, settings.has_encoder(attribute)
+        self.window, self.encoder = settings.window, settings.has_encoder
         self.songs, self.shares = corpus.of_split("train"), corpus.shares(training.siblings)
         self.lengths = [len(song) for song in self.songs]
         self.parts = training.parts(len(self.songs))

@@ -31,7 +31,7 @@ def judge(network: keras.Model, attribute: str, settings: QuartetSettings, songs
     The bits of the end of each song are counted with the step. An event that opens a window has the prompt alone as
     its past. `tops` are the numbers of likeliest tokens among which a hit is looked for.
     """
-    places, encoder = tile_places([len(song) for song in songs], settings.window), settings.has_encoder(attribute)
+    places, encoder = tile_places([len(song) for song in songs], settings.window), settings.has_encoder
     found = []  # of each window: bits, events, decisions, hits ...
     for windows in batches(songs, places, settings.window, batch, encoder):
         inputs, target, decided = inputs_and_targets(windows, attribute)

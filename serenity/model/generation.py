@@ -7,9 +7,9 @@ import numpy as np
 
 from serenity.errors import InputError
 from serenity.model.checkpoint import Checkpoint
-from serenity.model.decoder import Decoder
+from serenity.model.designs import make_decoder
 from serenity.model.sampling import FORBIDDEN, Guard, Sampling, sample
-from serenity.tokens.vocabulary import ATTRIBUTES, BAR, COLUMNS, END, LEFT, PLACE, SPECIALS
+from serenity.tokens.vocabulary import ATTRIBUTES, BAR, COLUMNS, DECISION_ORDER, END, LEFT, PLACE, SPECIALS
 
 TOGETHER = 32  # variations at most that are made side by side; more are made in turn, so that memory stays bounded
 
@@ -59,16 +59,16 @@ def complete(model: Checkpoint, prompt: np.ndarray, events: int, sampling: Sampl
     rules = _Rules(model, sampling, until, first_step, guard, allowed or {}, may_end, refuse)
     given = given or {}
     prompt = told_bars_left(prompt, rules.points, until if closes else None)
-    decoders = {attribute: Decoder(model.settings, attribute, model.weights[attribute], model.vocabulary)
+    decoders = {attribute: make_decoder(model.settings, attribute, model.weights[attribute], model.vocabulary)
                 for attribute in ATTRIBUTES if attribute not in given}
-    songs = [_Song(prompt, events, seed, skipped + number, model.settings.order[-1]) for number in range(variations)]
+    songs = [_Song(prompt, events, seed, skipped + number) for number in range(variations)]
     turns = [songs[first:first + TOGETHER] for first in range(0, variations, TOGETHER)]
     told = 0
     for together in turns:
         past = _start(decoders, prompt, len(together))
         for position in range(events):
             present = np.zeros_like(past)  # each attribute sees what was decided before it
-            for attribute in model.settings.order:
+            for attribute in DECISION_ORDER:
                 if attribute in given:
                     logits = _certain(given[attribute][position], model.settings.vocabulary_sizes[attribute], len(past))
                 else:
@@ -97,12 +97,11 @@ def _start(decoders: Mapping, prompt: np.ndarray, variations: int) -> np.ndarray
 class _Song:
     """One variation while it grows: the prompt, and from `begin` to `length` what was decided."""
 
-    def __init__(self, prompt: np.ndarray, events: int, seed: int, variation: int, last: str):
+    def __init__(self, prompt: np.ndarray, events: int, seed: int, variation: int):
         self.variation, self.rng = variation, np.random.default_rng([seed, variation])
         self.begin = self.length = len(prompt)
         self.tokens = np.concatenate([prompt, np.zeros((events, len(COLUMNS)), np.int32)])
         self.bits = np.zeros((events, len(ATTRIBUTES)), np.float32)
-        self.last = last   # the attribute with which an event is complete
         self.onset = 0     # grid points since the prompt's last onset
         self.ended, self.forced = False, 0
 
@@ -118,7 +117,7 @@ class _Song:
     def add(self, attribute: str, token: int, bits: float) -> None:
         column = ATTRIBUTES.index(attribute)
         self.tokens[self.length, column], self.bits[self.length - self.begin, column] = token, bits
-        self.length += attribute == self.last
+        self.length += attribute == DECISION_ORDER[-1]
 
     def continuation(self) -> Continuation:
         return Continuation(self.tokens[self.begin:self.length], self.bits[:self.length - self.begin], self.forced)

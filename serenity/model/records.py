@@ -34,10 +34,10 @@ def agree(folder: Path, settings: QuartetSettings, vocabulary: Vocabulary, attri
     settings = replace(settings, networks=settings.networks | others)
     known = vocabularies.to_json(kept_vocabulary) == vocabularies.to_json(vocabulary)
     if not known or replace(kept, networks=settings.networks) != settings:
-        raise InputError(f"{folder} was trained with other dictionaries, windows or codec than these; "
+        raise InputError(f"{folder} was trained with another design, other dictionaries, windows or codec; "
                          "name another --model")
     if changed := [name for name in trained if kept.networks[name] != settings.networks[name]]:
-        raise InputError(f"{folder} holds {', '.join(changed)} of another size or context; name another --model")
+        raise InputError(f"{folder} holds {', '.join(changed)} of another size; name another --model")
     return settings
 
 

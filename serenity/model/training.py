@@ -33,7 +33,7 @@ from serenity.tokens.vocabulary import ATTRIBUTES
 FLOOR = 0.05      # share of the highest learning rate at the end
 CLIP_NORM = 1.0   # longest gradient, all weights together
 BETA_2 = 0.98     # forgets sooner than Adam's 0.999 (arXiv 1706.03762, section 5.3)
-TABLES = rf"(embedding|logits|past|present)/({'|'.join(ATTRIBUTES)}|features|bars)$"  # a row a token: Adam suits these
+TABLES = rf"/(embedding|past|present)_({'|'.join(ATTRIBUTES)}|features|bars)$"  # a row a token: Adam suits these
 UNDECAYED = ("bias", "beta", "gamma")  # weight decay leaves them alone
 
 Draw = Callable[..., object]  # draw(path, notes, split=seconds where the continuation begins, title=text)

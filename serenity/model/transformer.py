@@ -1,190 +1,25 @@
-"""One attribute's transformer, from leaf to root: feed-forward, encoder layer, decoder layer, embedding, network.
+"""One attribute's transformer for training, on Keras: the weights of its design's table, and layers that read them.
 
-"Attention Is All You Need" (arXiv 1706.03762) with GELU (arXiv 1606.08415, the tanh form), and normalisation before
-each sub-layer rather than after it: such networks train without a long warm-up (Xiong et al., arXiv 2002.04745).
-With encoder layers the prompt is encoded and the decoder attends to it; without, the decoder reads prompt and
-continuation as one row (Liu et al., "Generating Wikipedia by Summarizing Long Sequences", arXiv 1801.10198, section
-4.2.3). Where tied, the matrix that embeds an attribute's tokens also scores them (Press & Wolf, arXiv 1608.05859).
+What a network computes stands in its design (`forward`); here are the layers that it is made of. Training needs Keras
+for gradients; generation has the same layers in NumPy (layers.py).
 """
 
 import keras
 import numpy as np
 from keras import ops
 
-from serenity.model.attention import Attention, RelativeAttention
+from serenity.model.designs import make_network, weight_shapes
 from serenity.model.fused import fused
-from serenity.model.positions import TURNING, frequencies, sinusoids
-from serenity.model.quartet import (
-    NORM_EPSILON,
-    NetworkSettings,
-    QuartetSettings,
-    past_attributes,
-    present_attributes,
-)
-from serenity.tokens.features import bar_numbers, bar_rows, features, step_quarters
-from serenity.tokens.vocabulary import ATTRIBUTES, COLUMNS, PAD, Vocabulary
+from serenity.model.layers import NORM_EPSILON
+from serenity.model.quartet import QuartetSettings
+from serenity.tokens.vocabulary import Vocabulary
 
-BARS_AT_FIRST = 0.1  # how loud the bars are before training, beside tokens of 1
+MASKED = -1e9  # a score that softmax turns into 0, in bfloat16 too
+ROWS = 128     # queries that causal attention answers at a time
+SPREAD = 0.05  # of what tables begin with
 
 gelu = fused(lambda x: ops.gelu(x, approximate=True))
 normalise = fused(lambda x, gamma, beta: ops.layer_normalization(x, gamma, beta, epsilon=NORM_EPSILON))
-
-
-class Norm(keras.layers.LayerNormalization):
-    """Layer normalisation (arXiv 1607.06450): (..., model_dim) -> the same."""
-
-    def __init__(self, name: str):
-        super().__init__(epsilon=NORM_EPSILON, name=name)
-
-    def call(self, x):
-        return normalise(x, ops.cast(self.gamma, x.dtype), ops.cast(self.beta, x.dtype))
-
-
-class FeedForward(keras.layers.Layer):
-    """Two dense layers with GELU between them: (..., model_dim) -> (..., model_dim)."""
-
-    def __init__(self, settings: NetworkSettings, **kwargs):
-        super().__init__(**kwargs)
-        self.inner = keras.layers.Dense(settings.feed_forward_dim, name="inner")
-        self.outer = keras.layers.Dense(settings.model_dim, name="outer")
-
-    def build(self, shape):
-        self.inner.build(shape)
-        self.outer.build((*shape[:-1], self.inner.units))
-
-    def call(self, x):
-        return self.outer(gelu(self.inner(x)))
-
-
-def _attention(settings: NetworkSettings, lowest: int, highest: int, offset: int = 0, **kwargs) -> Attention:
-    """Return attention with the positions that the settings ask for; distances reach from `lowest` to `highest`."""
-    kwargs |= {"num_heads": settings.num_heads, "head_dim": settings.head_dim}
-    if settings.positions == "relative":
-        return RelativeAttention(lowest=lowest, highest=highest, offset=offset, **kwargs)
-    return Attention(**kwargs)
-
-
-class EncoderLayer(keras.layers.Layer):
-    """Self-attention over the whole prompt, then feed-forward: (batch, prompt, model_dim) -> the same."""
-
-    def __init__(self, settings: NetworkSettings, reach: int, **kwargs):
-        """`reach` is the prompt's length."""
-        super().__init__(**kwargs)
-        self.attention_norm = Norm("attention_norm")
-        self.attention = _attention(settings, 1 - reach, reach - 1, name="attention")
-        self.feed_forward_norm = Norm("feed_forward_norm")
-        self.feed_forward = FeedForward(settings, name="feed_forward")
-        self.dropout = keras.layers.Dropout(settings.dropout)
-
-    def build(self, x_shape):
-        self.attention_norm.build(x_shape)
-        self.attention.build(x_shape, x_shape)
-        self.feed_forward_norm.build(x_shape)
-        self.feed_forward.build(x_shape)
-
-    def call(self, x, present, angles=None, training=False):
-        """`present` (batch, prompt) bool is False where the prompt is padded."""
-        normed = self.attention_norm(x)
-        attended = self.attention(normed, normed, key_mask=present, query_angles=angles, key_angles=angles)
-        x = x + self.dropout(attended, training=training)
-        return x + self.dropout(self.feed_forward(self.feed_forward_norm(x)), training=training)
-
-
-class DecoderLayer(keras.layers.Layer):
-    """Causal self-attention, attention to the encoded prompt if there is an encoder, feed-forward.
-
-    (batch, length, model_dim) -> the same.
-    """
-
-    def __init__(self, settings: NetworkSettings, reach: int, prompt: int, **kwargs):
-        """`reach` is the length of its own row, `prompt` the encoder's."""
-        super().__init__(**kwargs)
-        self.attention_norm = Norm("attention_norm")
-        self.attention = _attention(settings, 0, reach - 1, causal=True, name="attention")
-        self.cross_attention = None
-        if settings.encoder_layers:
-            self.cross_attention_norm = Norm("cross_attention_norm")
-            # The prompt's last event stands right before the continuation's first: their distance is 1.
-            self.cross_attention = _attention(settings, 1, prompt + reach - 1, offset=prompt, name="cross_attention")
-        self.feed_forward_norm = Norm("feed_forward_norm")
-        self.feed_forward = FeedForward(settings, name="feed_forward")
-        self.dropout = keras.layers.Dropout(settings.dropout)
-
-    def build(self, x_shape, prompt_shape=None):
-        self.attention_norm.build(x_shape)
-        self.attention.build(x_shape, x_shape)
-        if self.cross_attention:
-            self.cross_attention_norm.build(x_shape)
-            self.cross_attention.build(x_shape, prompt_shape)
-        self.feed_forward_norm.build(x_shape)
-        self.feed_forward.build(x_shape)
-
-    def call(self, x, query_angles=None, key_angles=None, prompt=None, present=None, prompt_angles=None,
-             training=False):
-        """`prompt` (batch, prompt, model_dim) is the encoder's output, `present` (batch, prompt) its mask."""
-        normed = self.attention_norm(x)
-        attended = self.attention(normed, normed, query_angles=query_angles, key_angles=key_angles)
-        x = x + self.dropout(attended, training=training)
-        if self.cross_attention:
-            attended = self.cross_attention(self.cross_attention_norm(x), prompt, key_mask=present,
-                                            query_angles=query_angles, key_angles=prompt_angles)
-            x = x + self.dropout(attended, training=training)
-        return x + self.dropout(self.feed_forward(self.feed_forward_norm(x)), training=training)
-
-
-class Tokens(keras.layers.Layer):
-    """The vectors of one attribute's tokens: their own, and where `features` are given a sum of those of its features.
-
-    Called, it returns all vectors: (tokens, width).
-    """
-
-    def __init__(self, attribute: str, size: int, width: int, table=None, **kwargs):
-        super().__init__(**kwargs)
-        self.attribute, self.size, self.width, self.table = attribute, size, width, table
-
-    def build(self, shape=None):
-        start = keras.initializers.RandomNormal(self.width ** -0.5)
-        self.own = self.add_weight(name=self.attribute, shape=(self.size, self.width), initializer=start)
-        if self.table is not None:
-            self.shared = self.add_weight(name="features", shape=(self.table.shape[1], self.width), initializer=start)
-
-    def call(self, _=None):
-        if self.table is None:
-            return ops.convert_to_tensor(self.own)
-        return self.own + ops.matmul(ops.cast(self.table, self.shared.dtype), self.shared)
-
-
-class Context(keras.layers.Layer):
-    """Other attributes of an event, each embedded narrowly, concatenated and projected to model_dim.
-
-    Where features are given, an attribute is read by them alone. Where the events stand in their bars is added.
-    """
-
-    def __init__(self, sizes: dict[str, int], settings: NetworkSettings, tables: dict, grid: int, **kwargs):
-        """`sizes` are the tokens of each attribute that is read; `tables` their features, or empty."""
-        super().__init__(**kwargs)
-        self.sizes, self.width, self.tables, self.grid = sizes, settings.context_dim, tables, grid
-        self.merge = keras.layers.Dense(settings.model_dim, use_bias=False, name="merge")
-
-    def build(self, shape):
-        rows = {attribute: self.tables[attribute].shape[1] if self.tables else size
-                for attribute, size in self.sizes.items()}
-        self.vectors = [self.add_weight(name=attribute, shape=(rows[attribute], self.width),
-                                        initializer=keras.initializers.RandomNormal(1.0)) for attribute in self.sizes]
-        self.bars = self.add_weight(name="bars", shape=(bar_numbers(self.grid), self.merge.units),
-                                    initializer=keras.initializers.RandomNormal(BARS_AT_FIRST))
-        self.merge.build((None, self.width * len(self.sizes)))
-
-    def call(self, events):
-        """Embed events (batch, length, columns) -> (batch, length, model_dim)."""
-        read = []
-        for attribute, vectors in zip(self.sizes, self.vectors):
-            if self.tables:
-                vectors = ops.matmul(ops.cast(self.tables[attribute], vectors.dtype), vectors)
-            read.append(ops.take(vectors, events[..., ATTRIBUTES.index(attribute)], axis=0))
-        places = ops.take(self.bars, bar_rows(events, self.grid, ops), axis=0)      # (batch, length, 4, model_dim)
-        merged = self.merge(ops.concatenate(read, axis=-1))
-        return merged + ops.cast(ops.sum(places, axis=-2), merged.dtype)
 
 
 class Transformer(keras.Model):
@@ -192,126 +27,174 @@ class Transformer(keras.Model):
 
     Inputs, as in serenity.tokens.windows.Batch: `prompt` (batch, prompt, columns), `past` and `target` (batch, length,
     columns). Of the target it reads only those attributes of the present event that are decided before its own.
-    Output: logits (batch, length, tokens) in float32. Weights are named as in quartet.weight_shapes.
+    Output: logits (batch, length, tokens) in float32. Weights are named as in designs.weight_shapes.
     """
 
     def __init__(self, settings: QuartetSettings, attribute: str, vocabulary: Vocabulary):
         super().__init__(name=attribute)
-        network, sizes = settings.networks[attribute], settings.vocabulary_sizes
-        self.settings, self.attribute = network, attribute
-        self.prompt_length = settings.window.prompt if network.encoder_layers else 0
-        self.length = settings.reach(attribute)
-        tables = {name: features(vocabulary[name]) for name in ATTRIBUTES} if network.composed else {}
-        self.tokens = Tokens(attribute, sizes[attribute], network.model_dim, tables.get(attribute), name="embedding")
-        self.scored = None if network.tied else Tokens(attribute, sizes[attribute], network.model_dim,
-                                                       tables.get(attribute), name="logits")
-        past, decided = (reads(settings, attribute) for reads in (past_attributes, present_attributes))
-        self.past, self.present = (
-            Context({name: sizes[name] for name in others}, network, tables, settings.codec.grid, name=role)
-            if others else None for role, others in (("past", past), ("present", decided)))
-        self.encoder = [EncoderLayer(network, self.prompt_length, name=f"encoder_{layer}")
-                        for layer in range(network.encoder_layers)]
-        self.encoder_norm = Norm("encoder_norm") if self.encoder else None
-        self.decoder = [DecoderLayer(network, self.length, self.prompt_length, name=f"decoder_{layer}")
-                        for layer in range(network.decoder_layers)]
-        self.decoder_norm = Norm("decoder_norm")
-        self.dropout = keras.layers.Dropout(network.dropout)
-        self.by_event, self.by_quarter = frequencies(network.positions, network.head_dim)
-        self.quarters = step_quarters(vocabulary["step"], settings.codec.grid) if network.positions == "onset" else None
-        self.step_decided = "step" in decided
-        self._build()
-
-    def _build(self):
-        width = self.settings.model_dim
-        prompt, row, events = (None, self.prompt_length, width), (None, self.length, width), (None, None, len(COLUMNS))
-        self.tokens.build()
-        if self.scored:
-            self.scored.build()
-        for context in filter(None, (self.past, self.present)):
-            context.build(events)
-        for layer in self.encoder:
-            layer.build(prompt)
-        if self.encoder:
-            self.encoder_norm.build(prompt)
-        for layer in self.decoder:
-            layer.build(row, prompt)
-        self.decoder_norm.build(row)
-        self.bias = self.add_weight(name="bias", shape=(self.tokens.size,), initializer="zeros")
+        size = settings.networks[attribute]
+        self.network, self.num_heads = make_network(settings, attribute, vocabulary), size.num_heads
+        self.by_name = {name: self.add_weight(shape, _initial(name, shape), name=name.replace("/", "_"))
+                        for name, shape in weight_shapes(settings, attribute).items()}
+        self.dropout = keras.layers.Dropout(size.dropout)
         self.built = True
 
     def call(self, inputs, training=False):
-        prompt, past, target = inputs["prompt"], inputs["past"], inputs["target"]
-        vectors = self.tokens()
-        angles = self.angles(prompt, past, target)
-        read = {}
-        if self.encoder:
-            there = ops.not_equal(prompt[..., 0], PAD)                           # (batch, prompt)
-            x = self.dropout(self.embed(vectors, prompt, 0), training=training)
-            for layer in self.encoder:
-                x = layer(x, there, angles["prompt"], training=training)
-            read = {"prompt": self.encoder_norm(x), "present": there, "prompt_angles": angles["prompt"]}
+        return self.network.forward(Layers(self, training), inputs)
 
-        x = self.embed(vectors, past, self.prompt_length)
-        if self.present:
-            x = x + self.present(target)
-        x = self.dropout(x, training=training)
-        for layer in self.decoder:
-            x = layer(x, angles["query"], angles["key"], **read, training=training)
-        x = self.decoder_norm(x)
-        return self.score(x, self.scored() if self.scored else vectors)
 
-    def embed(self, vectors, events, first: int | None):
-        """Embed events (batch, length, columns); the `first` stands so many after the window's beginning, or None."""
-        own = ops.take(vectors, events[..., ATTRIBUTES.index(self.attribute)], axis=0)
-        x = ops.cast(own, self.compute_dtype) * self.settings.model_dim ** 0.5   # arXiv 1706.03762, section 3.4
-        if self.past:
-            x = x + self.past(events)
-        if self.settings.positions == "sinusoidal" and first is not None:
-            x = x + ops.cast(sinusoids(first + np.arange(events.shape[1]), self.settings.model_dim), x.dtype)
-        return x
+def _initial(name: str, shape: tuple[int, ...]) -> keras.initializers.Initializer:
+    """Return how a weight begins, by its name."""
+    last = name.rpartition("/")[2]
+    fixed = {"gamma": "ones", "beta": "zeros", "bias": "zeros", "kernel": "glorot_uniform"}
+    if last in fixed:
+        return keras.initializers.get(fixed[last])
+    # All models so far began like this. The means were once meant as spreads; which learns better is not measured.
+    mean = shape[-1] ** -0.5 if name.startswith("embedding/") else {"relative": 0.02, "bars": 0.1}.get(last, 1.0)
+    return keras.initializers.RandomNormal(mean, SPREAD)
 
-    def angles(self, prompt, past, target):
-        """Return by how much keys and queries are turned, (batch or 1, length, head_dim / 2) each; None: not at all."""
-        if self.settings.positions not in TURNING:
-            return {"prompt": None, "query": None, "key": None}
-        rows = {"prompt": np.arange(self.prompt_length) - self.prompt_length, "key": np.arange(self.length)}
-        angles = {name: (row[:, None] * self.by_event).astype(np.float32)[None] for name, row in rows.items()}
-        angles["query"] = angles["key"]
-        if self.quarters is not None:
-            column = ATTRIBUTES.index("step")
-            steps = [ops.take(self.quarters, events[..., column], axis=0) for events in (prompt, past, target)]
-            before, onset = ops.cumsum(steps[0], axis=1), ops.cumsum(steps[1], axis=1)
-            if self.encoder:  # the row begins with the prompt's last event
-                before, onset = before - before[:, -1:], onset - onset[:, :1]
-            asked = onset + steps[2] if self.step_decided else onset  # a query knows when its event will sound
-            for name, quarters in (("prompt", before), ("key", onset), ("query", asked)):
-                angles[name] = angles[name] + quarters[..., None] * self.by_quarter
-        return angles
+
+class Layers:
+    """The layers of a network that is being computed; each reads its weights by name. x is (batch, length, width)."""
+
+    ops = ops
+
+    def __init__(self, network: Transformer, training: bool):
+        self.network, self.training = network, training
+
+    def __getitem__(self, name: str):
+        """Return a weight, in the precision of products."""
+        return ops.cast(self.network.by_name[name], self.network.compute_dtype)
+
+    def matmul(self, x, y):
+        """Return x @ y in the precision of products."""
+        return ops.matmul(ops.cast(x, self.network.compute_dtype), y)
+
+    def take(self, vectors, rows):
+        """Return the vectors of the given rows: (n, width), (...) -> (..., width)."""
+        return ops.take(vectors, rows, axis=0)
+
+    def dropout(self, x):
+        """Return x, in training without a share of its values."""
+        return self.network.dropout(x, training=self.training)
+
+    def norm(self, x, name: str):
+        """Return x normalised (arXiv 1607.06450)."""
+        return normalise(x, self[f"{name}/gamma"], self[f"{name}/beta"])
+
+    def feed_forward(self, x, name: str):
+        """Return x with what two dense layers, with GELU between them, add to it."""
+        inner = self.matmul(self.norm(x, f"{name}_norm"), self[f"{name}/inner/kernel"]) + self[f"{name}/inner/bias"]
+        outer = self.matmul(gelu(inner), self[f"{name}/outer/kernel"]) + self[f"{name}/outer/bias"]
+        return x + self.dropout(outer)
+
+    def attention(self, x, name: str, memory=None, angles=(None, None), **how):
+        """Return x with what multi-head attention adds: to `memory` (batch, key, width), or within x.
+
+        `angles` turn queries and keys, (batch or 1, length, head_dim / 2) each; `how` as in `attend`.
+        """
+        heads, width, queries = self.network.num_heads, x.shape[-1], self.norm(x, f"{name}_norm")
+        memory = queries if memory is None else memory
+        parts = {"query": (queries, angles[0]), "key": (memory, angles[1]), "value": (memory, None)}
+        query, key, value = (split_heads(self.matmul(read, self[f"{name}/{part}/kernel"]), heads, turned)
+                             for part, (read, turned) in parts.items())
+        relative = self[f"{name}/relative"] if f"{name}/relative" in self.network.by_name else None
+        mixed = attend(query * (width // heads) ** -0.5, key, value, relative=relative, **how)
+        mixed = ops.reshape(ops.swapaxes(mixed, 1, 2), (-1, x.shape[1], width))
+        return x + self.dropout(self.matmul(mixed, self[f"{name}/output/kernel"]))
 
     def score(self, x, vectors):
         """Return each token's score (batch, length, tokens) in float32."""
-        scores = ops.matmul(x, ops.transpose(ops.cast(vectors, x.dtype)))
-        return ops.cast(scores, "float32") + ops.cast(self.bias, "float32")
+        return ops.cast(self.matmul(x, ops.transpose(vectors)), "float32") + ops.cast(self["bias"], "float32")
 
+
+# --- attention: (batch, heads, length, head_dim) ----------------------------------------------------------------------
+
+def split_heads(x, heads: int, angles=None):
+    """Split (batch, length, width) into heads, and turn them by angles (batch or 1, length, head_dim / 2)."""
+    x = ops.reshape(x, (-1, x.shape[1], heads, x.shape[2] // heads))
+    if angles is not None:
+        x = turn(x, angles[:, :, None])
+    return ops.swapaxes(x, 1, 2)
+
+
+def turn(x, angles):
+    """Turn each pair (x[i], x[i + half]) of (..., head_dim) by its angle (..., head_dim / 2)."""
+    cos, sin = ops.cast(ops.cos(angles), x.dtype), ops.cast(ops.sin(angles), x.dtype)
+    first, second = ops.split(x, 2, axis=-1)
+    return ops.concatenate([first * cos - second * sin, first * sin + second * cos], axis=-1)
+
+
+def attend(query, key, value, causal: bool = False, key_mask=None, relative=None, lowest: int = 0, offset: int = 0):
+    """Return values, mixed as queries ask of keys. With `causal` no query sees a key after it, ROWS queries at a time.
+
+    key_mask (batch, key) bool tells which keys are there; every query must see at least one. `relative` (heads,
+    distance, head_dim) are learned distances from `lowest` on; farther ones share the vector of the farthest. Query i
+    and key j are `i - j + offset` events apart: offset is 0 where keys and queries are the same events, and the number
+    of keys where the keys are the events right before the queries.
+    """
+    length = query.shape[2]
+    edges = [*range(ROWS, length, ROWS)] if causal else []
+    mixed = []
+    for first, last in zip((0, *edges), (*edges, length)):
+        seen = last if causal else key.shape[2]
+        part = query[:, :, first:last]
+        scores = ops.matmul(part, ops.swapaxes(key[:, :, :seen], 2, 3))          # (batch, heads, query, key)
+        if relative is not None:
+            scores = scores + relative_scores(part, relative, seen, lowest, offset + first, causal)
+        if causal:
+            scores = scores + ops.cast(future(first, seen), scores.dtype)
+        if key_mask is not None:
+            scores = scores + ops.cast(ops.where(key_mask[:, :seen], 0.0, MASKED), scores.dtype)[:, None, None]
+        mixed.append(ops.matmul(ops.softmax(scores), value[:, :, :seen]))
+    return ops.concatenate(mixed, axis=2)
+
+
+def relative_scores(query, relative, keys: int, lowest: int, offset: int, causal: bool):
+    """Return what learned distances add to the scores: (batch, heads, query, key).
+
+    The products are taken for all distances at once and then skewed into place, so that no (query, key, head_dim)
+    tensor ever exists (arXiv 1809.04281, section 3.4).
+    """
+    length = query.shape[2]
+    # From the farthest distance down. A causal query needs none below 0: what lies there is masked.
+    columns = keys if causal else length + keys - 1
+    distances = offset + length - 1 - np.arange(columns) - lowest
+    rows = ops.take(relative, np.clip(distances, 0, relative.shape[1] - 1), axis=1)  # (heads, distance, head_dim)
+    return skew(ops.matmul(query, ops.swapaxes(rows, 1, 2)))[..., :keys]
+
+
+def skew(products):
+    """Shift row i of (batch, heads, query, distance) left by query - 1 - i, so that column j is key j.
+
+    One column of padding and two reshapes do it (arXiv 1809.04281, figure 3).
+    """
+    _, heads, length, columns = products.shape
+    padded = ops.pad(products, ((0, 0), (0, 0), (0, 0), (1, 0)))
+    flat = ops.reshape(padded, (-1, heads, length * (columns + 1)))
+    return ops.reshape(flat[..., length:], (-1, heads, length, columns))
+
+
+def future(first: int, last: int) -> np.ndarray:
+    """Return the mask (last - first, last) that hides from the queries from `first` on the keys after them."""
+    return np.triu(np.full((last - first, last), MASKED, np.float32), first + 1)
+
+
+# --- weights ----------------------------------------------------------------------------------------------------------
 
 def build_network(settings: QuartetSettings, attribute: str, vocabulary: Vocabulary) -> Transformer:
     """Return one attribute's transformer, its weights drawn by chance."""
     return Transformer(settings, attribute, vocabulary)
 
 
-def get_weights(network: keras.Model) -> dict:
-    """Return the weights of a network as NumPy arrays by name (see quartet.weight_shapes)."""
-    return {name: keras.ops.convert_to_numpy(variable.value) for name, variable in _by_name(network).items()}
+def get_weights(network: Transformer) -> dict[str, np.ndarray]:
+    """Return the weights of a network as NumPy arrays by name (see designs.weight_shapes)."""
+    return {name: ops.convert_to_numpy(variable.value) for name, variable in network.by_name.items()}
 
 
-def set_weights(network: keras.Model, weights: dict) -> None:
+def set_weights(network: Transformer, weights: dict[str, np.ndarray]) -> None:
     """Give a network weights by name. The inverse of get_weights. What does not fit raises ValueError."""
-    variables = _by_name(network)
-    if set(variables) != set(weights):
-        raise ValueError(f"weights that do not fit: {', '.join(sorted(set(variables) ^ set(weights)))}")
-    for name, variable in variables.items():
+    if set(network.by_name) != set(weights):
+        raise ValueError(f"weights that do not fit: {', '.join(sorted(set(network.by_name) ^ set(weights)))}")
+    for name, variable in network.by_name.items():
         variable.assign(weights[name])
-
-
-def _by_name(network: keras.Model) -> dict:
-    return {variable.path.removeprefix(f"{network.name}/"): variable for variable in network.trainable_variables}

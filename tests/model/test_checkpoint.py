@@ -116,14 +116,14 @@ BROKEN = {
                                    "do not fit config.json"),
     "weights of another shape": (lambda folder: replace_weights(folder, **{"bias": np.zeros(7, np.float16)}),
                                  r"bias is float16 \(7,\), config.json wants float16"),
-    "weights of another type": (lambda folder: replace_weights(folder, **{"encoder_norm/beta": np.zeros(16, int)}),
-                                "encoder_norm/beta is int64"),
+    "weights of another type": (lambda folder: replace_weights(folder, **{"decoder_norm/beta": np.zeros(16, int)}),
+                                "decoder_norm/beta is int64"),
     "weights of objects": (object_array, "step.npz"),
     "weights with a pickle": (pickled_weights, "weights bomb do not fit"),
     "weights with a giant array": (promise_a_giant_array, r"bias is float16 \(1000000000000,\)"),
     "weights that are no numbers": (
-        lambda folder: replace_weights(folder, **{"encoder_norm/beta": np.full(16, np.nan, np.float16)}),
-        "encoder_norm/beta holds values that are no numbers"),
+        lambda folder: replace_weights(folder, **{"decoder_norm/beta": np.full(16, np.nan, np.float16)}),
+        "decoder_norm/beta holds values that are no numbers"),
 }
 
 

@@ -38,7 +38,7 @@ quick = TrainingSettings(epochs=2, batch=4, learning_rate=1e-2)
 
 
 def train(name, devices, dropout=0.0, settings=quick, resume=False):
-    network = NetworkSettings(8, 0, 1, 2, 16, dropout=dropout, context_dim=4, positions="sinusoidal")
+    network = NetworkSettings(8, 1, 2, 16, dropout)
     quartet = QuartetSettings(dict.fromkeys(ATTRIBUTES, network), corpus.vocabulary.sizes, WindowSettings(16, 24),
                               corpus.settings)
     return training.train_network(corpus, quartet, "step", settings, folder / name, resume, devices=devices)

@@ -10,7 +10,7 @@ from serenity.tokens.windows import WindowSettings
 from tests.songs import abc_songs
 
 WINDOW = WindowSettings(16, 24)
-TINY = NetworkSettings(8, 0, 1, 2, 16, context="own", positions="sinusoidal")
+TINY = NetworkSettings(8, 1, 2, 16)
 TOPS = (1, 5)
 
 

@@ -17,7 +17,7 @@ VALUES = 6  # of each attribute
 
 
 class Script:
-    """Stands in for Decoder: the next value is one more than the past's, and every call is noted."""
+    """Stands in for a decoder: the next value is one more than the past's, and every call is noted."""
 
     calls, read = [], []
     end_after = None  # events after which the network that decides first wants to end
@@ -43,8 +43,8 @@ class Script:
 @pytest.fixture
 def scripted(monkeypatch):
     Script.calls, Script.read, Script.end_after = [], [], None
-    monkeypatch.setattr(generation, "Decoder", Script)
-    settings = SimpleNamespace(order=DECISION_ORDER, vocabulary_sizes=dict.fromkeys(ATTRIBUTES, SPECIALS + VALUES))
+    monkeypatch.setattr(generation, "make_decoder", Script)
+    settings = SimpleNamespace(vocabulary_sizes=dict.fromkeys(ATTRIBUTES, SPECIALS + VALUES))
     steps = SimpleNamespace(values=np.array([6, 0, 12, 18, 24, 30]))  # grid points of the tokens 3 to 8
     return SimpleNamespace(settings=settings, weights=dict.fromkeys(ATTRIBUTES), vocabulary={"step": steps})
 
@@ -91,15 +91,6 @@ def test_a_first_step_that_is_decided_is_taken_and_the_others_are_free(scripted)
     step = ATTRIBUTES.index("step")
     assert given[0, step] == SPECIALS + 4 != free[0, step] and given[1, step] != SPECIALS + 4
     np.testing.assert_array_equal(np.delete(given[0], step), np.delete(free[0], step))
-
-
-def test_another_order_of_decisions_is_followed(scripted):
-    scripted.settings.order = ("velocity", "pitch", "step", "duration")
-    tokens = one(scripted, 3).tokens
-    assert [attribute for attribute, _, _ in Script.calls] == [*scripted.settings.order] * 3
-    np.testing.assert_array_equal(tokens[0, :PLACE], [4, 5, 6, 7])
-    Script.end_after = 2
-    assert len(one(scripted, 9, may_end=True).tokens) == 2  # decided when two of the event's attributes stood already
 
 
 @pytest.mark.parametrize(("variations", "wanted"), [(1, [1, 2, 3]), (2, [2, 4, 6]), (33, [32, 64, 96, 97, 98, 99])])

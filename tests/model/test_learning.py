@@ -19,8 +19,7 @@ from serenity.tokens.vocabulary import ATTRIBUTES, LEFT
 from serenity.tokens.windows import WindowSettings, stream
 from tests.songs import abc_songs
 
-SMALL = NetworkSettings(model_dim=64, encoder_layers=0, decoder_layers=2, num_heads=2, feed_forward_dim=192,
-                        dropout=0.0, context_dim=32, positions="onset", composed=True)
+SMALL = NetworkSettings(model_dim=64, layers=2, num_heads=2, feed_forward_dim=192, dropout=0.0)
 WINDOW = WindowSettings(prompt=32, continuation=128)
 INTRO = 32     # events
 REPEATS = 30   # of each song in an epoch

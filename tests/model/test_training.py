@@ -10,16 +10,18 @@ import pytest
 
 from serenity.errors import InputError
 from serenity.model import checkpoint, state
-from serenity.model.quartet import NetworkSettings, QuartetSettings
+from serenity.model.generation import complete
+from serenity.model.quartet import DESIGNS, NetworkSettings, QuartetSettings
+from serenity.model.sampling import Sampling
 from serenity.model.training_settings import TrainingSettings
 from serenity.tokens import corpus as corpora
 from serenity.tokens.vocabulary import ATTRIBUTES, LEFT
-from serenity.tokens.windows import WindowSettings, cut, draw_places
+from serenity.tokens.windows import WindowSettings, cut, draw_places, stream
 from tests.songs import abc_songs
 
 WINDOW = WindowSettings(16, 24)
 # Step by step Keras takes its time for each weight: so there are few, and an epoch is two batches.
-TINY = NetworkSettings(8, 0, 1, 2, 16, dropout=0.2, context="own", positions="sinusoidal")
+TINY = NetworkSettings(8, 1, 2, 16, dropout=0.2)
 QUICK = TrainingSettings(epochs=1, batch=2, learning_rate=1e-2)
 
 
@@ -31,8 +33,8 @@ def corpus(tmp_path_factory):
     return corpora.load(folder)
 
 
-def quartet(corpus, network=TINY):
-    return QuartetSettings(dict.fromkeys(ATTRIBUTES, network), corpus.vocabulary.sizes, WINDOW, corpus.settings)
+def quartet(corpus, network=TINY, design="serenity"):
+    return QuartetSettings(dict.fromkeys(ATTRIBUTES, network), corpus.vocabulary.sizes, WINDOW, corpus.settings, design)
 
 
 @pytest.fixture
@@ -42,8 +44,9 @@ def train(corpus, tmp_path, eagerly, monkeypatch):
 
     monkeypatch.setattr(training, "write_sample", lambda *_: None)
 
-    def train(settings=QUICK, folder="model", **more):
-        return training.train_network(corpus, quartet(corpus), "step", settings, tmp_path / folder, **more)
+    def train(settings=QUICK, folder="model", design="serenity", **more):
+        of_design = quartet(corpus, design=design)
+        return training.train_network(corpus, of_design, "step", settings, tmp_path / folder, **more)
     return train
 
 
@@ -325,6 +328,22 @@ def test_training_may_begin_with_a_network_and_never_ends_with_a_worse_one(train
     assert all((kept[name] == values).all() for name, values in wanted.items())
 
 
+@pytest.mark.parametrize("design", DESIGNS)
+def test_either_design_trains_goes_on_is_fine_tuned_and_generates(train, corpus, tmp_path, design):
+    settings = quartet(corpus, design=design)
+    train(design=design)
+    assert train(replace(QUICK, epochs=2), design=design, resume=True)["epochs"] == 2
+    base = checkpoint.Checkpoint(settings, corpus.vocabulary,
+                                 {"step": checkpoint.read_weights(tmp_path / "model", "step", settings)})
+    tuned = train(folder="mine", design=design, start=base)
+    assert tuned["bits"] <= tuned["base_bits"]
+    mine = replace(base, weights={"step": checkpoint.read_weights(tmp_path / "mine", "step", settings)})
+    song = corpus.of_split("train")[0]
+    others = {name: np.resize(song[:, column], 40) for column, name in enumerate(ATTRIBUTES) if name != "step"}
+    one, two = complete(mine, stream(song, 0, 11), 40, Sampling(), seed=0, variations=2, given=others)
+    assert len(one.tokens) == len(two.tokens) == 40 and (one.tokens != two.tokens).any()
+
+
 # --- precision and speed ----------------------------------------------------------------------------------------------
 
 def test_bfloat16_is_for_products_weights_and_scores_stay_float32(corpus, eagerly):
@@ -336,7 +355,7 @@ def test_bfloat16_is_for_products_weights_and_scores_stay_float32(corpus, eagerl
     with precision("bfloat16"):
         network = build_network(quartet(corpus), "step", corpus.vocabulary)
     assert keras.config.dtype_policy().name == "float32"
-    assert network.decoder[0].attention.query.compute_dtype == "bfloat16"
+    assert network.compute_dtype == "bfloat16"
     assert {variable.dtype for variable in network.trainable_variables} == {"float32"}
     assert network.predict_on_batch(batch_of(corpus)[0]).dtype == np.float32
     with pytest.raises(InputError), precision("bfloat16"):

@@ -1,4 +1,4 @@
-"""Positions: what turns a head, and that musical time is all that counts."""
+"""Serenity's design: what each network reads, what turns a head, and that musical time is all that counts."""
 
 from dataclasses import replace
 
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serenity.model.positions import PERIODS, POSITIONS, TURNING, frequencies
+from serenity.model.serenity_design import PERIODS, frequencies, read_attributes
 from serenity.music.codec import CodecSettings, encode
 from serenity.music.tempo_map import TempoMap, tempos
 from serenity.tokens.features import step_quarters
@@ -17,19 +17,22 @@ from tests.songs import compose_notes, song_of
 HEAD = 64  # wide, as in all presets: 16 angles by event, 16 by quarter
 
 
-@pytest.mark.parametrize("positions", POSITIONS)
 @pytest.mark.parametrize("head_dim", [4, 32, 64, 96])
-def test_half_of_a_head_is_turned_by_events_and_half_by_quarters_where_onsets_are_read(positions, head_dim):
-    by_event, by_quarter = frequencies(positions, head_dim)
+def test_half_of_a_head_is_turned_by_events_and_half_by_quarters(head_dim):
+    by_event, by_quarter = frequencies(head_dim)
     assert by_event.shape == by_quarter.shape == (head_dim // 2,)
-    assert (by_event > 0).sum() == {"onset": head_dim // 4, "rotary": head_dim // 2}.get(positions, 0)
-    assert (by_quarter > 0).sum() == (head_dim // 4 if positions == "onset" else 0)
+    assert (by_event > 0).sum() == (by_quarter > 0).sum() == head_dim // 4
     assert not ((by_event > 0) & (by_quarter > 0)).any()
-    assert by_event.any() == (positions in TURNING)
+
+
+def test_each_attribute_reads_those_decided_before_it():
+    assert [read_attributes(attribute)["present"] for attribute in ("step", "pitch", "duration", "velocity")] \
+        == [(), ("step",), ("step", "pitch"), ("step", "pitch", "duration")]
+    assert read_attributes("step")["past"] == ("pitch", "duration", "velocity")
 
 
 def test_each_period_is_one_whole_turn():
-    _, by_quarter = frequencies("onset", HEAD)
+    _, by_quarter = frequencies(HEAD)
     np.testing.assert_allclose(by_quarter[-len(PERIODS):] * PERIODS, 2 * np.pi, rtol=1e-6)
     assert (np.diff(PERIODS) > 0).all()
 
@@ -37,7 +40,7 @@ def test_each_period_is_one_whole_turn():
 @pytest.mark.parametrize(("bars", "quarters"), [(4, 4), (2, 3), (4, 3), (8, 4), (32, 4), (2, 1.5), (4, 1.5)])
 def test_whole_bars_ago_the_angles_of_beat_and_bar_are_the_same_in_any_metre(bars, quarters):
     """Of 4/4, 3/4 and 6/8 (two to a bar of three quarters): at this distance they have gone round."""
-    _, by_quarter = frequencies("onset", HEAD)
+    _, by_quarter = frequencies(HEAD)
     turns = bars * quarters * by_quarter[-len(PERIODS):].astype(float) / (2 * np.pi)
     whole = [round(24 * bars * quarters) % round(24 * period) == 0 for period in PERIODS]
     assert whole[PERIODS.index(1)] and whole[PERIODS.index(quarters)] and whole[PERIODS.index(1 / 6)]
@@ -46,7 +49,7 @@ def test_whole_bars_ago_the_angles_of_beat_and_bar_are_the_same_in_any_metre(bar
 
 def test_a_narrow_head_goes_from_the_shortest_period_to_the_longest_and_a_wide_one_between_them():
     for head_dim in (16, 128):
-        _, by_quarter = frequencies("onset", head_dim)
+        _, by_quarter = frequencies(head_dim)
         periods = 2 * np.pi / by_quarter[by_quarter > 0]
         assert periods[[0, -1]] == pytest.approx([PERIODS[0], PERIODS[-1]]) and (np.diff(periods) > 0).all()
 
