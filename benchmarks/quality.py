@@ -503,7 +503,7 @@ def readme_figures(result: dict) -> list[str]:
               for name, row in rows.items()),
             f"--temperature {result['generated']['recommended']:g}",
             f"{recalled['training']:.0%} of the training songs",
-            f"{1 - recalled['held out']:.0%} of the held-out songs"]
+            f"{recalled['held out']:.0%} of the held-out songs"]
 
 
 if __name__ == "__main__":

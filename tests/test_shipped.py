@@ -58,12 +58,20 @@ def test_the_page_of_the_model_quotes_what_training_measured(training):
         assert f"| {attribute} | {figures['unigram_bits']:.2f} | {figures['bits']:.2f} |" in text
 
 
-def test_the_readme_names_every_module_and_no_other():
-    text = (ROOT / "README.md").read_text()
-    for floor in ("sources", "music", "tokens", "model", "listen"):
-        row = next(line for line in text.splitlines() if line.startswith(f"| `serenity/{floor}/`"))
-        modules = {path.stem for path in (ROOT / "serenity" / floor).glob("*.py")} - {"__init__"}
-        assert set(re.findall(r"`(\w+)`", row)) == modules
+def test_the_map_names_every_folder_and_script_and_no_other():
+    map_ = (ROOT / "README.md").read_text().split("### Map\n")[1].split("###")[0]
+    named = re.findall(r"^    +([\w.]+)/?(?=  |$)", map_, re.MULTILINE)
+    folders = [path.parent.name for path in ROOT.glob("serenity/**/__init__.py")]
+    others = ["models", "data", "tests", "benchmarks", "docs", "install.sh"]
+    assert sorted(named) == sorted([*folders, *others, *(path.name for path in ROOT.glob("*.py"))])
+
+
+def test_the_library_example_of_readme_does_what_its_comments_say(capsys):
+    section = (ROOT / "README.md").read_text().split("## Use the library\n")[1].split("\n## ")[0]
+    lines = [line.removeprefix("    ") for line in section.splitlines() if line.startswith("    ")]
+    exec("\n".join(lines).replace("data/intro.mid", config.EXAMPLE_SEED.as_posix()), {})  # noqa: S102 - our own lines
+    printed = [line.partition("  # ")[2] for line in lines if line.startswith("print")]
+    assert printed and capsys.readouterr().out.splitlines() == printed
 
 
 DOCUMENTS = [ROOT / "README.md", *ROOT.glob("docs/**/*.md"),
