@@ -214,6 +214,8 @@ def settle(parameters: Parameters) -> Parameters:
 
 def check(parameters: Parameters) -> None:
     """Refuse what cannot work before anything is read. Raises InputError."""
+    from serenity.music import song_file
+
     for name, (lowest, highest) in RANGES.items():
         value = getattr(parameters, name)
         if value is not None and not lowest <= value <= highest:
@@ -225,7 +227,7 @@ def check(parameters: Parameters) -> None:
     if parameters.prompt_seconds and not 0 <= parameters.prompt_seconds[0] < parameters.prompt_seconds[1] < 1e9:
         raise InputError(f"--prompt-seconds {' '.join(map(str, parameters.prompt_seconds))}, wanted two times, the "
                          "earlier first, in seconds")
-    if not parameters.song.exists():
+    if not song_file.file_of(parameters.song)[0].exists():
         raise InputError(f"{parameters.song}: no such file; wanted a MIDI file (.mid)")
     out = out_path(parameters, 1)
     if out.suffix.lower() not in (".mid", ".midi"):
@@ -278,7 +280,10 @@ def is_ours(path: Path) -> bool:
 
 def out_path(parameters: Parameters, number: int) -> Path:
     """Return where variation `number`, counted from 1, is written."""
-    default = f"{parameters.replay.stem}-again.mid" if parameters.replay else f"{parameters.song.stem}-serenity.mid"
+    from serenity.music.song_file import stem
+
+    replay, song = parameters.replay, parameters.song
+    default = f"{stem(replay.name)}-again.mid" if replay else f"{stem(song.name)}-serenity.mid"
     out = parameters.out or Path(default)
     return out if parameters.variations == 1 else out.with_name(f"{out.stem}-{number}{out.suffix}")
 
@@ -549,6 +554,7 @@ def song_of(parameters: Parameters, seed, take: Take, texts: list[str]) -> bytes
 def show(parameters: Parameters, seed, takes: list[Take], timings: Timings) -> None:
     """Draw each song, play it where asked for, and put several on a page, the likeliest first."""
     from serenity.listen import audio, show
+    from serenity.music import song_file
 
     songs = {take: show.Song(take.path.stem, replace(seed.score, tracks=(*seed.score.tracks, take.track)),
                              seed.tempo_map, float(take.track.notes["onset"][0])) for take in takes}
@@ -570,7 +576,7 @@ def show(parameters: Parameters, seed, takes: list[Take], timings: Timings) -> N
         page = page_path(parameters)
         ranked = sorted(takes, key=lambda take: take.bits)[:MOST_ON_PAGE]
         rows = [show.Row(songs[take], take.path, measured(take, seed)) for take in progress_bar(ranked, "measure")]
-        title = f"{parameters.song.stem}: {len(rows)} continuations, the likeliest first"
+        title = f"{song_file.stem(parameters.song.name)}: {len(rows)} continuations, the likeliest first"
         show.save_page(page, title, progress_bar(rows, "page"), None if silence else soundfont, silence or "")
         print(f"{page}: to compare them; the likeliest first: {', '.join(take.path.stem for take in ranked)}")
         timings.end("page")

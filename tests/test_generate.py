@@ -633,6 +633,17 @@ def test_arguments_that_cannot_work_give_one_line(changes, message, tmp_path, mo
         generate.main(Parameters(**(arguments | changes)))
 
 
+@pytest.mark.parametrize("name, there, out", [
+    ("book.abc#2", "book.abc", "book#2-serenity.mid"), ("song.mid.gz", "song.mid.gz", "song-serenity.mid"),
+    ("song#1.mid", "song#1.mid", "song#1-serenity.mid"),
+])
+def test_a_tune_of_a_book_and_a_packed_song_may_be_named(name, there, out, tmp_path):
+    (tmp_path / there).touch()
+    parameters = Parameters(song=tmp_path / name)
+    generate.check(parameters)
+    assert generate.out_path(parameters, 1) == Path(out)
+
+
 def test_the_seed_is_never_overwritten(tmp_path, model_folder):
     seed = write_seed(tmp_path / "seed.mid")
     before = seed.read_bytes()

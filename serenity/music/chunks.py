@@ -242,8 +242,9 @@ def texts(body: bytes) -> Iterator[bytes]:
             yield message.content[1:]
 
 
-def free_channel(chunks: Chunks) -> tuple[int, int]:
-    """Return port and channel, from 0, on which a new track disturbs none of the others.
+def free_channel(chunks: Chunks) -> tuple[int, int, bool]:
+    """Return port and channel, from 0, on which a new track disturbs none of the others, and whether something has been
+    set there: many files set up all sixteen channels, and may leave those without notes silent or bent.
 
     A channel of port 0 that nothing uses, or on which no note stands; where there is neither, a port of its own. Never
     that of the drums.
@@ -260,8 +261,8 @@ def free_channel(chunks: Chunks) -> tuple[int, int]:
     channels = [channel for channel in range(CHANNELS) if channel != DRUM_CHANNEL]
     for taken in (spoken | struck, struck):
         if free := [channel for channel in channels if channel not in taken]:
-            return 0, free[0]
-    return min(set(range(1, 128)) - ports, default=127), 0
+            return 0, free[0], free[0] in spoken
+    return min(set(range(1, 128)) - ports, default=127), 0, False
 
 
 def ends(chunks: Chunks) -> list[int]:

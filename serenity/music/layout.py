@@ -17,6 +17,10 @@ NEAR = 1e-6  # seconds
 FEWEST = 16  # notes whose velocities show how loud and soft a song is
 VOLUME, PAN, REVERB, CHORUS = 7, 10, 91, 93  # controller numbers
 MIX = (VOLUME, PAN, EXPRESSION, REVERB, CHORUS)  # what a track stands in the song with
+# What a new track needs where others have set its channel: all controllers as at first, and those that this does not
+# change.
+# Source: RP-015, Response to Reset All Controllers; General MIDI 2 has the values.
+RESET = ((121, 0), (0, 0), (32, 0), (VOLUME, 100), (PAN, 64), (REVERB, 40), (CHORUS, 0))
 FADED = 0.25  # of the usual volume, or of the usual expression: so far down a seed has faded out
 
 
@@ -53,8 +57,8 @@ def append(seed: Chunks, track: Track, file_map: TempoMap, clock: TempoMap, text
     has other tempos, the new track states them. `texts` stand at its head.
     """
     clock, end = midi_file.written_map(clock), sum(chunks.ends(seed)) if seed.is_sequences else 0
-    port, channel = chunks.free_channel(seed)
-    played = _played(track, channel, clock)
+    port, channel, is_set = chunks.free_channel(seed)
+    played = _played(track, channel, clock, RESET if is_set else ())
     late = max(end - played[0][0], 0)  # a sequence begins where those before it end
     played = [(tick + late, message) for tick, message in played]
     timing = _tempo_events(TempoMap() if seed.is_sequences else file_map, clock, end)
@@ -66,13 +70,17 @@ def append(seed: Chunks, track: Track, file_map: TempoMap, clock: TempoMap, text
                                                    *((tick - end, event) for tick, event in body)]))
 
 
-def _played(track: Track, channel: int, clock: TempoMap) -> list[tuple[int, bytes]]:
-    """Return (tick, message) of a track, which is set up where it begins: what is set before there is overruled."""
+def _played(track: Track, channel: int, clock: TempoMap, reset: Iterable[tuple[int, int]]) -> list[tuple[int, bytes]]:
+    """Return (tick, message) of a track, which is set up where it begins: what is set before there is overruled.
+
+    `reset`: (number, value) of controllers that are set first.
+    """
     is_setup = track.controls["time"] == 0
     moves = midi_file.track_events(replace(track, controls=track.controls[~is_setup]), channel, clock)
-    mix = [bytes([chunks.CONTROL_CHANGE | channel, number, value])
-           for _, number, value in track.controls[is_setup].tolist()]
-    setup = [(moves[0][0], message) for message in (bytes([chunks.PROGRAM_CHANGE | channel, track.program]), *mix)]
+    mix = [(number, value) for _, number, value in track.controls[is_setup].tolist()]
+    first, then = ([bytes([chunks.CONTROL_CHANGE | channel, *each]) for each in some] for some in (reset, mix))
+    program = bytes([chunks.PROGRAM_CHANGE | channel, track.program])
+    setup = [(moves[0][0], message) for message in (*first, program, *then)]
     return setup + [(tick, bytes(message.bin())) for tick, message in moves]
 
 

@@ -127,6 +127,14 @@ def is_score(path: Path) -> bool:
     return notation.form_of(whole) is not None
 
 
+def file_of(song: Path) -> tuple[Path, int]:
+    """Return the file in which a song stands, and which of its tunes it is, from 1; 0: all of it."""
+    if song.exists() or not _has_number(song.name):
+        return song, 0
+    name, _, number = song.name.rpartition("#")
+    return song.with_name(name), int(number)
+
+
 def stem(name: str) -> str:
     """Return a song's name without the ending of its file: book#3 for book.abc#3."""
     file, mark, number = name.partition("#") if _has_number(name) else (name, "", "")
@@ -149,10 +157,7 @@ def _has_number(name: str) -> bool:
 
 def _content(path: Path) -> tuple[bytes, Sheet | None]:
     """Return the bytes of a song's file, and the sheet that is meant where it is a score."""
-    number = 0
-    if not path.exists() and _has_number(path.name):
-        number = int(path.name.rpartition("#")[2])
-        path = path.with_name(path.name.rpartition("#")[0])
+    path, number = file_of(path)
     data = read_bytes(path)
     if data.startswith(MAGIC) or notation.form_of(data) is None:
         return data, None

@@ -138,7 +138,8 @@ ALL = range(16)
     ([on(*(set(ALL) - {9}))], (1, 0)),       # drums have their channel to themselves
 ])
 def test_a_new_track_gets_a_channel_of_its_own_or_a_port(bodies, place):
-    assert free_channel(file_of(*bodies)) == place
+    *found, is_set = free_channel(file_of(*bodies))
+    assert tuple(found) == place and is_set == any(spoken(*ALL) == body for body in bodies)
 
 
 # --- a part -----------------------------------------------------------------------------------------------------------

@@ -60,6 +60,16 @@ def test_the_new_track_is_set_up_where_it_begins_on_a_channel_of_its_own():
         (384, b"\x91\x48\x46"), (576, b"\x81\x48\0"), (576, b"\x91\x49\x46"), (768, b"\x81\x49\0"), (768, END[1:])]
 
 
+def test_a_channel_that_others_left_silent_and_bent_is_set_as_at_first():
+    """Some programs set up all sixteen channels, and mute those without notes."""
+    rest = b"".join(bytes([0, 0xB0 | channel, 7, 0, 0, 0xE0 | channel, 0, 0, 0, 0xB0 | channel, 64, 127])
+                    for channel in range(1, 16))
+    rows = appended(rest + b"\0\x90\x3c\x40" + END)
+    assert [message for tick, message in rows if tick == 384][:-1] == [
+        b"\xb1\x79\0", b"\xb1\0\0", b"\xb1\x20\0", b"\xb1\7\x64", b"\xb1\x0a\x40", b"\xb1\x5b\x28", b"\xb1\x5d\0",
+        b"\xc1\4", b"\xb1\7\x14", b"\xb1\x0b\0"]  # then as the seed stands
+
+
 def test_where_sixteen_are_taken_it_has_a_port_of_its_own():
     rows = appended(b"".join(b"\0" + bytes([0x90 | channel, 60, 64]) for channel in range(16)) + END)
     assert (0, b"\xff\x21\1\1") in rows and (384, b"\xc0\4") in rows
