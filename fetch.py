@@ -1,8 +1,8 @@
-"""Gather MIDI files, and keep account of where each came from.
+"""Gather MIDI files, and note where each came from.
 
     fetch.py ~/my-midi songs.zip               local folders, files and archives
     fetch.py https://example.org/piano.html    the MIDI files and archives that a page links to
-    fetch.py https://example.org/ --depth 3    and those of the site's pages, three links deep
+    fetch.py https://example.org/ --depth 3    and those on the site's other pages, up to three links away
     fetch.py urls.txt                          the URLs in a file, one a line
     fetch.py maestro pop909                    known sets; fetch.py --list shows them
     fetch.py corpus                            the scores inside the music21 package: needs no network
@@ -30,38 +30,39 @@ MIB = 2**20
 
 @dataclass(frozen=True)
 class Parameters:
-    """Gather MIDI files, and keep account of where each came from."""
+    """Gather MIDI files, and note where each came from."""
 
     sources: Annotated[tuple[str, ...], tyro.conf.Positional] = ()  # folders, files, archives, URLs, sets, search:WORDS
-    output: Path = config.MIDI           # folder of MIDI files and their manifest.jsonl; what is there stays
-    list: bool = False                   # show the sets that are known by name, and end
-    dry_run: bool = False                # name the files that would be taken; take and write nothing
-    licence: str = "any"                 # any, permissive, share-alike, non-commercial, or names such as MIT,CC-BY
-    max_files: int | None = None         # take so many of each source at most
+    output: Path = config.MIDI           # folder for MIDI files and their manifest.jsonl; what is there stays there
+    list: bool = False                   # show the sets that are known by name, and stop
+    dry_run: bool = False                # list the files that would be taken; take and write nothing
+    # take only files with such a licence: any, permissive, share-alike, non-commercial, or names such as MIT,CC-BY
+    licence: str = "any"
+    max_files: int | None = None         # take at most so many files from each source
     max_song: float = 8                  # MiB; a larger MIDI file is refused
     max_archive: float = 2048            # MiB; a larger archive is not downloaded
-    depth: int = 0                       # links from page to page of one site; 0: only the pages that are named
-    max_pages: int = 1000                # pages of one host; so endless calendars end
-    results: int = 20                    # pages that a search may give
-    hosts: int = 16                      # hosts asked at the same time, each by one connection
-    pause: float = 1.0                   # seconds between two requests to one host; robots.txt may ask for more
-    timeout: float = 20.0                # seconds without an answer
-    agent: str = "SerenityFetch/0.2"     # what a site sees before the contact
-    contact: str = "no contact given"    # address or page where a site's owner reaches you
-    allow_private_hosts: bool = False    # ask hosts of the local network too
-    workers: int | None = None           # processes that convert scores; all cores if none are named
+    depth: int = 0                       # follow so many links within a site; 0: read only the pages named
+    max_pages: int = 1000                # read at most so many pages of one host: some sites have no end
+    results: int = 20                    # read at most so many pages that a search finds
+    hosts: int = 16                      # ask so many hosts at the same time, each over one connection
+    pause: float = 1.0                   # seconds between two requests to one host; more where robots.txt asks for it
+    timeout: float = 20.0                # give up after so many seconds without an answer
+    agent: str = "SerenityFetch/0.2"     # name that a site sees, before the contact
+    contact: str = "no contact given"    # e-mail address or page where a site's owner can reach you
+    allow_private_hosts: bool = False    # also ask hosts of the local network
+    workers: int | None = None           # number of processes that convert scores; None: one for each core
 
 
 @dataclass
 class Account:
-    """What came of all sources, and of each."""
+    """What was found in all sources, and in each."""
 
     tally: Counter = field(default_factory=Counter)  # decision, or refused: kind -> files
     useful: Counter = field(default_factory=Counter)  # source -> files that are in the collection
     refused: dict[str, Counter] = field(default_factory=dict)  # source -> reason -> files
-    links: Counter = field(default_factory=Counter)  # source -> links to files on its pages; another may have led there
+    links: Counter = field(default_factory=Counter)  # source -> links to files on its pages, also those found before
     errors: dict[str, str] = field(default_factory=dict)  # source -> why it could not be used
-    bytes: int = 0  # of the files that were looked at
+    bytes: int = 0  # of all files looked at
 
     def add(self, find: "Find", decision: str, reason: str | None) -> None:
         """Count a find."""
@@ -92,7 +93,7 @@ class Account:
 
 
 def main(parameters: Parameters) -> None:
-    """Take what each source offers, and say what came of it."""
+    """Take what each source offers, and report it."""
     from serenity.sources import archive, datasets, manifest, search
 
     if parameters.list:
@@ -102,7 +103,7 @@ def main(parameters: Parameters) -> None:
     collection = manifest.Collection(parameters.output, int(parameters.max_song * MIB), parameters.licence,
                                      parameters.dry_run)
     limits, visitor, account = archive.Limits(song=collection.largest), visitor_of(parameters), Account()
-    seeds = []  # (source, URL): all of them are visited together, so that many hosts are asked at the same time
+    seeds = []  # (source, URL): visited together, so that many hosts are asked at the same time
     try:
         for source in dict.fromkeys(parameters.sources):
             try:
@@ -120,7 +121,7 @@ def main(parameters: Parameters) -> None:
                 account.errors[source] = str(error)
         if seeds:
             crawl(seeds, parameters, collection, visitor, limits, account)
-    finally:  # also when interrupted: what is there, is there
+    finally:  # also when interrupted: say what has been taken
         if account.tally:
             print(report(account, parameters))
     if faults := account.faults(parameters.sources):
@@ -156,7 +157,7 @@ def visitor_of(parameters: Parameters):
 
 
 def listed(path: Path) -> list[str]:
-    """Return the URLs in a file, one a line; empty lines and those that begin with # are passed over.
+    """Return the URLs in a file, one a line; empty lines and lines that begin with # are skipped.
 
     Raises InputError where there is another line, or no URL.
     """
@@ -171,7 +172,10 @@ def listed(path: Path) -> list[str]:
 
 def offers(source: str, parameters: Parameters, collection: "Collection", visitor,
            limits) -> tuple[int | None, Iterator["Find"]]:
-    """Return how many files a set, folder or archive offers, None if nobody knows yet, and them. Raises InputError."""
+    """Return the number of files that a set, folder or archive offers (None: unknown), and the files.
+
+    Raises InputError.
+    """
     from tqdm import tqdm
 
     from serenity.sources import archive, datasets
@@ -183,7 +187,7 @@ def offers(source: str, parameters: Parameters, collection: "Collection", visito
                                     parameters.workers, tqdm.write)
     path = Path(source).expanduser()
     if not path.exists():
-        raise InputError(f"{source} is no folder or file; wanted one, a URL, or a set that fetch.py --list shows")
+        raise InputError(f"{source} does not exist; wanted a folder, file, URL, or a set that fetch.py --list shows")
     output = parameters.output.resolve()
     if path.resolve().is_relative_to(output):
         raise InputError(f"{source} lies in the output folder {parameters.output}; wanted a source outside of it")
@@ -206,9 +210,9 @@ def crawl(seeds: list[tuple[str, str]], parameters: Parameters, collection: "Col
 def take(title: str, total: int | None, finds: Iterator["Find"], collection: "Collection", account: Account,
          parameters: Parameters, enough: Callable[[str], None] = lambda source: None,
          progress: Callable[[], str] | None = None) -> None:
-    """Keep the finds, count them, and show how it goes.
+    """Keep the finds, count them, and show the progress.
 
-    Of a source that gave `max_files` no more is kept; `enough` is told so.
+    After `max_files` from one source, no more of it is kept, and `enough` is called with its name.
     """
     from tqdm import tqdm
 
@@ -218,7 +222,7 @@ def take(title: str, total: int | None, finds: Iterator["Find"], collection: "Co
     with tqdm(total=total and min(total, most or total), desc=title, unit=" files", disable=None) as bar:
         for find in finds:
             if most and account.useful[find.source] >= most:
-                if title == find.source:  # there is nothing else to come
+                if title == find.source:  # nothing else can come
                     return
                 continue
             decision, reason = collection.keep(find)

@@ -1,7 +1,7 @@
-"""Complete a song: a seed MIDI file goes in, the seed and its continuation come out.
+"""Complete a song: read a seed, a MIDI file or a score, and write the seed with its continuation.
 
     generate.py                            the example intro -> intro-serenity.mid
-    generate.py SEED.mid [OUT.mid]         one's own
+    generate.py SEED.mid [OUT.mid]         your own seed
     generate.py SEED.mid --variations 4 --seed 7
     generate.py --replay OUT.mid           the same song again, from the recipe inside the file
 """
@@ -22,14 +22,14 @@ from serenity.music.categories import CATEGORIES, CategoryName
 from serenity.timings import Timings
 
 STARTED = time.perf_counter()  # for --timings
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # products of one row: a second thread costs more than it does
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # products of one row: a second thread only slows them
 LONGEST = 100_000         # events of one continuation
 MOST_EVENTS = 1_000_000   # of all variations together
 DEFAULT_EVENTS = 512
-MANY_EVENTS = 5000        # from here on somebody waits for a minute or more
+MANY_EVENTS = 5000        # from here on the user waits for a minute or more
 MATCHED = 100             # notes before the join: nearer to real songs than the whole prompt (docs/history.md)
-MOST_ON_PAGE = 24         # variations; to render the sound of more would take minutes
-MOST_EVENTS_A_SECOND = 30  # faster is no music: a model that lets no time pass would never reach --seconds or --bars
+MOST_ON_PAGE = 24         # variations; the sound of more would take minutes to render
+MOST_EVENTS_A_SECOND = 30  # no music is faster: a model that lets no time pass would never reach --seconds or --bars
 
 
 def per_attribute(kind: type):
@@ -62,61 +62,61 @@ class Parameters:
     song: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="SEED.mid")]] = config.EXAMPLE_SEED  # the intro
     # the song; None: SEED-serenity.mid
     out: tyro.conf.Positional[Annotated[Path | None, tyro.conf.arg(metavar="OUT.mid")]] = None
-    model: Path = config.MODEL       # folder of the model
+    model: Path = config.MODEL       # the model's folder
 
-    # Length: one of these; none at all: 512 events.
-    events: int | None = None        # so many events; an event is a note or chord
-    seconds: float | None = None     # seconds after the seed's last onset, or, where that is held, its last bar's
-    bars: int | None = None          # so many whole bars after the seed's last one
+    # Length: give one of these. Without any: 512 events.
+    events: int | None = None        # number of new events; an event is a note or a chord
+    seconds: float | None = None     # seconds after the seed's last onset; if that note is held, after its last bar
+    bars: int | None = None          # whole bars after the seed's last bar
 
-    # Prompt: what of the seed is gone on with, one of these; none at all: the whole. The rest is left out of the song.
-    prompt_events: int | None = None  # its first so many events
-    prompt_last: int | None = None    # its last so many events
-    prompt_seconds: tuple[float, float] | None = None  # what begins from .. up to .., seconds
+    # Prompt: the part of the seed to continue. Give one of these; without any: all of it. The rest is left out.
+    prompt_events: int | None = None  # the first so many events
+    prompt_last: int | None = None    # the last so many events
+    prompt_seconds: tuple[float, float] | None = None  # what begins between these two times, in seconds
 
-    # Beats: where the seed's are, if you know better than what is found.
-    bpm: float | None = None         # quarters a minute
-    metre: str | None = None         # time signature, as 3/4 or 6/8
-    first_beat: float | None = None  # seconds at which a bar begins
+    # Beats: where they are in the seed, if you know it better than Serenity.
+    bpm: float | None = None         # quarters per minute
+    metre: str | None = None         # time signature, such as 3/4 or 6/8
+    first_beat: float | None = None  # time in seconds at which a bar begins
     level: Literal["half", "as-found", "double"] = "as-found"  # half: half as many beats as found; double: twice
 
-    # Drawing: how events are chosen. Validation songs chose the defaults: nearest to how real songs go on.
-    temperature: PerAttribute = 0.9  # *of chance: below 1 safer, above 1 bolder; 0: the likeliest always
-    top_k: WholePerAttribute = 0     # *among so many of the likeliest; 0: all; 1: the likeliest always, in circles soon
-    top_p: PerAttribute = 1.0        # *among the likeliest that together have this share of the chance
-    min_p: PerAttribute = 0.0        # *among those at least so likely as this share of the likeliest
-    seed: int = 0                    # of chance: the same number gives the same song
-    variations: int = 1              # so many continuations, OUT-1.mid, OUT-2.mid ..., and a page that ranks them
-    guard: bool = False              # against repetition: what is repeated too often becomes less likely
-    may_end: bool = False            # the song may end where the model would end it
-    novel: int | None = None         # no run of more than so many chords as in a training song; 7 or more
-    # whose tracks are taken and whose range is kept; None: the model's
+    # Drawing: how the next event is chosen. With the defaults, songs go on most like real songs.
+    temperature: PerAttribute = 0.9  # *below 1: safer; above 1: bolder; 0: always the likeliest
+    top_k: WholePerAttribute = 0     # *choose among so many of the likeliest; 0: all; 1: only the first, which loops
+    top_p: PerAttribute = 1.0        # *choose among the likeliest that together have this probability
+    min_p: PerAttribute = 0.0        # *choose among those at least so probable as this share of the likeliest
+    seed: int = 0                    # number that chance starts from: the same number gives the same song
+    variations: int = 1              # number of songs: OUT-1.mid, OUT-2.mid ..., and a page that ranks them
+    guard: bool = False              # prevent loops: what is repeated too often becomes less likely
+    may_end: bool = False            # the song may end early, where the model would end it
+    novel: int | None = None         # longest run of chords that may be as in a training song; 7 or more
+    # instrument: which tracks are read, and which range is kept; None: the model's
     category: CategoryName | None = None
-    tracks: str | None = None        # take these tracks of the seed, by number or name as reported: 1,3 or "Organ"
+    tracks: str | None = None        # read these tracks of the seed, by number or name as reported: 1,3 or "Organ"
 
     # Output: how the song is written.
 
-    # separate: the seed's tracks and one for the continuation; two: one for each; joined: one for both; alone: the
-    # continuation
+    # separate: the seed as it is, and a track for the continuation; two: a track for each; joined: one track for both;
+    # alone: only the continuation
     layout: Literal["separate", "two", "joined", "alone"] = "separate"
-    match_velocity: bool = True      # the continuation as loud and as soft as the prompt's last 100 notes
-    # edits of the continuation, as thin,swell=20: thin (melody and bass alone), quantise (share, 0.5), legato (of rests
-    # up to 1 s), smooth (share, 0.5), swell (velocity, 16), accent (the melody's velocity, 12), humanise (0.012 s),
-    # pedal, curve (CC 11)
+    match_velocity: bool = True      # make the continuation as loud as the prompt's last 100 notes
+    # edit the continuation, for example thin,swell=20. There are: thin (only melody and bass), quantise (share, 0.5),
+    # legato (over rests up to 1 s), smooth (share, 0.5), swell (velocity, 16), accent (velocity of the melody, 12),
+    # humanise (0.012 s), pedal, curve (CC 11)
     after: str = ""
-    # write the tempo map and bars of the beats found: a DAW's grid fits what was played freely, and every note stays at
-    # its second
+    # write the beats that were found as tempo map and bars: so a DAW's grid fits music that was played freely. Every
+    # note stays at its second
     write_beats: bool = False
-    picture: bool = True             # a piano roll beside each song, OUT.png
-    page: bool = True                # with variations: OUT.html, with roll and sound of each, ranked
-    sound: bool = False              # sound beside each song, OUT.mp3; takes longer than the song's making
-    soundfont: Path | None = None    # with --sound, with this SoundFont (.sf2); None: one that is installed
-    timings: bool = False            # say how long each phase took, ms
-    replay: Path | None = None       # make this song again from the recipe inside it
-    overwrite: bool = False          # files that are there already, too, but for the seed
+    picture: bool = True             # draw a piano roll of each song, OUT.png
+    page: bool = True                # with variations: write OUT.html, with picture and sound of each, ranked
+    sound: bool = False              # write the sound of each song, OUT.mp3; this takes longer than to make the song
+    soundfont: Path | None = None    # turn on --sound, with this SoundFont (.sf2); None: one that is installed
+    timings: bool = False            # print how long each phase took, in ms
+    replay: Path | None = None       # make this song again, from the recipe inside it
+    overwrite: bool = False          # replace files that are there already, except the seed
 
 
-# What determines a song beside model and seed: the flags that the recipe keeps and that --replay takes from it.
+# The flags that determine a song, beside its model and seed: the recipe keeps them, and --replay takes them from it.
 MUSIC = ("events", "seconds", "bars", "prompt_events", "prompt_last", "prompt_seconds", "bpm", "metre", "first_beat",
          "level", "temperature", "top_k", "top_p", "min_p", "seed", "guard", "may_end", "novel", "category", "tracks",
          "layout", "match_velocity", "after", "write_beats")
@@ -233,7 +233,7 @@ def check(parameters: Parameters) -> None:
     if out.suffix.lower() not in (".mid", ".midi"):
         raise InputError(f"{out}: wanted a name that ends in .mid")
     if not out.parent.is_dir():
-        raise InputError(f"{out.parent} is no folder; wanted one to write {out.name} into")
+        raise InputError(f"{out.parent} is not a folder; wanted one to write {out.name} into")
 
 
 def check_outputs(parameters: Parameters) -> None:

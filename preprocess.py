@@ -1,10 +1,10 @@
-"""Turn songs into abc text, then into tokens: choose the songs, make synthetic siblings of them, count, number.
+"""Turn songs into abc text, then into tokens: choose songs, make siblings of them, count values, number them.
 
     preprocess.py                       data/midi -> data/abc -> data/tokens
-    preprocess.py --midi ~/my-midi      one's own files
-    preprocess.py --explain song.mid    what the filters say of one file
-    preprocess.py --spot-check 20       a page of songs at random, to look at and listen to
-    preprocess.py --abc-only            tokens from the abc files as they are, after editing them by hand
+    preprocess.py --midi ~/my-midi      your own files
+    preprocess.py --explain song.mid    what the filters say about one file
+    preprocess.py --spot-check 20       a page of random songs, to look at and listen to
+    preprocess.py --abc-only            tokens from the abc files as they are, after you edited them
 """
 
 import os
@@ -22,35 +22,35 @@ from serenity.music.categories import CategoryName
 class Parameters:
     """Turn songs into abc text, then into tokens."""
 
-    midi: Path = config.MIDI           # folder of MIDI files, MusicXML and ABC, searched through all its folders
-    abc: Path = config.ABC             # folder of abc files, one a song; report.jsonl stands beside them
-    tokens: Path = config.TOKENS       # folder of the token store that train.py reads
-    abc_only: bool = False             # leave MIDI alone: make tokens from all abc files as they are
-    explain: Path | None = None        # a MIDI file or score: say what the filters find, and end
-    spot_check: int = 0                # draw so many songs for a page, spot-check.html in the abc folder; 0: none
-    workers: int = os.cpu_count() or 1  # processes
-    filters: bool = True               # keep only what serenity/music/quality.py finds to be pop, each song once
-    siblings: int = 22                 # synthetic songs made of each song; 0: none
-    seed: int = 0                      # of chance, in siblings and spot check
-    category: CategoryName = "piano"   # the instrument: its tracks, centre pitch and range
-    normalise: str = "key"             # key (to C major or A minor), centre (to the centre pitch) or none
-    grid: int = 24                     # points a quarter; 24 hold thirty-seconds, and triplets of sixteenths
+    midi: Path = config.MIDI           # folder of MIDI files, MusicXML and ABC notation, with all folders in it
+    abc: Path = config.ABC             # folder for abc files, one for each song, and report.jsonl
+    tokens: Path = config.TOKENS       # folder for the tokens that train.py reads
+    abc_only: bool = False             # do not read MIDI: make tokens from all abc files as they are
+    explain: Path | None = None        # print what the filters find in this MIDI file or score, and stop
+    spot_check: int = 0                # write a page, spot-check.html, with so many random songs; 0: none
+    workers: int = os.cpu_count() or 1  # number of processes
+    filters: bool = True               # keep only songs that serenity/music/quality.py takes for pop
+    siblings: int = 22                 # make so many siblings of each song; 0: none
+    seed: int = 0                      # number that chance starts from (siblings, spot check)
+    category: CategoryName = "piano"   # instrument: which tracks are read, their centre pitch and range
+    normalise: str = "key"             # move pitches: key (to C major or A minor), centre (to the centre pitch), none
+    grid: int = 24                     # points in a quarter; 24 can hold thirty-seconds, and triplets of sixteenths
     exact_lengths: int | None = 24     # durations up to so many points are exact, longer ones coarser; None: all are
-    split_ratio: float | None = 1.5    # longest/shortest duration in one chord; None: one chord an onset
-    top_k_pitch: int = 5000            # dictionary: so many of the commonest chords
-    top_k_timing: int = 1000           # dictionary: so many of the commonest steps, and durations
-    max_events: int = 20_000           # longer songs are refused: medleys and machine music
-    soundfont: Path | None = None      # .sf2 for the spot check; None: one that is installed
+    split_ratio: float | None = 1.5    # longest/shortest duration in one chord; None: one chord for each onset
+    top_k_pitch: int = 5000            # the dictionary holds so many of the commonest chords
+    top_k_timing: int = 1000           # the dictionaries hold so many of the commonest steps, and durations
+    max_events: int = 20_000           # longer songs are refused: they are medleys or music of machines
+    soundfont: Path | None = None      # SoundFont (.sf2) for the spot check; None: one that is installed
 
 
-MOST_SIBLINGS = 24  # more would differ by chance alone
+MOST_SIBLINGS = 24  # more would be alike but for chance
 REPORT, PICTURE, PAGE, WORK = "report.jsonl", "report.png", "spot-check.html", ".work"  # in the abc folder
 SCORES = f"{WORK}/scores"  # the MIDI bytes of scores in notation
 
 
 def main(parameters: Parameters) -> None:
-    """Run the stages one after another and say what came of each."""
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # processes share the cores; threads would get in their way
+    """Run the stages one after another, and say what each did."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # processes share the cores; threads would slow them
     check(parameters)
     if parameters.explain:
         explain(parameters.explain, parameters.category)
@@ -135,15 +135,15 @@ def choose_songs(parameters: Parameters) -> dict[str, str]:
     kept = [line["song"] for line in lines if line["kept"]]
     reasons = ", ".join(f"{count} {reason}" for reason, count in selection.totals(lines).most_common())
     print(f"songs: {len(kept)} of {len(lines)} kept{f'; refused: {reasons}' if reasons else ''}; "
-          f"why, song by song: {parameters.abc / REPORT}")
+          f"the reason for each song: {parameters.abc / REPORT}")
     if not kept:
         raise InputError(f"none of the {len(files)} files in {parameters.midi} was kept; wanted one or more "
-                         "(--no-filters keeps all that can be read)")
+                         "(--no-filters keeps every song that can be read)")
     return {name: digests[name] for name in kept}
 
 
 def read_scores(parameters: Parameters, files: list[Path]) -> None:
-    """Let scores in notation become MIDI, once and for all: what came of them is kept beside the abc files."""
+    """Convert scores in notation to MIDI, each only once: the result is kept beside the abc files."""
     from tqdm import tqdm
 
     from serenity.midi_container import is_midi_name
@@ -182,8 +182,8 @@ def explain(path: Path, category: str) -> None:
 def make_abc(parameters: Parameters, kept: dict[str, str]) -> list[Path]:
     """Write the abc files of each song kept and of its siblings; return their paths below the abc folder, in order.
 
-    What is there already, made of the same file with the same settings, is left as it is. What an earlier run made of
-    a song that is no longer kept is removed.
+    abc files that were made of the same file with the same settings are left as they are. Those that an earlier run
+    made of a song that is no longer kept are removed.
     """
     from functools import partial
 
@@ -207,7 +207,7 @@ def make_abc(parameters: Parameters, kept: dict[str, str]) -> list[Path]:
     jobs = [(name, groups[name]) for name in todo]
     for name, (files, reason) in zip(todo, in_parallel(work, jobs, parameters.workers, "MIDI to abc")):
         remove(parameters.abc, set(before.get(name, ())) - set(files))
-        journal.add(name, keys[name], files=files, reason=reason)  # last: what is not noted is done again
+        journal.add(name, keys[name], files=files, reason=reason)  # last: what is not in the journal is done again
     for name in before.keys() - kept.keys():
         remove(parameters.abc, before[name])
     journal.keep(set(kept))
@@ -218,9 +218,9 @@ def make_abc(parameters: Parameters, kept: dict[str, str]) -> list[Path]:
     made = [Path(file) for record in records for file in record["files"]]
     real = sum(bool(record["files"]) for record in records)
     print(f"abc: {len(made):,} songs in {parameters.abc}, {real:,} of them real, {len(made) - real:,} synthetic; "
-          f"{len(todo):,} of {len(kept):,} families made anew")
+          f"{len(todo):,} of {len(kept):,} families were made in this run")
     if not made:
-        raise InputError(f"none of the {len(kept)} songs kept could be used")
+        raise InputError(f"none of the {len(kept)} songs that were kept could be used")
     return made
 
 
@@ -258,7 +258,7 @@ def make_tokens(parameters: Parameters, names: list[Path]) -> None:
     files = [(name, stat.st_size, stat.st_mtime_ns) for name in names for stat in [(parameters.abc / name).stat()]]
     made_of = digest(code(corpus.build), files, sorted(top_k.items()), sorted(licences.items()))
     if corpus.made_of(parameters.tokens) == made_of:
-        print(f"tokens: {parameters.tokens} is made of just these {len(names):,} songs already")
+        print(f"tokens: {parameters.tokens} is already made of exactly these {len(names):,} songs")
         return
 
     def each(work, jobs, title):
@@ -269,11 +269,11 @@ def make_tokens(parameters: Parameters, names: list[Path]) -> None:
     exact = ", ".join(f"{attribute} {totals['exact'][attribute] / totals['events']:.2%}" for attribute in ATTRIBUTES)
     print(f"tokens: {totals['songs']:,} songs ({totals['train']:,} training, {totals['validation']:,} validation, "
           f"{totals['test']:,} test), {totals['events']:,} events in {parameters.tokens}")
-    print(f"known exactly to the dictionaries: {exact}; the others became their nearest, none was dropped")
+    print(f"known exactly to the dictionaries: {exact}; the others became the nearest known value, none was left out")
 
 
 def make_page(parameters: Parameters, names: list[Path]) -> None:
-    """Write the page of songs at random."""
+    """Write the page of random songs."""
     import numpy as np
 
     from serenity.listen import audio, spot_check
@@ -294,12 +294,12 @@ def abc_files(folder: Path) -> list[Path]:
     from serenity.files import files_below
 
     if not folder.is_dir():
-        raise InputError(f"{folder} is no folder; wanted one with .abc files")
+        raise InputError(f"{folder} is not a folder; wanted a folder with .abc files")
     return sorted(path.relative_to(folder) for path in files_below(folder) if path.suffix.lower() == ".abc")
 
 
 def kept(parameters: Parameters) -> str:
-    """Return what an interruption leaves."""
+    """Return what is left after an interruption."""
     if parameters.explain:
         return "nothing was to be written"
     return "the songs that are done are kept; to go on, run the same command again"

@@ -1,10 +1,10 @@
-"""Train the four transformers on a token store. Edit the parameters here, or give them as flags.
+"""Train the four transformers on the tokens of songs. Edit the parameters here, or give them as flags.
 
     train.py                             data/tokens -> models/my-model
-    train.py --resume                    go on where an interrupted run stopped
-    train.py --attributes step velocity  only these two
-    train.py --dry-run                   what it will take: parameters, memory, time; nothing is written
-    train.py --from models/serenity-mini --midi my-songs --model models/mine    go on with a model, on one's own songs
+    train.py --resume                    continue where an interrupted run stopped
+    train.py --attributes step velocity  train only these two
+    train.py --dry-run                   estimate parameters, memory and time; write nothing
+    train.py --from models/serenity-mini --midi my-songs --model models/mine    train a model further, on your songs
 """
 
 import os
@@ -23,41 +23,41 @@ from serenity.errors import InputError
 class Parameters:
     """Train the four transformers, one after another."""
 
-    tokens: Path = config.TOKENS                 # folder of the token store that preprocess.py wrote
-    model: Path = Path("models/my-model")        # folder of the model
-    start_from: Annotated[Path | None, tyro.conf.arg(name="from")] = None  # folder of a model to go on with (fine-tune)
-    midi: Path | None = None                     # with --from: a folder of MIDI files to learn from; None: the tokens
+    tokens: Path = config.TOKENS                 # folder with the tokens that preprocess.py wrote
+    model: Path = Path("models/my-model")        # folder for the model
+    start_from: Annotated[Path | None, tyro.conf.arg(name="from")] = None  # train this model further (folder)
+    midi: Path | None = None                     # with --from: folder of MIDI files to learn from; None: use the tokens
     preset: Literal["mini", "lite", "full"] = "mini"  # size: 6, 24 or 80 million parameters
     attributes: tuple[Literal["pitch", "step", "duration", "velocity"], ...] = (
         "pitch", "step", "duration", "velocity")  # which networks to train, in this order
-    resume: bool = False                         # go on from the last whole epoch
-    dry_run: bool = False                        # say what training will take, by a few steps, and write nothing
-    design: Literal["serenity", "original"] = "serenity"  # of the networks; original: an encoder, each attribute alone
-    epochs: int | None = None                    # after each there is a report; None: 10, with --from 12
-    epoch_songs: int | None = None               # songs that an epoch shows, each other ones; None: all
-    # beside each real song an epoch shows so much of its siblings, parts of all that together are so many songs; None:
-    # all of them, whole
+    resume: bool = False                         # continue after the last complete epoch
+    dry_run: bool = False                        # make a few steps, estimate what training will take, write nothing
+    design: Literal["serenity", "original"] = "serenity"  # original: an encoder, each attribute alone
+    epochs: int | None = None                    # times that all songs are shown; None: 10, with --from 12
+    epoch_songs: int | None = None               # songs in one epoch; the next epoch shows others; None: all songs
+    # how much of a song's siblings an epoch shows beside the song: 0.5: parts, together half as long as the song, and
+    # other parts in each epoch; None: all siblings, whole
     siblings: float | None = 0.5
-    patience: int | None = None                  # epochs without improvement that end training; None: all, --from 3
-    batch: int = 8                               # windows that are shown at a time: what fits into memory
-    accumulate: int = 1                          # batches that make one step: for larger steps than fit into memory
-    learning_rate: float | None = None           # at its peak, after the warm-up; None: 5e-3, with --from 1e-3
-    warmup: float = 0.05                         # share of all steps over which the learning rate climbs
-    weight_decay: float = 0.01                   # share of the weights, times the learning rate, taken off at each step
-    dropout: float = 0.1                         # share of values left out while training
-    label_smoothing: float = 0.0                 # share of the target spread over all tokens; it is not in the bits
-    prompt_events: int = 128                     # of a window, longest prompt
-    continuation_events: int = 256               # of a window, after it
-    precision: Literal["float32", "bfloat16"] = "float32"  # of products; bfloat16: faster on a GPU, slower without
-    xla: bool = False                            # compile by XLA: takes a minute more to begin
-    seed: int = 0                                # of weights, windows and dropout
-    source: str = "one's own MIDI files"         # for the model's card: what the songs are
-    licence: str | None = None                   # for the model's card: the songs' licence; None: as fetch.py noted
+    patience: int | None = None                  # stop after so many epochs without improvement; None: never, --from 3
+    batch: int = 8                               # windows shown at the same time: as many as fit into memory
+    accumulate: int = 1                          # batches in one step: for steps that are larger than memory allows
+    learning_rate: float | None = None           # its highest value, after the warm-up; None: 5e-3, with --from 1e-3
+    warmup: float = 0.05                         # share of all steps in which the learning rate rises
+    weight_decay: float = 0.01                   # share of the weights, times the learning rate, removed in each step
+    dropout: float = 0.1                         # share of values that training leaves out by chance
+    label_smoothing: float = 0.0                 # share of the target spread over all tokens; bits are counted without
+    prompt_events: int = 128                     # longest prompt in a window
+    continuation_events: int = 256               # events after the prompt in a window
+    precision: Literal["float32", "bfloat16"] = "float32"  # of products; bfloat16: faster on a GPU, slower on a CPU
+    xla: bool = False                            # compile with XLA: training begins a minute later
+    seed: int = 0                                # number that chance starts from (weights, windows, dropout)
+    source: str = "the user's own MIDI files"    # for the model's card: what the songs are
+    licence: str | None = None                   # for the model's card: licence of the songs; None: as fetch.py noted
 
 
 FROM_NOTHING = {"epochs": 10, "patience": None, "learning_rate": 5e-3}
-FINE_TUNING = {"epochs": 12, "patience": 3, "learning_rate": 1e-3}  # few songs are soon known by heart
-OF_THE_BASE = ("preset", "design", "prompt_events", "continuation_events")  # by --from
+FINE_TUNING = {"epochs": 12, "patience": 3, "learning_rate": 1e-3}  # few songs are soon learned by heart
+OF_THE_BASE = ("preset", "design", "prompt_events", "continuation_events")  # --from brings these
 
 
 def main(parameters: Parameters) -> None:

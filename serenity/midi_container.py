@@ -46,7 +46,7 @@ def ending_of(name: str) -> str:
 def midi_files_below(folder: Path) -> list[Path]:
     """Return all MIDI files below a folder, in order. Raises InputError where there is no such folder."""
     if not folder.is_dir():
-        raise InputError(f"{folder} is no folder; wanted one with {', '.join(PLAIN_ENDINGS)} files")
+        raise InputError(f"{folder} is not a folder; wanted one with {', '.join(PLAIN_ENDINGS)} files")
     return sorted(path for path in files_below(folder) if is_midi_name(path.name))
 
 

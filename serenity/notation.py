@@ -58,7 +58,7 @@ def sheets(data: bytes) -> list[Sheet]:
         return [_musicxml(_unpacked(data))]
     if form == ABC:
         return _tunes(text_of(data))
-    raise InputError("is no score; wanted MusicXML (.musicxml, .mxl) or ABC notation (.abc)")
+    raise InputError("is not a score; wanted MusicXML (.musicxml, .mxl) or ABC notation (.abc)")
 
 
 def text_of(content: bytes) -> str:

@@ -562,10 +562,10 @@ TRACK = b"MTrk\x00\x00\x00\x0c\x00\x90\x3c\x40\x60\x80\x3c\x00\x00\xff\x2f\x00" 
 
 BROKEN_SEEDS = {
     "empty": (b"", "is empty"),
-    "text": (b"dear diary, today I wrote a song", "is no MIDI file"),
-    "html": (b"<!doctype html><title>404</title>", "is no MIDI file"),
-    "mp3": (b"ID3\x04" + bytes(200), "is no MIDI file"),
-    "zip": (b"PK\x03\x04" + bytes(200), "is no MIDI file"),
+    "text": (b"dear diary, today I wrote a song", "is not a MIDI file"),
+    "html": (b"<!doctype html><title>404</title>", "is not a MIDI file"),
+    "mp3": (b"ID3\x04" + bytes(200), "is not a MIDI file"),
+    "zip": (b"PK\x03\x04" + bytes(200), "is not a MIDI file"),
     "header alone": (HEAD, "no note|track"),
     "header cut off": (HEAD[:9], "cut off"),
     "track cut off": (HEAD + TRACK[:-8], "cut off"),
@@ -623,7 +623,7 @@ def test_a_broken_seed_gives_one_line(data, message, complete, tmp_path):
     ({"variations": 2, "temperature": 0.0}, "--variations 2 without chance are all the same song"),
     ({"soundfont": Path("no-such.sf2")}, "no-such.sf2: no such file"),
     ({"out": Path("song.wav")}, "song.wav: wanted a name that ends in .mid"),
-    ({"out": Path("no/such/folder/song.mid")}, "no/such/folder is no folder"),
+    ({"out": Path("no/such/folder/song.mid")}, "no/such/folder is not a folder"),
     ({"song": Path("no-such.mid")}, "no-such.mid: no such file"),
     ({"song": Path()}, "is a folder"),
 ])
@@ -707,4 +707,4 @@ def test_from_the_shell_a_broken_seed_ends_with_code_2(tmp_path, model_folder):
                           text=True, cwd=tmp_path)
     assert done.returncode == 2
     assert done.stdout == ""
-    assert done.stderr.count("\n") == 1 and "is no MIDI file" in done.stderr and "Traceback" not in done.stderr
+    assert done.stderr.count("\n") == 1 and "is not a MIDI file" in done.stderr and "Traceback" not in done.stderr

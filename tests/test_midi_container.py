@@ -81,5 +81,5 @@ def test_files_are_found_in_all_folders_and_no_link_leads_in_circles(tmp_path):
         (tmp_path / name).write_bytes(MIDI)
     (tmp_path / "x/round").symlink_to(tmp_path)
     assert midi_files_below(tmp_path) == [tmp_path / name for name in names]
-    with pytest.raises(InputError, match=r"nowhere is no folder; wanted one with \.mid"):
+    with pytest.raises(InputError, match=r"nowhere is not a folder; wanted one with \.mid"):
         midi_files_below(tmp_path / "nowhere")

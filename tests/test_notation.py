@@ -82,8 +82,8 @@ def test_the_score_in_an_mxl_is_found_also_where_its_container_is_broken(contain
 
 
 @pytest.mark.parametrize(("data", "said"), [
-    (b"hello", "is no score"), ((XML % "<note>").encode(), "is broken MusicXML"),
-    (mxl(XML % NOTE)[:-40], "is no score"),
+    (b"hello", "is not a score"), ((XML % "<note>").encode(), "is broken MusicXML"),
+    (mxl(XML % NOTE)[:-40], "is not a score"),
 ])
 def test_what_is_no_score_is_said_in_a_line(data, said):
     with pytest.raises(InputError, match=said):

@@ -116,7 +116,7 @@ def test_each_broken_file_is_one_clear_line_and_the_others_go_on(done):
         assert said in line
         assert len(line) > len(f"refused: data/midi/{name}: ")
     assert (f"songs: {len(SONGS)} of {len(SONGS) + len(REFUSED)} kept; refused: {len(REFUSED)} unreadable; "
-            "why, song by song: data/abc/report.jsonl") in lines
+            "the reason for each song: data/abc/report.jsonl") in lines
     assert {name for name, line in report_of(done[0]).items() if not line["kept"]} == {*REFUSED}
 
 
@@ -242,7 +242,7 @@ def test_what_is_no_pop_or_is_there_twice_is_left_out(family):
     assert {name: line["reason"] for name, line in report.items()} == {
         "a.mid": None, "b.mid": None, "moved.mid": "copy of a.mid", "short.mid": "seconds 16, wanted 30 to 900"}
     assert all(isinstance(line["score"], float) for line in report.values())
-    assert "songs: 2 of 4 kept; refused: 1 copy, 1 seconds; why, song by song: data/abc/report.jsonl" in lines
+    assert "songs: 2 of 4 kept; refused: 1 copy, 1 seconds; the reason for each song: data/abc/report.jsonl" in lines
     assert (folder / "data/abc/report.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -287,8 +287,8 @@ def test_a_second_run_finds_all_done(relatives):
     before = files_of(relatives)
     code, lines, _ = run(relatives, "--siblings", "4")
     assert code == 0
-    assert any(line.endswith("0 of 2 families made anew") for line in lines)
-    assert lines[-1] == "tokens: data/tokens is made of just these 10 songs already"
+    assert any(line.endswith("0 of 2 families were made in this run") for line in lines)
+    assert lines[-1] == "tokens: data/tokens is already made of exactly these 10 songs"
     after = files_of(relatives)
     assert {name: after[name] for name in before} == before
 
@@ -300,7 +300,7 @@ def test_a_second_run_finds_all_done(relatives):
 def test_a_changed_parameter_redoes_what_depends_on_it(arguments, anew, songs, relatives):
     code, lines, _ = run(relatives, *arguments)
     assert code == 0
-    assert any(line.endswith(f"{anew} of 2 families made anew") for line in lines)
+    assert any(line.endswith(f"{anew} of 2 families were made in this run") for line in lines)
     assert any(line.startswith(f"tokens: {songs} songs (") for line in lines)
     assert len(files_of(relatives / "data/abc", ".abc")) == songs
 
@@ -324,13 +324,13 @@ def test_work_that_was_cut_off_goes_on_where_it_was(family, relatives):
         (relatives / "data/abc" / name).unlink()
     code, lines, _ = run(relatives, "--siblings", "4")
     assert code == 0
-    assert any(line.endswith("1 of 2 families made anew") for line in lines)
+    assert any(line.endswith("1 of 2 families were made in this run") for line in lines)
     assert files_of(relatives / "data/abc", ".abc") == done
     assert len(corpus.load(relatives / "data/tokens").songs) == 10
 
 
 @pytest.mark.parametrize(("name", "last"), [("a.mid", "kept (score "), ("short.mid", "refused: seconds 16, wanted 30"),
-                                            ("page.mid", "refused: unreadable: is no MIDI file")])
+                                            ("page.mid", "refused: unreadable: is not a MIDI file")])
 def test_one_file_is_explained(name, last, relatives):
     (relatives / "data/midi/page.mid").write_bytes(b"<html>")
     code, lines, _ = run(relatives, "--explain", f"data/midi/{name}")
@@ -340,12 +340,12 @@ def test_one_file_is_explained(name, last, relatives):
 
 
 @pytest.mark.parametrize(("arguments", "said"), [
-    (("--midi", "missing"), "missing is no folder"),
+    (("--midi", "missing"), "missing is not a folder"),
     (("--midi", "none"), "none holds no MIDI file"),
     (("--midi", "broken"), "none of the 1 files in broken was kept"),
     (("--midi", "one"), "none of the 1 files in one was kept; wanted one or more (--no-filters keeps"),
     (("--midi", "one", "--no-filters", "--max-events", "3"), "none of the 1 songs kept could be used"),
-    (("--abc-only", "--abc", "missing"), "missing is no folder"),
+    (("--abc-only", "--abc", "missing"), "missing is not a folder"),
     (("--abc-only", "--abc", "none"), "none holds no abc file"),
     (("--workers", "0"), "--workers 0, wanted 1 to 1,024"),
     (("--top-k-pitch", "0"), "--top-k-pitch 0, wanted 1 to 65,533"),
@@ -386,4 +386,4 @@ def test_scores_in_notation_are_songs_a_lead_sheet_with_and_without_its_chords(t
     kept = files_of(tmp_path / "data/abc/.work/scores")
     assert len(kept) == 3
     _, lines, _ = run(tmp_path, *PLAIN)
-    assert "0 of 4 families made anew" in " ".join(lines)
+    assert "0 of 4 families were made in this run" in " ".join(lines)

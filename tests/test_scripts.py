@@ -63,7 +63,7 @@ def test_help_has_a_box_for_each_section(tmp_path):
     _, output, _, _ = run("generate.py", "--help", folder=tmp_path)
     assert re.findall("─ (.*?) ─", output) == ["positional arguments", "options", "length options", "prompt options",
                                               "beats options", "drawing options", "output options"]
-    assert re.search(r"length options ─+╮\n│ Length: one of these; none at all: 512 events", output)
+    assert re.search(r"length options ─+╮\n│ Length: give one of these. Without any: 512 events", output)
 
 
 def test_a_comment_belongs_to_its_field_or_heads_a_section(tmp_path):

@@ -143,7 +143,7 @@ def test_more_epochs_may_follow_and_other_settings_are_said_and_stand_in_the_car
     out = capsys.readouterr().out
     assert "step goes on from epoch 2 with other settings: epochs 2 (before: 1), learning rate 0.001 (before: 0.005)" \
         in out
-    assert "the songs are others than before: source one's own MIDI files (before: a friend)\n" in out
+    assert "the songs are others than before: source the user's own MIDI files (before: a friend)\n" in out
     assert "step epoch 2/2" in out
     assert len((folder / "training" / "step.csv").read_text().splitlines()) == 1 + 2
     run(**more)
@@ -321,7 +321,7 @@ def test_fine_tuning_learns_slower_and_gives_up_sooner(base):
     ({"dropout": 1.5}, "dropout 1.5, wanted"),
     ({"midi": Path("songs")}, "--midi without --from; wanted --from MODEL"),
     ({"start_from": Path("no-such")}, "--prompt-events with --from, which brings its own"),
-    ({**OWN, "start_from": Path("no-such")}, "no-such is no folder; wanted a model"),
+    ({**OWN, "start_from": Path("no-such")}, "no-such is not a folder; wanted a model"),
     ({**OWN, "start_from": Path("x"), "model": Path("x")}, "--from x is --model too"),
     ({**OWN, "start_from": Path("x"), "midi": Path("y"), "tokens": Path("z")}, "--tokens with --midi"),
 ])
@@ -334,7 +334,7 @@ def test_a_folder_without_a_song_is_refused(run, base, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="empty holds 0 MIDI files, of which none can be read"):
         run(**OWN, start_from=base, midi=tmp_path / "empty", model=tmp_path / "mine")
-    with pytest.raises(InputError, match="nowhere is no folder"):
+    with pytest.raises(InputError, match="nowhere is not a folder"):
         run(**OWN, start_from=base, midi=tmp_path / "nowhere", model=tmp_path / "mine")
     assert not (tmp_path / "mine").exists()
 

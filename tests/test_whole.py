@@ -256,7 +256,7 @@ def test_the_longest_name_is_written(complete, tmp_path):
 
 
 def test_a_model_that_is_a_file_is_told(complete, tmp_path):
-    with pytest.raises(InputError, match="seed.mid is no folder; wanted a model"):
+    with pytest.raises(InputError, match="seed.mid is not a folder; wanted a model"):
         complete(SEED, model=tmp_path / "seed.mid")
 
 

@@ -60,14 +60,14 @@ class Encoded:
 def find_soundfont(own: str | os.PathLike | None = None) -> Path | None:
     """Return the SoundFont to play with: one's own, pretty_midi's, the system's, or None.
 
-    InputError where one's own is no SoundFont 2 file.
+    InputError where one's own is not a SoundFont 2 file.
     """
     if own is not None:
         own = Path(own)
         if not own.is_file():
             raise InputError(f"{own}: no such file; wanted a SoundFont (.sf2)")
         if not _is_soundfont(own):
-            raise InputError(f"{own}: is no SoundFont 2 file; wanted one (.sf2)")
+            raise InputError(f"{own}: is not a SoundFont 2 file; wanted one (.sf2)")
         return own
     package = importlib.util.find_spec("pretty_midi")
     packed = [Path(folder, "TimGM6mb.sf2") for folder in (package.submodule_search_locations if package else ())]

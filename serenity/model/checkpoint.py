@@ -51,7 +51,7 @@ def write_settings(folder: Path, settings: QuartetSettings, vocabulary: Vocabula
 def read_settings(folder: Path) -> tuple[QuartetSettings, Vocabulary]:
     """Read what write_settings wrote. Raises InputError naming the file at fault and what was wanted."""
     if not folder.is_dir():
-        raise InputError(f"{folder} is no folder; wanted a model (a folder with config.json)")
+        raise InputError(f"{folder} is not a folder; wanted a model (a folder with config.json)")
     config = read_json(folder / "config.json")
     if config.get("format") != FORMAT:
         older = ", made by an older Serenity, which counted seconds" if config.get("format") == SECONDS else ""
@@ -95,7 +95,7 @@ def read_weights(folder: Path, attribute: str, settings: QuartetSettings) -> dic
     except (zipfile.BadZipFile, ValueError, EOFError, zipfile.LargeZipFile, NotImplementedError, OSError) as error:
         if isinstance(error, InputError):
             raise
-        raise InputError(f"{path} is no whole weights file ({error}); wanted a .npz of arrays") from None
+        raise InputError(f"{path} is not a complete weights file ({error}); wanted a .npz of arrays") from None
     return weights
 
 
@@ -224,7 +224,7 @@ def read_json(path: Path) -> dict:
     except FileNotFoundError:
         raise InputError(f"{path} is missing") from None
     except (UnicodeDecodeError, RecursionError, json.JSONDecodeError) as error:
-        raise InputError(f"{path} is no JSON ({error})") from None
+        raise InputError(f"{path} is not JSON ({error})") from None
     if not isinstance(data, dict):
         raise InputError(f"{path} holds a {type(data).__name__}; wanted an object")
     return data

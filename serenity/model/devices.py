@@ -62,7 +62,7 @@ class Devices:
 
 @contextmanager
 def explained(attribute: str) -> Iterator[None]:
-    """Turn what a user can mend, out of memory, a full disk, a loss that is no number, into an InputError of one line.
+    """Turn a fault that a user can mend into an InputError of one line: no memory, a full disk, a loss that is NaN.
 
     Frameworks have exceptions of their own for the first two; they are known by what they say.
     """
@@ -79,6 +79,6 @@ def explained(attribute: str) -> Iterator[None]:
             raise InputError(f"out of memory while training {attribute}; {kept}, half the --batch and twice the "
                              "--accumulate, which learn the same") from error
         if "NaN or Inf loss" in text:  # keras.callbacks.TerminateOnNaN
-            raise InputError(f"the loss of {attribute} is no number any more; {kept} and half the --learning-rate"
+            raise InputError(f"the loss of {attribute} is no longer a number; {kept} and half the --learning-rate"
                              ) from error
         raise

@@ -72,7 +72,7 @@ def from_text(text: str) -> Recipe:
     try:
         fields = json.loads(text, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
-        raise InputError(f"recipe is no JSON ({error})") from None
+        raise InputError(f"recipe is not JSON ({error})") from None
     if not isinstance(fields, dict) or fields.pop("format", None) != FORMAT:
         raise InputError(f"recipe is of another format, wanted '{FORMAT}'")
     wanted = typing.get_type_hints(Recipe)
@@ -113,7 +113,7 @@ def is_recipe(text: str) -> bool:
 
 
 def _no_number(name: str):
-    raise ValueError(f"{name} is no number")
+    raise ValueError(f"{name} is not a number")
 
 
 # --- flags ------------------------------------------------------------------------------------------------------------

@@ -63,13 +63,13 @@ def write(path: Path, network: keras.Model, progress: Progress) -> None:
 
 
 def read(path: Path) -> tuple[Progress, dict[str, np.ndarray]]:
-    """Return progress and arrays of what `write` wrote. Raises InputError where it is no whole state."""
+    """Return progress and arrays of what `write` wrote. Raises InputError where it is not a complete state."""
     try:
         with np.load(path, allow_pickle=False) as file:
             progress = Progress(**json.loads(str(file["progress"])))
             return progress, {name: file[name] for name in file.files if name != "progress"}
     except (zipfile.BadZipFile, ValueError, TypeError, KeyError, EOFError, OSError) as error:
-        raise InputError(f"{path} is no whole state of a training run ({error}); remove it to begin anew") from None
+        raise InputError(f"{path} is not a complete state of a training ({error}); remove it to begin again") from None
 
 
 def restore(network: keras.Model, arrays: dict[str, np.ndarray], batches: int) -> None:

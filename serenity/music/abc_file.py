@@ -289,7 +289,7 @@ def read(path: Path) -> AbcSong:
     try:
         return from_text(path.read_text(encoding="utf-8-sig"), str(path))  # some editors put a mark before the text
     except UnicodeDecodeError as error:
-        raise InputError(f"{path}: byte {error.start} is no UTF-8 text; wanted an abc file") from None
+        raise InputError(f"{path}: byte {error.start} is not UTF-8 text; wanted an abc file") from None
 
 
 def read_in(folder: Path, name: str) -> AbcSong:

@@ -99,7 +99,7 @@ def split(data: bytes) -> Chunks:
     if not data:
         raise InputError("is empty (0 bytes); wanted a MIDI file")
     if data[:4] != MAGIC:
-        raise InputError(f"is no MIDI file: begins with {data[:8]!r}; wanted {MAGIC!r}")
+        raise InputError(f"is not a MIDI file: begins with {data[:8]!r}; wanted {MAGIC!r}")
     if len(data) < 14:
         raise InputError(f"is cut off: {len(data)} bytes; the header of a MIDI file takes 14")
     size, kind, promised, division = struct.unpack_from(">LHHH", data, 4)
@@ -152,7 +152,7 @@ def without_track(chunks: Chunks, number: int) -> Chunks:
 # --- track <-> messages -----------------------------------------------------------------------------------------------
 
 def messages(body: bytes, number: int | None = None) -> Iterator[Message]:
-    """Yield the messages of a track up to its end, or to where it is no sequence of messages any more.
+    """Yield the messages of a track up to its end, or to where it is not a sequence of messages any more.
 
     With the `number` of the track, to be named, that is an InputError.
     """
@@ -163,7 +163,7 @@ def messages(body: bytes, number: int | None = None) -> Iterator[Message]:
         except IndexError:  # the body ends inside of a message, or there is none
             if number is None:
                 return
-            raise InputError(f"is damaged: track {number} is no sequence of MIDI messages from its byte {at:,} of "
+            raise InputError(f"is damaged: track {number} is not a sequence of MIDI messages from its byte {at:,} of "
                              f"{len(body):,} on") from None
         yield message
         if message.is_meta(END_OF_TRACK):

@@ -132,7 +132,7 @@ def read_bytes(path: Path) -> bytes:
     if path.is_dir():
         raise InputError("is a folder; wanted a MIDI file (.mid)")
     if not path.is_file():  # a device or a pipe may never end
-        raise InputError("is no regular file; wanted a MIDI file (.mid)")
+        raise InputError("is not a regular file; wanted a MIDI file (.mid)")
     size = path.stat().st_size
     if size > LARGEST_FILE:
         raise InputError(f"holds {size:,} bytes; wanted a MIDI file of at most {LARGEST_FILE:,}")

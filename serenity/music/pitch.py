@@ -38,7 +38,7 @@ def parse_chord(text: str) -> list[int]:
         match = _NOTE_NAME.match(text, index)
         pitch = _pitch_of(*match.groups()) if match else None
         if pitch is None or not LOWEST_PITCH <= pitch <= HIGHEST_PITCH:
-            raise ValueError(f"'{text[index:index + 4]}' is no note; wanted a name from c-1 to g9 such as a#5", index)
+            raise ValueError(f"'{text[index:index + 4]}' is not a note; wanted a name from c-1 to g9, as a#5", index)
         if pitch in pitches:
             raise ValueError(f"'{match.group()}' stands twice in one chord", index)
         pitches.append(pitch)

@@ -104,7 +104,7 @@ def songs_below(folder: Path) -> list[Path]:
     Raises InputError where there is no such folder.
     """
     if not folder.is_dir():
-        raise InputError(f"{folder} is no folder; wanted one with {', '.join(PLAIN_ENDINGS + notation.ENDINGS)} files")
+        raise InputError(f"{folder} is not a folder; wanted {', '.join(PLAIN_ENDINGS + notation.ENDINGS)} files")
     found = []
     for path in sorted(files_below(folder)):
         if is_midi_name(path.name):
@@ -165,7 +165,7 @@ def _content(path: Path) -> tuple[bytes, Sheet | None]:
     if not number and len(sheets) > 1:
         raise InputError(f"holds {len(sheets):,} tunes; wanted one of them, such as {path.name}#1")
     if number > len(sheets):
-        raise InputError(f"there is no tune {number} in it; wanted 1 to {len(sheets):,}")
+        raise InputError(f"it has no tune {number}; wanted 1 to {len(sheets):,}")
     return data, sheets[max(number - 1, 0)]
 
 

@@ -71,7 +71,7 @@ def staves_of(text: str) -> list[Staff]:
             break
         reader.read_line(line)
     if not reader.is_body:
-        raise InputError("is no tune: no line K: says its key; wanted ABC notation")
+        raise InputError("is not a tune: no line K: says its key; wanted ABC notation")
     for voice in reader.voices.values():
         _close(voice, "|")
     return [voice.staff for voice in reader.voices.values() if voice.staff.measures]

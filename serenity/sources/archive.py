@@ -82,7 +82,7 @@ def finds(path: Path, source: str, limits: Limits, leave_out: Path | None = None
         return 1, songs([_file_entry(path, name)], source, f"{path.parent.as_posix()}/", "", limits)
     if is_archive(name) and path.is_file():
         return None, _archive_finds(path, source, limits)
-    raise InputError(f"{path} is no folder, nor a file that ends with {', '.join(PLAIN_ENDINGS + ARCHIVE_ENDINGS)}")
+    raise InputError(f"{path} is neither a folder nor a file that ends in {', '.join(PLAIN_ENDINGS + ARCHIVE_ENDINGS)}")
 
 
 def _archive_finds(path: Path, source: str, limits: Limits) -> Iterator[Find]:
@@ -157,7 +157,7 @@ def opened(file: IO[bytes], name: str, limits: Limits) -> Iterator[list[Entry]]:
         raise InputError(f"archive over a limit: {name} {error}") from error
     except _BROKEN as error:
         why = str(error) or type(error).__name__
-        raise InputError(f"broken archive: {name} is no whole zip, tar or tar.gz ({why})") from error
+        raise InputError(f"broken archive: {name} is not a complete zip, tar or tar.gz ({why})") from error
 
 
 def _zip_entries(archive: zipfile.ZipFile, limits: Limits, packed: int) -> list[Entry]:

@@ -149,7 +149,7 @@ def corpus(source: str, knows: Callable[[str], bool], most: int | None = None,
     """
     _, slash, part = source.partition("/")
     if slash and part not in CORPUS:
-        raise InputError(f"{source} is no known set; wanted corpus or corpus/ and one of {', '.join(CORPUS)}")
+        raise InputError(f"{source} is not a known set; wanted corpus or corpus/ and one of {', '.join(CORPUS)}")
     if not (package := find_spec("music21")):
         raise InputError(f"{source} needs the package music21; install.sh installs it")
     root = Path(package.origin).parent / "corpus"

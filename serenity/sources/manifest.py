@@ -98,7 +98,7 @@ OPTIONAL = ("referrer", "landed", "status", "etag", "modified", "links", "metada
 def read(folder: Path) -> list[dict]:
     """Return the lines of a folder's manifest in order; none where there is no manifest.
 
-    A line that is no JSON object is passed over: the last one may have been cut off.
+    A line that is not a JSON object is passed over: the last one may have been cut off.
     """
     return [record for _, record in _placed(folder)]
 

@@ -223,7 +223,7 @@ def load(folder: Path) -> Corpus:
     except InputError:
         raise
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{folder} is no whole token store ({error}); run preprocess.py again") from None
+        raise InputError(f"{folder} is not a complete token store ({error}); run preprocess.py again") from None
     vocabulary = vocabularies.read(folder / "vocabulary.json")
     if tokens.shape != (total, len(COLUMNS)) or tokens.dtype != np.uint16:
         raise InputError(f"{folder}/tokens.npy has shape {tokens.shape} and type {tokens.dtype}, songs.jsonl tells of "
@@ -265,7 +265,7 @@ def translate(corpus: Corpus, vocabulary: Vocabulary) -> Corpus:
 # --- what a store is --------------------------------------------------------------------------------------------------
 
 def made_of(folder: Path) -> str | None:
-    """Return what `build` was told that a store is made of; None where there is no whole store."""
+    """Return what `build` was told that a store is made of; None where there is not a complete store."""
     try:
         return load(folder).totals["made_of"]
     except InputError:

@@ -196,10 +196,10 @@ def read(path: Path) -> Index:
     except FileNotFoundError:
         raise InputError(f"{path} is missing; wanted an index of the training songs") from None
     except (OSError, ValueError, RecursionError, zlib.error) as error:
-        raise InputError(f"{path} is no whole index of the training songs ({error})") from None
+        raise InputError(f"{path} is not a complete index of the training songs ({error})") from None
     planes = np.frombuffer(data, np.uint8).reshape(_GAP.itemsize, -1)
     places = np.ascontiguousarray(planes.T).view(_GAP).reshape(-1).astype(np.int64)
     np.cumsum(places, out=places)  # in place: for a large index, asking for memory takes longer than adding up
     if grams and places[-1] >= size:
-        raise InputError(f"{path} is no whole index of the training songs (it has more places than it promises)")
+        raise InputError(f"{path} is not a complete index of the training songs (it has more places than it promises)")
     return Index(events, songs, size, places)

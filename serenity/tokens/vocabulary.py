@@ -278,7 +278,7 @@ def read(path: Path) -> Vocabulary:
     except FileNotFoundError:
         raise InputError(f"{path} is missing; wanted a vocabulary") from None
     except UnicodeDecodeError:
-        raise InputError(f"{path} is no UTF-8 text; wanted a vocabulary") from None
+        raise InputError(f"{path} is not UTF-8 text; wanted a vocabulary") from None
 
 
 def _names(vocabulary: AttributeVocabulary) -> list[str]:

@@ -154,7 +154,7 @@ def test_ones_own_soundfont_is_taken_and_checked(tmp_path):
     own.write_bytes(b"RIFF\x04\x00\x00\x00sfbk")
     assert find_soundfont(own) == own
     own.write_bytes(b"RIFF\x04\x00\x00\x00WAVE")
-    with pytest.raises(InputError, match=r"own\.sf2: is no SoundFont 2 file; wanted one \(\.sf2\)"):
+    with pytest.raises(InputError, match=r"own\.sf2: is not a SoundFont 2 file; wanted one \(\.sf2\)"):
         find_soundfont(own)
     with pytest.raises(InputError, match=r"no such file; wanted a SoundFont"):
         find_soundfont(tmp_path / "absent.sf2")

@@ -34,7 +34,7 @@ def test_a_model_without_an_index_of_its_training_songs_is_whole_and_a_broken_in
     checkpoint.write_novelty(model_folder, novelty.build([checkpoint.load(model_folder).vocabulary.pitch.values]))
     assert checkpoint.read_novelty(model_folder).songs == 1
     cut_in_half("novelty.index")(model_folder)
-    with pytest.raises(InputError, match="novelty.index is no whole index"):
+    with pytest.raises(InputError, match="novelty.index is not a complete index"):
         checkpoint.read_novelty(model_folder)
 
 
@@ -87,9 +87,9 @@ def promise_a_giant_array(folder):
 
 
 BROKEN = {
-    "no folder": (shutil.rmtree, "is no folder; wanted a model"),
+    "no folder": (shutil.rmtree, "is not a folder; wanted a model"),
     "no config": (lambda folder: (folder / "config.json").unlink(), "config.json is missing"),
-    "config cut off": (cut_in_half("config.json"), "config.json is no JSON"),
+    "config cut off": (cut_in_half("config.json"), "config.json is not JSON"),
     "config is a list": (lambda folder: (folder / "config.json").write_text("[]"), "holds a list; wanted an object"),
     "config of another program": (lambda folder: edit_config(folder, format="llama"), "format 'llama', wanted"),
     "config of the time in seconds": (
@@ -109,9 +109,9 @@ BROKEN = {
                                     "config.json wants"),
     "a network missing": (lambda folder: (folder / "step.npz").unlink(),
                           "step.npz is missing; train it with train.py --attributes step"),
-    "weights cut off": (cut_in_half("step.npz"), "step.npz is no whole weights file"),
+    "weights cut off": (cut_in_half("step.npz"), "step.npz is not a complete weights file"),
     "weights are a picture": (lambda folder: (folder / "step.npz").write_bytes(b"\x89PNG\r\n\x1a\n" * 99),
-                              "step.npz is no whole weights file"),
+                              "step.npz is not a complete weights file"),
     "weights of another network": (lambda folder: shutil.copy(folder / "velocity.npz", folder / "step.npz"),
                                    "do not fit config.json"),
     "weights of another shape": (lambda folder: replace_weights(folder, **{"bias": np.zeros(7, np.float16)}),

@@ -44,7 +44,7 @@ def test_each_field_is_checked(field, value, message):
     ("{", "no JSON"), ("[" * 10_000, "no JSON"), ("[]", "another format"), ('{"format": "recipe 9"}', "another"),
     (json.dumps({"format": recipe.FORMAT, "model": "a"}), "field"), (" " * 30_000, "characters"),
     (recipe.to_text(RECIPE)[:-1] + ', "more": 1}', "field 'more'"),
-    (recipe.to_text(RECIPE).replace("2.5", "NaN"), "NaN is no number"),
+    (recipe.to_text(RECIPE).replace("2.5", "NaN"), "NaN is not a number"),
 ])
 def test_what_is_no_recipe_gives_one_line(text, message):
     with pytest.raises(InputError, match=message):
@@ -70,7 +70,7 @@ def test_a_song_gives_its_recipe_and_of_several_its_own():
     assert recipe.read(song_with(recipe.to_text(later), seed=first.tracks)) == later
     with pytest.raises(InputError, match="^holds no recipe"):
         recipe.read(song_with("a song"))
-    with pytest.raises(InputError, match="^recipe is no JSON"):
+    with pytest.raises(InputError, match="^recipe is not JSON"):
         recipe.read(song_with(recipe.to_text(RECIPE)[:-1]))
 
 

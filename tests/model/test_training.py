@@ -296,7 +296,7 @@ def test_a_state_that_is_cut_off_or_another_network_s_is_refused(train, tmp_path
     path = tmp_path / "model/training/step.state.npz"
     whole = path.read_bytes()
     path.write_bytes(whole[:len(whole) // 2])
-    with pytest.raises(InputError, match="step.state.npz is no whole state of a training run"):
+    with pytest.raises(InputError, match="step.state.npz is not a complete state of a training"):
         train(resume=True)
     path.write_bytes(whole)
     progress, arrays = state.read(path)
@@ -399,8 +399,8 @@ def no_device_memory(loss):
 
 
 @pytest.mark.parametrize("change, message", [
-    (lambda loss: loss * float("nan"), "the loss of step is no number any more; .* half the --learning-rate"),
-    (lambda loss: loss * float("inf"), "the loss of step is no number any more"),
+    (lambda loss: loss * float("nan"), "the loss of step is no longer a number; .* half the --learning-rate"),
+    (lambda loss: loss * float("inf"), "the loss of step is no longer a number"),
     (no_memory, "out of memory while training step; .* half the --batch and twice the --accumulate"),
     (no_device_memory, "out of memory while training step"),
 ])

@@ -160,8 +160,8 @@ def test_the_settings_come_back(settings):
     ("1.5\n\n", "1.5\n", "18:1", "then an empty line"),
     ("c4 0 1 127", "c4 0 1", "22:7", "got 3 words, wanted 4"),
     ("c4 0 1 127", "c4 0 1 127 5", "22:12", "got 5 words, wanted 4"),
-    ("c4 0 1 127", "c4e#4 0 1 127", "22:3", "'e#4' is no note"),
-    ("c4 0 1 127", "  C4 0 1 127", "22:3", "'C4' is no note"),
+    ("c4 0 1 127", "c4e#4 0 1 127", "22:3", "'e#4' is not a note"),
+    ("c4 0 1 127", "  C4 0 1 127", "22:3", "'C4' is not a note"),
     ("c4 0 1 127", "c4e4c4 0 1 127", "22:5", "'c4' stands twice"),
     ("c4 0 1 127", "c4 nan 1 127", "22:4", "step 'nan', wanted quarters in whole 24ths, such as 1/2"),
     ("c4 0 1 127", "c4 -1 1 127", "22:4", "step '-1'"),
@@ -212,7 +212,7 @@ def test_a_name_that_is_no_text_can_be_written(tmp_path):
 
 def test_a_file_that_is_no_text_is_refused(tmp_path):
     (tmp_path / "song.abc").write_bytes(TEXT.encode() + b"\xff")
-    with pytest.raises(InputError, match=f"song.abc: byte {len(TEXT.encode())} is no UTF-8 text"):
+    with pytest.raises(InputError, match=f"song.abc: byte {len(TEXT.encode())} is not UTF-8 text"):
         read(tmp_path / "song.abc")
 
 

@@ -372,8 +372,8 @@ def test_a_long_song_is_read(tmp_path):
 FAR = (2**28 - 1, 0xB0, 1, 0)  # the longest pause that MIDI can write: 78 hours here
 BROKEN_FILES = {
     "empty": (b"", "is empty (0 bytes); wanted a MIDI file"),
-    "web_page": (b"<!DOCTYPE html><html>", "is no MIDI file: begins with b'<!DOCTYP'; wanted b'MThd'"),
-    "zip": (b"PK\x03\x04" + bytes(40), r"is no MIDI file: begins with b'PK\x03\x04\x00\x00\x00\x00'; wanted b'MThd'"),
+    "web_page": (b"<!DOCTYPE html><html>", "is not a MIDI file: begins with b'<!DOCTYP'; wanted b'MThd'"),
+    "zip": (b"PK\x03\x04" + bytes(40), r"not a MIDI file: begins with b'PK\x03\x04\x00\x00\x00\x00'; wanted b'MThd'"),
     "riff_wrapper_with_nothing_in_it": (b"RIFF\x04\x00\x00\x00RMID", "is a RIFF wrapper (.rmi) with no MIDI"),
     "cut_off_in_the_header": (midi(SOUND)[:11], "is cut off: 11 bytes; the header of a MIDI file takes 14"),
     "cut_off_after_the_header": (midi(SOUND)[:14], "is cut off: the header promises 1 tracks, none is there"),
@@ -382,11 +382,11 @@ BROKEN_FILES = {
     "no_notes": (midi(track(SLOW)), "holds no note; wanted a MIDI file with notes"),
     "no_ticks_in_a_quarter_note": (midi(SOUND, division=0), "counts 0 ticks a quarter note; wanted 1 or more"),
     "no_ticks_in_a_frame": (midi(SOUND, division=0xE700), "counts 0 ticks a frame; wanted 1 or more"),
-    "event_runs_over_the_end": (midi(track(C4_ON, end=b"\x00\x90\x3c")), "is damaged: track 1 is no sequence"),
-    "running_status_without_a_status": (midi(track((0, 60, 80))), "is damaged: track 1 is no sequence of MIDI"),
-    "text_of_a_gigabyte": (midi(track((0, 0xFF, 1, 0x84, 0x80, 0x80, 0x80, 0))), "is damaged: track 1 is no sequence"),
-    "undefined_status": (midi(SOUND, track((0, 0xF4, 0), end=b"")), "is damaged: track 2 is no sequence"),
-    "number_of_megabytes": (midi(track(end=b"\xff" * 10**6)), "is damaged: track 1 is no sequence"),
+    "event_runs_over_the_end": (midi(track(C4_ON, end=b"\x00\x90\x3c")), "is damaged: track 1 is not a sequence"),
+    "running_status_without_a_status": (midi(track((0, 60, 80))), "is damaged: track 1 is not a sequence of MIDI"),
+    "text_of_a_gigabyte": (midi(track((0, 0xFF, 1, 0x84, 0x80, 0x80, 0x80, 0))), "damaged: track 1 is not a sequence"),
+    "undefined_status": (midi(SOUND, track((0, 0xF4, 0), end=b"")), "is damaged: track 2 is not a sequence"),
+    "number_of_megabytes": (midi(track(end=b"\xff" * 10**6)), "is damaged: track 1 is not a sequence"),
     "more_notes_than_any_song": (midi(track(C4_ON, end=b"\0\x3c\x50" * 250_000)), "more than 250,000 notes"),
     "wild_pause": (midi(track(C4_ON, FAR, C4_OFF)), "lasts 78 hours; wanted at most 24"),
     "pause_of_10_digits": (
@@ -416,7 +416,7 @@ def test_a_folder_gets_one_clear_line(tmp_path):
 
 
 def test_a_device_gets_one_clear_line():
-    with pytest.raises(InputError, match="is no regular file; wanted a MIDI file"):
+    with pytest.raises(InputError, match="is not a regular file; wanted a MIDI file"):
         read("/dev/zero")
 
 

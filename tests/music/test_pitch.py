@@ -34,15 +34,15 @@ def test_a_chord_is_parsed_in_the_order_written():
 
 
 @pytest.mark.parametrize(("text", "index", "said"), [
-    ("h4", 0, "'h4' is no note"),
-    ("c4e", 2, "'e' is no note"),
-    ("c4e#4", 2, "'e#4' is no note"),        # f4
-    ("g9g#9", 2, "'g#9' is no note"),        # above MIDI's range
-    ("c-2", 0, "'c-2' is no note"),          # below it
-    ("c10", 2, "'0' is no note"),
-    ("C4", 0, "'C4' is no note"),
-    ("c٤", 0, "'c٤' is no note"),            # a digit, but not one of ours
-    ("c4 e4", 2, "' e4' is no note"),
+    ("h4", 0, "'h4' is not a note"),
+    ("c4e", 2, "'e' is not a note"),
+    ("c4e#4", 2, "'e#4' is not a note"),        # f4
+    ("g9g#9", 2, "'g#9' is not a note"),        # above MIDI's range
+    ("c-2", 0, "'c-2' is not a note"),          # below it
+    ("c10", 2, "'0' is not a note"),
+    ("C4", 0, "'C4' is not a note"),
+    ("c٤", 0, "'c٤' is not a note"),            # a digit, but not one of ours
+    ("c4 e4", 2, "' e4' is not a note"),
     ("a#5d5a#5", 5, "'a#5' stands twice"),
     ("", 0, "a chord without notes"),
 ])

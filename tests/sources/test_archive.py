@@ -155,7 +155,7 @@ def test_more_files_than_the_limit_are_refused(kind, tmp_path):
 @pytest.mark.parametrize("content", [b"", b"PK\3\4 and no more", b"\x1f\x8b and no more", b"<html>" * 200])
 def test_what_is_no_archive_is_said(name, content, tmp_path):
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(InputError, match="is no whole"):
+    with pytest.raises(InputError, match="is not a complete"):
         found(tmp_path / name)
 
 

@@ -304,12 +304,12 @@ def drop_a_song(text):
 
 BROKEN = {
     "no corpus.json": (lambda folder: (folder / "corpus.json").unlink(), "holds no token store"),
-    "no tokens.npy": (lambda folder: (folder / "tokens.npy").unlink(), "is no whole token store"),
-    "no songs.jsonl": (lambda folder: (folder / "songs.jsonl").unlink(), "is no whole token store"),
+    "no tokens.npy": (lambda folder: (folder / "tokens.npy").unlink(), "is not a complete token store"),
+    "no songs.jsonl": (lambda folder: (folder / "songs.jsonl").unlink(), "is not a complete token store"),
     "no vocabulary.json": (lambda folder: (folder / "vocabulary.json").unlink(), "vocabulary.json is missing"),
-    "corpus.json cut": (rewrite("corpus.json", lambda text: text[:50]), "is no whole token store"),
-    "corpus.json a list": (rewrite("corpus.json", lambda text: "[]"), "is no whole token store"),
-    "corpus.json without settings": (rewrite("corpus.json", without("settings")), "is no whole token store"),
+    "corpus.json cut": (rewrite("corpus.json", lambda text: text[:50]), "is not a complete token store"),
+    "corpus.json a list": (rewrite("corpus.json", lambda text: "[]"), "is not a complete token store"),
+    "corpus.json without settings": (rewrite("corpus.json", without("settings")), "is not a complete token store"),
     "corpus.json without train": (rewrite("corpus.json", without("train")), "it lacks train"),
     "corpus.json of another format": (
         rewrite("corpus.json", lambda text: text.replace("corpus 3", "corpus 4")),
@@ -321,17 +321,17 @@ BROKEN = {
     "a setting out of range": (
         rewrite("corpus.json", lambda text: text.replace('"grid": 24', '"grid": 0')), "grid 0, wanted"),
     "an unknown setting": (
-        rewrite("corpus.json", lambda text: text.replace('"grid"', '"mesh"')), "is no whole token store"),
-    "songs.jsonl cut": (rewrite("songs.jsonl", lambda text: text[:-10]), "is no whole token store"),
+        rewrite("corpus.json", lambda text: text.replace('"grid"', '"mesh"')), "is not a complete token store"),
+    "songs.jsonl cut": (rewrite("songs.jsonl", lambda text: text[:-10]), "is not a complete token store"),
     "a song too few": (rewrite("songs.jsonl", drop_a_song), "songs.jsonl tells of"),
     "a song without split": (rewrite("songs.jsonl", lambda text: text.replace('"split"', '"side"')), "it lacks split"),
     "songs.jsonl empty": (rewrite("songs.jsonl", lambda text: ""), "songs.jsonl tells of 0 events"),
-    "tokens.npy empty": (lambda folder: (folder / "tokens.npy").write_bytes(b""), "is no whole token store"),
-    "tokens.npy cut": (cut_in_half("tokens.npy"), "is no whole token store"),
+    "tokens.npy empty": (lambda folder: (folder / "tokens.npy").write_bytes(b""), "is not a complete token store"),
+    "tokens.npy cut": (cut_in_half("tokens.npy"), "is not a complete token store"),
     "tokens.npy of another type": (
         resave("tokens.npy", lambda tokens: tokens.astype(float)), "type float64, songs.jsonl tells of"),
     "tokens.npy a pickle": (
-        lambda folder: np.save(folder / "tokens.npy", np.array([{}]), allow_pickle=True), "is no whole token store"),
+        lambda folder: np.save(folder / "tokens.npy", np.array([{}]), allow_pickle=True), "not a complete token store"),
     "tokens.npy of too few events": (resave("tokens.npy", lambda tokens: tokens[1:]), "tokens.npy has shape ("),
     "tokens.npy without the bars": (resave("tokens.npy", lambda tokens: tokens[:, :4]), "tokens.npy has shape ("),
     "vocabulary.json cut": (rewrite("vocabulary.json", lambda text: text[:50]), "vocabulary.json: no JSON"),

@@ -161,11 +161,11 @@ def test_the_hash_is_the_same_everywhere_and_for_ever(tmp_path):
 
 BROKEN = {
     "missing": (lambda data: None, "is missing"),
-    "empty": (lambda data: b"", "is no whole index"),
+    "empty": (lambda data: b"", "is not a complete index"),
     "of another format": (lambda data: data.replace(b"novelty 1", b"novelty 2"), "does not begin with the format"),
     "a list": (lambda data: b"[]\n", "does not begin with the format"),
-    "cut off": (lambda data: data[:-20], "is no whole index"),
-    "damaged": (lambda data: data[:-20] + bytes(20), "is no whole index"),
+    "cut off": (lambda data: data[:-20], "is not a complete index"),
+    "damaged": (lambda data: data[:-20] + bytes(20), "is not a complete index"),
     "with a count that is none": (lambda data: re.sub(rb'"songs": \d+', b'"songs": -1', data), "its head does not"),
     "with a vast count": (lambda data: re.sub(rb'"grams": \d+', b'"grams": 99999999999', data), "its head does not"),
     "with another count": (lambda data: re.sub(rb'"grams": \d+', b'"grams": 9', data), "does not hold the 9 grams"),

@@ -262,7 +262,7 @@ def broken(attribute, values):
     (broken("format", "serenity-vocabulary 1"), "format 'serenity-vocabulary 1', wanted 'serenity-vocabulary 2'"),
     (broken("pitch", {}), "pitch holds no values"),
     (broken("step", [1, 2]), "step holds no values"),
-    (broken("pitch", {"c4": 1, "h4": 1}), "pitch: 'h4' is no note"),
+    (broken("pitch", {"c4": 1, "h4": 1}), "pitch: 'h4' is not a note"),
     (broken("pitch", {"c4e4": 1, "e4c4": 1}), "pitch holds a value twice"),
     (broken("step", {"12": 1, "012": 1}), "step holds a value twice"),
     (broken("step", {"soon": 1}), "step: invalid literal for int() with base 10: 'soon'"),
