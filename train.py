@@ -78,7 +78,7 @@ def main(parameters: Parameters) -> None:
     other = records.begin(parameters.model, settings, corpus, data(parameters, corpus, base),
                           base.index if base else None)
     if other:
-        print(f"the songs are others than before: {other}")
+        print(f"the songs are not the same as before: {other}")
     for number, attribute in enumerate(parameters.attributes, 1):
         print(f"\n{attribute}, network {number} of {len(parameters.attributes)}: "
               f"{parameter_count(settings, [attribute]):,} parameters", flush=True)

@@ -2,7 +2,7 @@
 
     tempos.py [--model FOLDER] [--hidden]      a table -> tempos.json
 
-Seeds of eight bars are composed for each tempo and metre; each is gone on with for 32 bars, written and read again, as
+Seeds of eight bars are composed for each tempo and metre; each is continued for 32 bars, written and read again, as
 generate.py does it. With --hidden the seeds' files say 107 BPM and 4/4 whatever they are, so that the beats have to be
 found. All is measured against the tempo, metre and swing that a seed was composed in:
 

@@ -27,7 +27,7 @@ def run(main: Callable, parameters: type, kept: Callable[[object], str] = lambda
 
     `kept`, given these parameters, says what an interruption left and how to go on.
 
-    Exit codes: 0 done; 2 the input or the arguments are at fault (one line on standard error); 130 interrupted.
+    Exit codes: 0 done; 2 the input or the arguments are wrong (one line on standard error); 130 interrupted.
     """
     script, given = Path(sys.argv[0]).name, []
     for stream in (sys.stdout, sys.stderr):

@@ -1,4 +1,4 @@
-"""The one error that stands for "the input is at fault, not the program"."""
+"""The one error that means: the input is wrong, not the program."""
 
 
 class InputError(ValueError):

@@ -51,7 +51,7 @@ class _OnlyTried(Exception):
 
 def files_below(folder: Path) -> Iterator[Path]:
     """Yield all files below a folder, in no order. What cannot be looked into is passed over, and so are links to
-    folders, which may lead round in circles.
+    folders, which may lead back to a folder above.
     """
     waiting = [folder]  # not rglob, which fails in a very deep folder
     while waiting:

@@ -51,7 +51,7 @@ class Journal:
         self._rewrite()
 
     def _rewrite(self) -> None:
-        """Write the file anew, without what no longer holds."""
+        """Write the file again, without what no longer holds."""
         write_whole(self.path, "".join(json.dumps(record) + "\n" for record in self.records.values()).encode())
 
 

@@ -61,7 +61,7 @@ def begins_like_midi(start: bytes) -> bool:
 
 
 def unwrapped(data: bytes, largest: int) -> bytes:
-    """Return the MIDI bytes inside of a file's; what is no wrapper is returned as it is.
+    """Return the MIDI bytes inside of a file's; what is not wrapped is returned as it is.
 
     Raises InputError for a broken wrapper, and where more than `largest` bytes are inside.
     """

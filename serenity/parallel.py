@@ -31,21 +31,21 @@ def in_parallel(work: Callable, jobs: Sequence, workers: int | None = None, titl
 def _over_processes(work: Callable, chunks: list[Sequence], workers: int) -> Iterator:
     # "spawn", because a forked child of a process with threads may hang, and it is what every platform has.
     others = set(multiprocessing.active_children())
-    with _deaf_to_interrupts():
+    with _ignoring_interrupts():
         pool = multiprocessing.get_context("spawn").Pool(workers)
     with pool:
-        born, results = set(multiprocessing.active_children()) - others, pool.imap(work, chunks)
+        started, results = set(multiprocessing.active_children()) - others, pool.imap(work, chunks)
         for _ in chunks:
-            yield from _next(results, born)
+            yield from _next(results, started)
 
 
-def _next(results, born: set) -> list:
+def _next(results, started: set) -> list:
     """Return the next results. A pool would wait for ever for those of a process that was killed."""
     while True:
         try:
             return results.next(PATIENCE)
         except multiprocessing.TimeoutError:
-            if not all(process.is_alive() for process in born):
+            if not all(process.is_alive() for process in started):
                 raise InputError("a process was killed, perhaps for lack of memory; wanted more of it, or fewer "
                                  "--workers") from None
 
@@ -55,8 +55,8 @@ def _each(work: Callable, jobs: Sequence) -> list:
 
 
 @contextmanager
-def _deaf_to_interrupts() -> Iterator[None]:
-    """Let processes be born deaf to Ctrl-C: it is for the parent alone, which ends them."""
+def _ignoring_interrupts() -> Iterator[None]:
+    """Start processes that ignore Ctrl-C: only the parent reacts to it, and ends them."""
     listening = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         yield

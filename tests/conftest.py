@@ -21,7 +21,7 @@ hypothesis.settings.load_profile("serenity")
 
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as train.py has it
 
-# Started in the background, as CI may be, a process is deaf to Ctrl-C and so are its children; the tests send it.
+# Started in the background, as CI may be, a process ignores Ctrl-C, and so do its children; the tests send it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 

@@ -143,7 +143,7 @@ def test_more_epochs_may_follow_and_other_settings_are_said_and_stand_in_the_car
     out = capsys.readouterr().out
     assert "step goes on from epoch 2 with other settings: epochs 2 (before: 1), learning rate 0.001 (before: 0.005)" \
         in out
-    assert "the songs are others than before: source the user's own MIDI files (before: a friend)\n" in out
+    assert "the songs are not the same as before: source the user's own MIDI files (before: a friend)\n" in out
     assert "step epoch 2/2" in out
     assert len((folder / "training" / "step.csv").read_text().splitlines()) == 1 + 2
     run(**more)

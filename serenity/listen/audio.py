@@ -1,7 +1,7 @@
 """Sound: tracks of notes, played by a SoundFont.
 
 Sound is a guest in this house: nothing needs it, and its libraries (the extra `sound` in pyproject.toml) may be absent.
-So a caller asks `missing` first, and where it answers, prints the answer and goes on without sound.
+So a caller asks `missing` first, and if it returns a text, prints it and continues without sound.
 
 midirenderer (RustySynth, a SoundFont 2 synthesizer with reverb and chorus) plays; its wheels need nothing else. The
 SoundFont is the user's own, or TimGM6mb out of the package pretty_midi, which is read as a folder and never imported,
@@ -58,9 +58,9 @@ class Encoded:
 
 
 def find_soundfont(own: str | os.PathLike | None = None) -> Path | None:
-    """Return the SoundFont to play with: one's own, pretty_midi's, the system's, or None.
+    """Return the SoundFont to play with: the user's own, pretty_midi's, the system's, or None.
 
-    InputError where one's own is not a SoundFont 2 file.
+    InputError where the user's own is not a SoundFont 2 file.
     """
     if own is not None:
         own = Path(own)
@@ -87,7 +87,7 @@ def missing(soundfont: Path | None) -> str | None:
     except ImportError:
         return "no sound: the package midirenderer is not installed; there may be none for this machine"
     if soundfont is None:
-        return "no sound: there is no SoundFont; one's own (.sf2) can be named"
+        return "no sound: there is no SoundFont; you can name one of your own (.sf2)"
     return None
 
 

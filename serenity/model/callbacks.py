@@ -1,4 +1,4 @@
-"""What happens around an epoch, beside what Keras's own callbacks do."""
+"""What happens before and after an epoch, in addition to Keras's own callbacks."""
 
 import csv
 import time
@@ -18,9 +18,9 @@ EVERY = 60  # seconds between two reports within an epoch
 
 
 class Reseed(keras.callbacks.Callback):
-    """Lets dropout follow from the run's seed and the epoch's number alone, so that a resumed run goes on as a whole.
+    """Makes dropout depend only on the run's seed and the epoch's number, so that a resumed run is like a whole one.
 
-    Each of Keras's seed generators begins every epoch anew.
+    Each of Keras's seed generators starts again in every epoch.
     """
 
     def __init__(self, seed: int):

@@ -26,7 +26,7 @@ from serenity.tokens.vocabulary import ATTRIBUTES, Vocabulary
 
 FORMAT = "serenity-model 2"
 SECONDS = "serenity-model 1"  # the format in which time was counted in seconds
-_LARGEST_JSON = 64 * 2 ** 20  # bytes; a config or dictionary beyond it is no such thing
+_LARGEST_JSON = 64 * 2 ** 20  # bytes; no config or dictionary is larger
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def write_settings(folder: Path, settings: QuartetSettings, vocabulary: Vocabula
 
 
 def read_settings(folder: Path) -> tuple[QuartetSettings, Vocabulary]:
-    """Read what write_settings wrote. Raises InputError naming the file at fault and what was wanted."""
+    """Read what write_settings wrote. Raises InputError, which names the wrong file and what was wanted."""
     if not folder.is_dir():
         raise InputError(f"{folder} is not a folder; wanted a model (a folder with config.json)")
     config = read_json(folder / "config.json")

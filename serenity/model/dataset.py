@@ -1,4 +1,4 @@
-"""What training shows: the windows of each epoch, drawn anew, as Keras's `fit` wants them."""
+"""What training shows: the windows, chosen again by chance for each epoch, as Keras's `fit` wants them."""
 
 import keras
 import numpy as np
@@ -15,8 +15,8 @@ TOLD = 0.25  # share of the windows that are told how many bars of the song are 
 class WindowDataset(keras.utils.PyDataset):
     """The windows of each epoch, in batches, for `fit`: inputs, target tokens of one attribute, and their weights.
 
-    What an epoch shows follows from the seed and the epoch's number alone, so that a resumed run goes on as a whole
-    one.
+    What an epoch shows depends only on the seed and the epoch's number. So a resumed run continues as if nobody had
+    interrupted it.
     """
 
     def __init__(self, corpus: Corpus, attribute: str, settings: QuartetSettings, training: TrainingSettings,

@@ -13,7 +13,7 @@ import keras
 def fused(function: Callable) -> Callable:
     """Return a function that does the same on tensors in one pass, where TensorFlow works on a processor.
 
-    The gradient is computed anew from the inputs (Chen et al., "Training Deep Nets with Sublinear Memory Cost", arXiv
+    The gradient is computed again from the inputs (Chen et al., "Training Deep Nets with Sublinear Memory Cost", arXiv
     1604.06174), so that nothing between is kept. It flows into inputs of floating-point numbers. `function` takes
     tensors, not variables, and returns one tensor.
 

@@ -72,8 +72,8 @@ def sample(logits: np.ndarray, sampling: Sampling, rng: np.random.Generator) -> 
 class Guard:
     """Holds back chords and figures that have come too often lately. A figure is a run of chords, about half a bar.
 
-    Each time beyond its limit makes a chord so many bits less likely: a loop does not stop dead, but soon costs more
-    than anything else, and what has been left alone for a while is free again. The limits are what 98 of 100 events
+    Each time beyond its limit makes a chord so many bits less likely. So a loop does not stop at once, but it soon
+    costs more than anything else, and what has not come for a while is free again. The limits are what 98 of 100 events
     of real songs keep (docs/history.md).
     """
 

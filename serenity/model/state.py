@@ -1,8 +1,8 @@
-"""The state of a training run after an epoch, from which another process goes on exactly: one file, NumPy alone.
+"""The state of a training run after an epoch, from which another process can continue exactly: one file, only NumPy.
 
     training/pitch.state.npz   weights and the optimizer's moments in full precision, and how far the run is, as JSON
 
-What follows from seed and epoch is no part of it: windows and dropout (see dataset.py, callbacks.py). Loading executes
+It does not hold what follows from seed and epoch: windows and dropout (see dataset.py, callbacks.py). Loading executes
 nothing.
 """
 

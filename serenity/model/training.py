@@ -1,4 +1,4 @@
-"""Training: one attribute's transformer at a time, on windows drawn anew each epoch, with Keras's `fit`.
+"""Training: one attribute's transformer at a time, on windows chosen again for each epoch, with Keras's `fit`.
 
 In the model's folder each network leaves its best weights, and under training/ what follows:
 

@@ -19,7 +19,7 @@ class TrainingSettings:
     accumulate: int = 1             # batches that make one step, for more windows a step than memory holds
     label_smoothing: float = 0.0    # share of the target that is spread evenly over all tokens
     patience: int | None = None     # epochs without improvement after which training ends; None: never
-    epoch_songs: int | None = None  # an epoch shows as much as so many songs hold, each other ones; None: all songs
+    epoch_songs: int | None = None  # songs in one epoch; the next epoch shows others; None: all songs
     siblings: float | None = 0.5    # so much of each song's synthetic siblings an epoch shows, as songs; None: all
     precision: str = "float32"      # or "bfloat16": in which products are taken; weights are float32 in any case
     xla: bool = False               # compile the steps by XLA

@@ -39,7 +39,7 @@ MOST_EARLY = 0.15       # of the strikes inside of quarters
 MOST_STRAY = 0.06       # quarters; median distance of off-beat eighths from their mean
 
 EVEN = 0.5              # seconds a beat while the metre is looked for
-UPBEAT = 0.3            # of a beat; a shorter time before the first one is no upbeat
+UPBEAT = 0.3            # of a beat; a shorter time before the first one does not count as an upbeat
 NEAR_BEAT = 0.5         # of half a beat; a stated bar line so near to one stands on it
 RIVAL = 0.1             # of the best reading's probability; what has less is not spoken of
 MOST_BEATS = 10_000     # of a song that are asked for the metre
@@ -374,7 +374,7 @@ def going_on(tempo_map: TempoMap, join: float, begin: float | None = None, is_st
     """Return the map that is as it was up to the quarter `begin`, or else `join`, and steady from there on.
 
     The tempo that goes on is the median of the last STEADY quarters before the join, where the last strike stands: a
-    ritardando or a fermata at the end is no tempo. Where the file itself states one that holds on and is
+    ritardando or a fermata at the end does not count as a tempo. Where the file itself states one that holds on and is
     nearly that, it stays.
     """
     quarters = np.arange(max(join - STEADY, min(0.0, join - 1)), join, 0.25)

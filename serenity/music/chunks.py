@@ -4,7 +4,7 @@ Notes, pedals and curves (midi_file.py) are what Serenity understands of a file;
 played goes into a song as chunks: nothing that a program wrote into them can be lost or changed on the way.
 
 A message is told from the next one as every player does it: running status lasts, also over SysEx and meta events,
-which the specification forbids and some programs write. Bytes after a track's end are no messages.
+which the specification forbids and some programs write. Bytes after a track's end are not messages.
 
 Source of the format: The Complete MIDI 1.0 Detailed Specification, Standard MIDI Files 1.0 (RP-001).
 """
@@ -94,7 +94,7 @@ class Message(NamedTuple):
 def split(data: bytes) -> Chunks:
     """Return the chunks of a MIDI file; InputError where it is none, or is cut off.
 
-    More or fewer tracks than the header promises are all taken; what is no chunk, after the last one, is left out.
+    More or fewer tracks than the header promises are all taken; what follows the last and is not a chunk is left out.
     """
     if not data:
         raise InputError("is empty (0 bytes); wanted a MIDI file")

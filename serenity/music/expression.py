@@ -62,7 +62,7 @@ _RANGES = {"quantise": (0, 1), "grid": (1, 96), "reach": (0, 60), "smooth": (0, 
 # --- which notes ------------------------------------------------------------------------------------------------------
 
 def thin(notes: np.ndarray) -> np.ndarray:
-    """Return melody and bass alone, to clear the theme.
+    """Return only melody and bass, to clear the theme.
 
     Invariant: what is left is as it was, the highest and the lowest note among it.
     """

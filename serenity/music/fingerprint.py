@@ -1,4 +1,4 @@
-"""Fingerprints: songs that are the same but for their key, their tempo or a few notes.
+"""Fingerprints: songs that are the same, except for their key, their tempo or a few notes.
 
 The line of a song's top notes is taken as intervals, so that no transposition changes it, and without its rhythm, so
 that no tempo does. A song is the set of all figures of FIGURE intervals in that line; how alike two songs are is the

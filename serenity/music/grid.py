@@ -3,7 +3,7 @@
 A quarter has `grid` points; 24 hold thirty-seconds, and triplets of eighths and of sixteenths. A quantised song stands
 on them and is taken as it is. A played one lies beside them: there each strike goes to the point that is likeliest, by
 how far it is away and by how often the song strikes at that place of the quarter, and no two change their order. What
-each note stood beside its point is kept (`beside`), so that it can be said, and gone on with.
+each note stood beside its point is kept (`beside`), so that the report can say it and a continuation can play like it.
 
 Finding places by a hidden Markov model: Takeda, Saito & Otsuki, "Hidden Markov model for automatic transcription of
 MIDI signals", IEEE MMSP 2002; here places are the states, and their shares are learned from the song itself.

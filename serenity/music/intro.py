@@ -1,4 +1,4 @@
-"""The example intro, composed for this project: eight bars that ask to be gone on with.
+"""The example intro, composed for this project: eight bars that ask for a continuation.
 
     python -m serenity.music.intro data/intro.mid     writes it
 

@@ -112,7 +112,7 @@ def match_velocities(notes: np.ndarray, reference: np.ndarray) -> np.ndarray:
     """Return the notes with the velocities of `reference`, each as often as there; the louder note stays the louder.
 
     Quantile matching: a note at the p-th quantile of the notes' velocities gets the p-th quantile of the reference's.
-    Fewer than FEWEST notes are no reference: the notes stay as they are.
+    Fewer than FEWEST notes are not enough to compare with: then the notes stay as they are.
     """
     notes = notes.copy()
     if len(notes) and len(reference) >= FEWEST:

@@ -17,7 +17,7 @@ What stands in a file, and is read by chunks.py, means this:
 * A pedal (controller 64) is down from the value 64 up. One that is never released comes up where the `Track`'s last
   note ends. The notes of a `Track` are as the fingers left them: `sustain` applies the pedal.
 * Other controllers (modulation, volume, expression ...) are the curves of the `Track`; what comes after its last note
-  says nothing. Left out is what is no curve: see CURVES.
+  says nothing. What is not a curve is left out: see CURVES.
 * The sequences of a type 2 file follow one another, each with its own tempo map, programs and controllers.
 * Names and texts are in one of several encodings: see `text_of`. Texts are those that stand before a track's first note
   or control.
@@ -385,7 +385,7 @@ def write(path: str | os.PathLike, tracks: Iterable[Track], tempo_map: TempoMap 
           texts: Iterable[str] = ()) -> None:
     """Write a type 1 MIDI file; the file appears whole or not at all. Equal input gives equal bytes.
 
-    Arguments are as in `Score`. Times are rounded to ticks, tempos to microseconds; swing is no part of a file's map.
+    Arguments are as in `Score`. Times are rounded to ticks, tempos to microseconds; swing is not in a file's map.
     What the format cannot hold is mended: a note has at least one tick, it ends where its key is struck again, and
     notes of one pitch at one tick become one, as long as the longest and as loud as the loudest.
     """

@@ -1,4 +1,4 @@
-"""The prompt: which part of a seed is gone on with, and the seed cut down to that part."""
+"""The prompt: the part of a seed that is continued, and the seed cut down to that part."""
 
 import math
 from dataclasses import replace

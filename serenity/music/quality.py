@@ -32,9 +32,9 @@ class Measure:
     spread: float = 1.0   # their standard deviation; below 0 where less of it is more pop
 
 
-# The ranges admit what is music; the score tells pop from other music by harmony and register alone, so that it does
-# not depend on whether a file was played or notated. Its weights are those of a logistic regression of every second
-# song of POP909 against every second Palestrina, Monteverdi, trecento and Bach score of music21's corpus and
+# The ranges let everything pass that is music. The score tells pop from other music by harmony and register only, so
+# it does not depend on whether a file was played or notated. Its weights are those of a logistic regression of every
+# second song of POP909 against every second Palestrina, Monteverdi, trecento and Bach score of music21's corpus and
 # performance of ASAP; docs/songs.md has what it does with the others, and the command.
 MEASURES = {
     # plausibility

@@ -2,7 +2,7 @@
 
 All three are lists of `Entry`; what becomes of an entry is decided in one place, `songs`. Nothing is extracted: the
 bytes of each MIDI file are handed on, and manifest.py chooses the path. So no name in an archive, no link and no device
-can reach out of the output folder; such entries are refused all the same, and said so.
+can reach out of the output folder; such entries are refused all the same, and reported.
 """
 
 import gzip

@@ -82,7 +82,7 @@ class Job:
     url: str
     source: str
     referrer: str | None  # None: the user named it
-    reach: int  # pages that may follow one another from here; below 0 it is no page to read
+    reach: int  # pages that may follow one another from here; below 0 the page is not read
     licence: str | None = None
     evidence: str | None = None
 
@@ -190,7 +190,8 @@ class Crawl:
     def _safely(self, job: Job) -> Iterator[Find]:
         """Yield a job's finds; what goes wrong with it is one of them."""
         find = Find(job.source, job.url, referrer=job.referrer)
-        decision = REFUSED if job.kind == FILE or job.referrer is None else VISITED  # a dead page is no refused file
+        # A dead page does not count as a refused file.
+        decision = REFUSED if job.kind == FILE or job.referrer is None else VISITED
         try:
             yield from self._visit(job, find)
         except InputError as error:

@@ -172,7 +172,7 @@ class Collection:
         return record | {"is_fresh": row[2] == self._rounds[row[1]]}
 
     def knows(self, origin: str) -> bool:
-        """Return whether an origin was settled for good, so that nobody needs to look at it again."""
+        """Return whether an origin was decided, so that nobody needs to look at it again."""
         record = self.last(origin)
         return bool(record) and record["decision"] in (STORED, DUPLICATE, UNPACKED)
 

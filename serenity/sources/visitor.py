@@ -117,7 +117,7 @@ class Visitor:
         """Return what a URL, and the redirects from it, lead to.
 
         `largest` is asked once header and start are there: the bytes that the body may have, 0 where nobody wants it.
-        `obey` robots.txt, except for what is no crawling: a file that its publisher names, a service with a key.
+        `obey` robots.txt, except for what is not crawling: a file that its publisher names, a service with a key.
 
         Raises InputError, kind first: no URL, a forbidden or private address, no answer, an error status, too large.
         """
@@ -273,7 +273,7 @@ class Visitor:
         return most
 
     def _start_watch(self) -> None:
-        """Let a thread end what is late: time-outs of sockets begin anew with every byte."""
+        """Let a thread end what is late: a socket's time-out starts again with every byte."""
         with self._lock:
             if self._watch:
                 return

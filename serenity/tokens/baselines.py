@@ -1,4 +1,4 @@
-"""What counting alone predicts: the baselines that a network has to beat, in the same units.
+"""What counting predicts, without a network: the baselines that a network has to beat, in the same units.
 
 Each gives the bits of every song on its own, so that intervals over songs can be drawn. What is decided is counted as
 serenity.model.evaluation counts it: each event once, the end of a song as one more decision of its step. What was
@@ -23,7 +23,7 @@ CHOSEN: dict[str, tuple[Column, ...]] = {
     "duration": (("step", 0), ("step", 1), ("duration", 2)),
     "velocity": (("velocity", 2), ("velocity", 1)),
 }
-LAG = WindowSettings().prompt  # events after which a copied prompt begins anew
+LAG = WindowSettings().prompt  # events after which a copied prompt begins again
 _BITS = 16                     # of a token; beside it a label of a context, one for each decision at most, fits 64
 
 

@@ -4,7 +4,7 @@ A folder of
 
     tokens.npy       (events, 7) uint16, song after song; columns as in COLUMNS
     songs.jsonl      one line a song: name, group, whether it is synthetic, split, first event, number of events
-    vocabulary.json  the dictionaries, counted on the training songs alone
+    vocabulary.json  the dictionaries, counted on the training songs only
     corpus.json      codec settings and totals
 """
 
@@ -52,7 +52,7 @@ class Corpus:
     def of_split(self, split: str, synthetic: bool = True) -> list[np.ndarray]:
         """Return the tokens of each song of a split, (events, 7) each, as views; without `synthetic`, of real ones.
 
-        Synthetic songs are for training alone: what a model is worth is measured on real ones.
+        Synthetic songs are used for training only: what a model is worth is measured on real ones.
         """
         return [self.tokens[song["start"]:song["start"] + song["events"]] for song in self.songs
                 if song["split"] == split and not (song["synthetic"] and (split != "train" or not synthetic))]

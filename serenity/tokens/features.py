@@ -2,7 +2,7 @@
 
 Most of 5000 chords are rare, but share notes, top, bass and pitch classes with common ones; a duration of 23 grid
 points is nearly one of 24. A network that adds to each token's own vector a projection of these features need not learn
-that anew for every token.
+that again for every token.
 """
 
 import numpy as np

@@ -34,7 +34,7 @@ EVENTS = 8    # of a gram; real songs share runs of 9 with others, so shorter on
 FALSE = 1024  # of so many grams that stand in no song, one counts as known
 
 FORMAT = "serenity-novelty 1"
-_MOST_GRAMS = 2 ** 27  # what is beyond it is no index: 100,000 songs
+_MOST_GRAMS = 2 ** 27  # no index is larger: 100,000 songs
 _GAP = np.dtype("<u4")
 
 
@@ -98,9 +98,10 @@ def longest_run(index: Index, chords: np.ndarray, prompt: int = 0) -> Run:
 def veto(index: Index, vocabulary: Vocabulary, limit: int) -> Callable[[int, np.ndarray, int], bool]:
     """Return refuse(variation, tokens, pitch): whether a pitch token after `tokens` makes a run of more than `limit`.
 
-    `tokens` (n, 4) are the continuation so far; of a variation they may only grow, or begin anew. What is never refused
-    has no longest_run above `limit`, whatever the prompt: a run counts in the continuation alone, so what is too long
-    lies there in full. Raises InputError where the index does not see runs as short as `limit`.
+    `tokens` (n, 4) are the continuation so far; of one variation they may only grow, or begin again. If what it
+    refuses is never taken, the continuation has no longest_run above `limit`, whatever the prompt: a run counts in the continuation
+    only, so what is too long lies there in full. Raises InputError where the index does not see runs as short as
+    `limit`.
     """
     if limit < index.events - 1:
         raise InputError(f"novelty of {limit} events; wanted {index.events - 1} or more, since the model's index holds "
@@ -162,7 +163,7 @@ def _row(shape: bytes, top: int, before: int) -> bytes:
 
 
 def _hash(rows) -> int:
-    """Return a gram's hash. How its first event was reached is no part of it."""
+    """Return a gram's hash. It does not depend on how the first event was reached."""
     return int.from_bytes(hashlib.blake2b(b"".join(rows)[1:], digest_size=8).digest(), "little")
 
 
