@@ -98,10 +98,10 @@ def longest_run(index: Index, chords: np.ndarray, prompt: int = 0) -> Run:
 def veto(index: Index, vocabulary: Vocabulary, limit: int) -> Callable[[int, np.ndarray, int], bool]:
     """Return refuse(variation, tokens, pitch): whether a pitch token after `tokens` makes a run of more than `limit`.
 
-    `tokens` (n, 4) are the continuation so far; of one variation they may only grow, or begin again. If what it
-    refuses is never taken, the continuation has no longest_run above `limit`, whatever the prompt: a run counts in the continuation
-    only, so what is too long lies there in full. Raises InputError where the index does not see runs as short as
-    `limit`.
+    `tokens` (n, 4) are the continuation so far; of one variation they may only grow, or begin again. If a token that is
+    refused is never taken, the continuation has no longest_run above `limit`, whatever the prompt: a run counts in the
+    continuation only, so what is too long lies there in full. Raises InputError where the index does not see runs as
+    short as `limit`.
     """
     if limit < index.events - 1:
         raise InputError(f"novelty of {limit} events; wanted {index.events - 1} or more, since the model's index holds "
