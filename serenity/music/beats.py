@@ -149,8 +149,11 @@ def _usual(tempo_map: TempoMap, first: float, last: float, share: float = 0.5) -
     return float(tempo_map.tempos["length"][order[np.searchsorted(before, before[-1] * share)]])
 
 
-def read_beats(struck: np.ndarray, file_map: TempoMap, hints: Hints = Hints()) -> Beats:
-    """Return the beats of notes as they were struck, from a file with that tempo map. Notes: one or more."""
+def read_beats(struck: np.ndarray, file_map: TempoMap, hints: Hints = Hints(), is_trusted: bool = False) -> Beats:
+    """Return the beats of notes as they were struck, from a file with that tempo map. Notes: one or more.
+
+    `is_trusted`: the whole song agrees with the map; these notes, a part of it, may be too few to show it.
+    """
     stated, source = file_map, "file"
     agreement = beat_tracking.agreement(struck, stated.quarters(struck["onset"]))
     is_notated = False  # the file may mean its bar lines, too
@@ -167,9 +170,9 @@ def read_beats(struck: np.ndarray, file_map: TempoMap, hints: Hints = Hints()) -
         else:
             stated = TempoMap(tempos((0.0, 6e7 / hints.bpm)))
             agreement = beat_tracking.agreement(struck, stated.quarters(struck["onset"]))
-    if agreement.is_believed and _is_playable(stated, *span):
+    if (agreement.is_believed or is_trusted) and _is_playable(stated, *span):
         apart = 0.5 if _means_its_metre(file_map) else 1.0  # quarters; in 6/8 each second beat stands on a half
-        offset = _exact_offset(stated, struck, agreement.offset)
+        offset = _exact_offset(stated, struck, agreement.offset) if agreement.is_believed else 0.0
         is_notated = source == "file" and min(offset % apart, -offset % apart) < AT_START
         beats = stated if is_notated or not offset else stated.counted_from(offset)
         beats = _on_lines(beats, struck)

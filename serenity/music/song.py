@@ -34,10 +34,10 @@ class Song:
         return replace(self, notes=notes, struck=notes)
 
 
-def of_choice(choice: Choice, file_map: TempoMap, hints: Hints = Hints()) -> Song:
-    """Return the song of the tracks chosen from a file with its tempo map."""
+def of_choice(choice: Choice, file_map: TempoMap, hints: Hints = Hints(), is_trusted: bool = False) -> Song:
+    """Return the song of the tracks chosen from a file with its tempo map; `is_trusted`: whose beats count."""
     struck = choice.struck
-    return Song(choice.notes, struck, read_beats(struck, file_map, hints))
+    return Song(choice.notes, struck, read_beats(struck, file_map, hints, is_trusted))
 
 
 def of_score(score: Score, category: str = "piano", hints: Hints = Hints()) -> Song:

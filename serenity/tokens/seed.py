@@ -132,7 +132,7 @@ def read_part(score: Score, category: str, settings: CodecSettings, vocabulary: 
     believed before `hints` and `tracks`.
     """
     choice = instruments.choose(score, category, part.tracks.split(",") if part else tracks)
-    song = of_choice(choice, score.tempo_map, part.hints if part else hints)
+    song = of_choice(choice, score.tempo_map, part.hints if part else hints, bool(part) and part.bpm is None)
     encoded = codec.encode(song, settings, part.key if part else None)
     tokens, known = vocabulary.encode(encoded.events)
     rows = np.concatenate([tokens, bar_places(encoded.events, song.tempo_map, settings.grid)], axis=1)
@@ -257,7 +257,7 @@ def _beat_line(seed: Seed) -> str:
     beside = abs(seed.encoded.beside)
     played = f"; played {1000 * np.median(beside):.0f} ms beside the grid in the median" if beside.any() else ""
     moved = float(seed.tempo_map.seconds(0.0) - seed.song.tempo_map.seconds(0.0))  # where a part of the seed is taken
-    beats = seed.song.beats
+    beats = replace(seed.song.beats, source=(seed.whole or seed).song.beats.source)
     if moved:
         span = tuple(max(time + moved, 0.0) for time in beats.span)
         beats = replace(beats, tempo_map=beats.tempo_map.moved(moved), file_map=beats.file_map.moved(moved), span=span)

@@ -63,6 +63,13 @@ def test_a_map_without_meaning_is_found_out(tempo):
     assert abs(beats - np.rint(beats)).max() < 0.05
 
 
+def test_a_part_too_short_to_agree_goes_by_the_map_with_which_the_whole_agrees():
+    late = note_table(0.68 * np.arange(8), [0.5] * 8, [60, 62, 64, 65, 67, 72, 71, 69], [70] * 8)
+    alone, part = read_beats(late, at(97)), read_beats(late, at(97), Hints(metre=(4, 4)), is_trusted=True)
+    assert alone.source == "found" and part.source == "file"
+    assert part.quarter * part.scale == pytest.approx(6e7 / 97)
+
+
 def test_tempos_that_change_are_kept_where_the_notes_follow_them():
     changing = TempoMap(tempos((0.0, 600_000), (32.0, 450_000), (48.0, 700_000)), metres((0.0, 4, 4)))
     found = read_beats(composed(changing), changing)

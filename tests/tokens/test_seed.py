@@ -204,6 +204,12 @@ def test_a_part_keeps_the_key_the_bars_and_the_tempo_of_the_whole(part):
         assert abs(whole.tempo_map.bar_onsets(100.0) - line).min() < 0.1
 
 
+def test_the_report_of_a_part_says_how_the_beats_of_the_whole_are_known():
+    """Nobody gave them, though the part is read with what is known of the whole."""
+    [line] = [line for line in seeds.report(found_part(last=40)) if line.startswith("beat: ")]
+    assert line.startswith("beat: found, ")
+
+
 def test_all_of_a_seed_is_no_part():
     for part in ({}, {"first": 10**4}, {"last": 10**4}, {"seconds": (0.0, 1e6)}):
         seed = read(compose_notes(1, bars=8), **part)
