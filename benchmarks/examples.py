@@ -157,8 +157,8 @@ def document(result: dict) -> str:
     """Return the page of the examples: the table, then the pictures."""
     lines = ["# Twelve songs", "",
              "The seeds are of different kinds and were composed for this page. Each was continued once, by "
-             f"`generate.py SEED.mid {result['settings']}`; none was chosen among several (`.venv/bin/python benchmarks/"
-             "examples.py`). In the pictures, the continuation begins at the line. [The model's "
+             f"`generate.py SEED.mid {result['settings']}`; none was chosen among several (`.venv/bin/python "
+             "benchmarks/examples.py`). In the pictures, the continuation begins at the line. [The model's "
              "card](../../models/serenity-mini/README.md) says what is weak in them.", "", table(result), ""]
     for name, row in result["songs"].items():
         lines += [f"## {name}", "", f"{row['about']}. {row['said']}.", "", f"![{name}]({name}.png)", ""]
