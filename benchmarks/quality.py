@@ -22,6 +22,15 @@ that README recommends is that of a run with --split validation.
   real continuations, in standard deviations of the real ones; and their mean. Few songs make distances larger, those of
   the draws too, so their intervals lean upwards. Overlap: Yang & Lerch's overlapping area, mean over DISTANCES. The
   temperature with the least mean distance is `closest`; `recommended` is the one that a run on validation songs chose.
+* Told apart: how well a classifier tells continuations from how the songs really go on, by all of MEASURES but the run:
+  the area under its curve (measures.told_apart). It has learned on other songs. 0.5: not at all, which is the aim.
+* Bars k ago: how much of a bar was played in the bar k before, mean over songs (measures.return_profile).
+* Metres: held-out songs of the whole store by the length of their bars, as they stand in the last event of the prompt.
+  Metre kept: the reader of beats, told the quarters alone, finds bars of the prompt's length in the continuation, or
+  bars of which these are a multiple (two of 6/8 for one of 12/8). Beside it the same of how the songs go on.
+* Collapsed: a continuation whose last third has less than a third or more than three times the notes a quarter of the
+  prompt, more than a fifth of notes shorter than a thirty-second where the prompt has fewer than a fiftieth, or comes
+  down to a few chords (seed.loops).
 * Key kept: the continuation has the prompt's key, or its relative. Loop: the share of strikes in the longest figure, of
   PROMPT strikes at most, that goes round at once (quality.longest_loop). Run: the longest run of events from a training
   song (novelty.longest_run).
@@ -55,15 +64,16 @@ from serenity.model.checkpoint import Checkpoint  # noqa: E402
 from serenity.model.designs import parameter_count  # noqa: E402
 from serenity.model.generation import complete  # noqa: E402
 from serenity.model.sampling import GREEDY, Sampling  # noqa: E402
-from serenity.music import codec, harmony, measures, quality  # noqa: E402
+from serenity.music import beat_tracking, codec, harmony, measures, quality  # noqa: E402
 from serenity.music.event import EVENT  # noqa: E402
 from serenity.music.note import end_time  # noqa: E402
 from serenity.music.song import beat_edges  # noqa: E402
 from serenity.music.tempo_map import TempoMap, metres, tempos  # noqa: E402
 from serenity.tokens import corpus as corpora  # noqa: E402
 from serenity.tokens import novelty  # noqa: E402
+from serenity.tokens import seed as seeds  # noqa: E402
 from serenity.tokens.notes import note_counts  # noqa: E402
-from serenity.tokens.vocabulary import ATTRIBUTES, BAR, PLACE  # noqa: E402
+from serenity.tokens.vocabulary import ATTRIBUTES, BAR, LEFT, PLACE  # noqa: E402
 from serenity.tokens.windows import stream  # noqa: E402
 
 PROMPT, EVENTS = 128, 512
@@ -71,6 +81,7 @@ BEAT = 0.5   # seconds, of all songs: the store does not know how fast they were
 RECALL, HALF = 64, 0.5
 DRAWS = 2000  # of songs, for intervals
 TOPS = (1, 5)
+METRE_EVENTS, SHORTEST = 256, 24  # continued where metres are compared; events of the shortest prompt
 REAL, SHUFFLED, COPIED, OTHERS = "as the song goes on", "shuffled", "the prompt, copied", "training songs"
 
 
@@ -82,6 +93,9 @@ class Parameters:
     model: Path = ROOT / "models" / "serenity-mini"
     split: Literal["test", "validation"] = "test"
     songs: int | None = None                       # so many at most; None: all of the split
+    only: str = ""                                 # songs whose names begin so; metres are kept by all of the split
+    metre_songs: int = 20                          # of each length of bar, at most
+    metre_temperature: float = 0.9                 # at which these are continued
     temperatures: tuple[float, ...] = (0.8, 0.9, 0.95, 1.0, 1.05, 1.1, 1.2)
     recommended: float | None = None               # the temperature that validation songs chose; None: the nearest here
     top_k: int = 0                                 # of the drawing; 0: all tokens
@@ -109,8 +123,8 @@ def main(parameters: Parameters) -> None:
     model = checkpoint.load(parameters.model)
     store = corpora.load(parameters.tokens)
     corpus = in_tokens_of(model, store)
-    held_out = songs_of(store, corpus, parameters.split, parameters.songs)
-    training = songs_of(store, corpus, "train", None)
+    held_out = songs_of(store, corpus, parameters.split, parameters.songs, parameters.only)
+    training = songs_of(store, corpus, "train", None, parameters.only)
     index = checkpoint.read_novelty(parameters.model) or novelty.build(
         corpus.vocabulary.pitch.decode(song[:, ATTRIBUTES.index("pitch")]) for song in training.tokens)
 
@@ -129,6 +143,7 @@ def main(parameters: Parameters) -> None:
         "bits": bit_figures(bits, held_out), "accuracy": accuracy,
         "rivals": {name: rival_figures(rival, bits, held_out) for name, rival in rivals.items()},
         "generated": generated(model, held_out, training, index, parameters),
+        "metres": metres_kept(model, songs_of(store, corpus, parameters.split, None), parameters),
         "reconstruction": {"training": recall(model, spread(training, parameters.reconstruct)),
                            "held out": recall(model, held_out)},
         "songs": [{"name": name, "events": int(held_out.events[song]), "notes": int(held_out.notes[song]),
@@ -149,9 +164,11 @@ def in_tokens_of(model: Checkpoint, store: corpora.Corpus) -> corpora.Corpus:
     return corpora.translate(store, model.vocabulary)
 
 
-def songs_of(store: corpora.Corpus, corpus: corpora.Corpus, split: str, most: int | None) -> Songs:
-    """Return the real songs of a split, so many at most. `corpus` is the store in the model's tokens."""
-    rows = [song for song in store.songs if song["split"] == split and not song["synthetic"]][:most]
+def songs_of(store: corpora.Corpus, corpus: corpora.Corpus, split: str, most: int | None, only: str = "") -> Songs:
+    """Return the real songs of a split whose names begin with `only`, so many at most. `corpus` is the store in the
+    model's tokens."""
+    rows = [song for song in store.songs
+            if song["split"] == split and not song["synthetic"] and song["name"].startswith(only)][:most]
     if not rows:
         raise InputError(f"the token store holds no real song of the {split} split; wanted one or more")
     own, tokens = ([table[row["start"]:row["start"] + row["events"]] for row in rows]
@@ -291,11 +308,20 @@ MEASURES: dict[str, Callable[[Sample], float]] = {
     "on sixteenths": lambda sample: measures.on_sixteenths(sample.notes, sample.tempo_map),
     "bars that return": lambda sample: measures.bars_that_return(sample.notes, sample.tempo_map),
     "chords that return": lambda sample: measures.chords_that_return(sample.notes, sample.tempo_map),
+    "onset spread": lambda sample: measures.onset_spread(sample.notes, sample.tempo_map),
+    "chord variety": lambda sample: quality.entropy(20 * sample.chords["root"].astype(int) + sample.chords["quality"]),
+    "step variety": lambda sample: quality.entropy(np.rint(np.diff(np.unique(sample.notes["onset"])) / BEAT * 24)),
+    "pitch spread": lambda sample: float(sample.notes["pitch"].std()),
+    "top leap": lambda sample: measures.top_leap(sample.notes),
+    "velocity spread": lambda sample: float(sample.notes["velocity"].std()),
+    "duration spread": lambda sample: float(np.log2(sample.notes["duration"]).std()),
     "key kept": lambda sample: float(harmony.find_key(sample.notes).relative_major == sample.key),
     "longest loop": lambda sample: quality.longest_loop(quality.chord_numbers(sample.notes), PROMPT),
     "longest run": lambda sample: float(sample.run),
 }
 DISTANCES = tuple(MEASURES)[:7]  # whose distributions are compared
+AGO = (1, 2, 3, 4, 5, 6, 7, 8, 12, 16, 32)  # bars, for the table; the results have all
+SHARES = ("on sixteenths", "key kept", "longest loop")  # that are shown in per cent
 
 
 def generated(model: Checkpoint, held_out: Songs, training: Songs, index: novelty.Index,
@@ -313,9 +339,10 @@ def generated(model: Checkpoint, held_out: Songs, training: Songs, index: novelt
     for name, temperature in names.items():
         sampling = Sampling(temperature, parameters.top_k)
         sets[name] = [continued(model, song, EVENTS, sampling, seed) for seed, song in enumerate(songs.tokens)]
-    values = {name: measured(model, songs, made, index) for name, made in sets.items()}
-    values[OTHERS] = measured(model, others, [song[PROMPT:PROMPT + EVENTS] for song in others.tokens], index)
-    rows = {name: set_figures(values[REAL], row) for name, row in values.items()}
+    samples = {name: samples_of(model, songs, made, index) for name, made in sets.items()}
+    samples[OTHERS] = samples_of(model, others, [song[PROMPT:PROMPT + EVENTS] for song in others.tokens], index)
+    values = {name: measured(row) for name, row in samples.items()}
+    rows = {name: set_figures(values[REAL], row) | {"bars ago": profile(samples[name])} for name, row in values.items()}
     closest = min(names, key=lambda name: rows[name]["distance"]["mean"]["value"])
     nearest = names[closest]
     return {"songs": len(songs.names), "closest": nearest, "recommended": parameters.recommended or nearest,
@@ -336,9 +363,12 @@ def copied(model: Checkpoint, song: np.ndarray) -> np.ndarray:
     return made
 
 
-def continued(model: Checkpoint, song: np.ndarray, events: int, sampling: Sampling, seed: int) -> np.ndarray:
-    """Return the model's continuation of a song's first PROMPT events."""
-    made, = complete(model, stream(song, 0, PROMPT + 1), events, sampling, seed=seed)
+def continued(model: Checkpoint, song: np.ndarray, events: int, sampling: Sampling, seed: int,
+              prompt: int = PROMPT) -> np.ndarray:
+    """Return the model's continuation of a song's first `prompt` events."""
+    given = song[:prompt].copy()
+    given[:, LEFT] = 0  # what the song's length says of its end is not told
+    made, = complete(model, stream(given, 0, prompt + 1), events, sampling, seed=seed)
     return made.tokens
 
 
@@ -353,8 +383,8 @@ def ruler(grid: int, length: int) -> TempoMap:
     return TempoMap(tempos((0.0, 1e6 * BEAT)), metres((0.0, metre.numerator, metre.denominator)))
 
 
-def measured(model: Checkpoint, songs: Songs, made: list[np.ndarray], index: novelty.Index) -> dict[str, np.ndarray]:
-    """Return each measure of each song's continuation, (songs,)."""
+def samples_of(model: Checkpoint, songs: Songs, made: list[np.ndarray], index: novelty.Index) -> list[Sample]:
+    """Return each song's continuation as it is measured."""
     samples, column = [], ATTRIBUTES.index("pitch")
     for song, tokens in zip(songs.tokens, made):
         begin, length = song[PROMPT - 1, [PLACE, BAR]].tolist()
@@ -363,7 +393,18 @@ def measured(model: Checkpoint, songs: Songs, made: list[np.ndarray], index: nov
         chords = model.vocabulary.pitch.decode(np.concatenate([song[:PROMPT, column], tokens[:, column]]))
         run = novelty.longest_run(index, chords, PROMPT).length
         samples.append(Sample(to_notes(model, tokens, tempo_map, begin), tempo_map, key, run))
+    return samples
+
+
+def measured(samples: list[Sample]) -> dict[str, np.ndarray]:
+    """Return each measure of each sample, (samples,)."""
     return {name: np.array([measure(sample) for sample in samples]) for name, measure in MEASURES.items()}
+
+
+def profile(samples: list[Sample]) -> list[float]:
+    """Return how much of a bar was played in the bar k before, for k from 1 on, mean over samples."""
+    rows = [measures.return_profile(sample.notes, sample.tempo_map) for sample in samples]
+    return [round(float(value), 4) for value in np.nanmean(rows, axis=0)]
 
 
 def set_figures(real: dict[str, np.ndarray], made: dict[str, np.ndarray]) -> dict:
@@ -384,7 +425,55 @@ def set_figures(real: dict[str, np.ndarray], made: dict[str, np.ndarray]) -> dic
     return {"measures": {name: figure(values, ones) for name, values in made.items()},
             "median run": float(np.median(made["longest run"])), "longest run of all": float(made["longest run"].max()),
             "distance": {**distances(everything), "mean": mean},
+            "told apart": measures.told_apart(*(np.stack([row[name] for name in MEASURES if name != "longest run"], 1)
+                                                for row in (real, made))),
             "overlap": float(np.mean([measures.overlapping_area(real[name], made[name]) for name in DISTANCES]))}
+
+
+# --- metre ------------------------------------------------------------------------------------------------------------
+
+def metres_kept(model: Checkpoint, songs: Songs, parameters: Parameters) -> dict[str, dict]:
+    """Return by the length of bars, in quarters, how many continuations keep it, and how many collapse."""
+    grid, lengths = model.settings.codec.grid, {}
+    for number, song in enumerate(songs.tokens):
+        prompt = min(PROMPT, len(song) // 2)
+        if prompt >= SHORTEST:
+            lengths.setdefault(int(song[prompt - 1, BAR]), []).append(number)
+    rows = {}
+    for length, numbers in sorted(lengths.items()):
+        kinds = {REAL: [], "continued": []}
+        for number in numbers[:parameters.metre_songs] if length else ():
+            song = songs.tokens[number]
+            prompt = min(PROMPT, len(song) // 2)
+            made = continued(model, song, METRE_EVENTS, Sampling(parameters.metre_temperature, 0), number, prompt)
+            kinds[REAL].append(metre_of(model, song, prompt, song[prompt:prompt + METRE_EVENTS]))
+            kinds["continued"].append(metre_of(model, song, prompt, made))
+        if kinds[REAL]:
+            rows[f"{length / grid:g}"] = {"songs": len(kinds[REAL])} | {
+                name: {"metre kept": float(np.mean([kept for kept, _ in found])),
+                       "collapsed": float(np.mean([collapsed for _, collapsed in found]))}
+                for name, found in kinds.items()}
+    return rows
+
+
+def metre_of(model: Checkpoint, song: np.ndarray, prompt: int, made: np.ndarray) -> tuple[bool, bool]:
+    """Return whether a continuation keeps the bars of its prompt, and whether it collapses."""
+    grid = model.settings.codec.grid
+    begin, length = song[prompt - 1, [PLACE, BAR]].tolist()
+    tempo_map = ruler(grid, length)
+    notes = to_notes(model, made, tempo_map, begin)
+    quarters = tempo_map.seconds(np.arange(0, tempo_map.quarters(end_time(notes)) + 1))
+    read = beat_tracking.metre(notes, quarters)[0].beats_per_bar * grid
+    before = to_notes(model, song[:prompt], tempo_map)
+    return length % read == 0 and (read > 2 * grid), collapsed(before, notes, model, made)
+
+
+def collapsed(before: np.ndarray, notes: np.ndarray, model: Checkpoint, made: np.ndarray) -> bool:
+    """Return whether a continuation is no music any more, by what the prompt before was like."""
+    late = notes[notes["onset"] >= np.quantile(notes["onset"], 2 / 3)]
+    thinner = measures.density(late) / measures.density(before)
+    short, usual = (np.mean(table["duration"] < BEAT / 8) for table in (notes, before))
+    return not 1 / 3 <= thinner <= 3 or (short > 0.2 and usual < 0.02) or seeds.loops(made)
 
 
 # --- reconstruction ---------------------------------------------------------------------------------------------------
@@ -412,7 +501,7 @@ def tables(result: dict) -> str:
         f"{result['notes']:,} notes" + ("" if result["same_dictionaries"] else
                                         "; the model's dictionaries are not the store's: unknown values were replaced"),
         bit_table(result), accuracy_table(result), measure_table(result), distance_table(result),
-        recall_table(result)])
+        metre_table(result), recall_table(result)])
 
 
 def bit_table(result: dict) -> str:
@@ -453,11 +542,13 @@ def measure_table(result: dict) -> str:
     lines = [f"| {result['generated']['songs']} songs, {EVENTS} events | {' | '.join(sets)} |",
              "| --- " + "| --: " * len(sets) + "|"]
     for name in tuple(MEASURES)[:-1]:  # of runs the mean says little
-        form = ".0%" if name in ("on sixteenths", "key kept", "longest loop") else ".2f"
+        form = ".0%" if name in SHARES else ".2f"
         lines.append(f"| {name} | " + " | ".join(format(row["measures"][name]["value"], form) for row in sets.values())
                      + " |")
     lines += [f"| {name} | " + " | ".join(f"{row[name]:.0f}" for row in sets.values()) + " |"
               for name in ("median run", "longest run of all")]
+    lines += [f"| as {ago} bar{'s' * (ago > 1)} ago | " + " | ".join(f"{row['bars ago'][ago - 1]:.2f}"
+                                                                     for row in sets.values()) + " |" for ago in AGO]
     return "\n".join(lines)
 
 
@@ -469,7 +560,18 @@ def distance_table(result: dict) -> str:
         lines.append(f"| {name} | " + " | ".join(f"{row['distance'][name]:.2f}" for row in sets.values()) + " |")
     means = [row["distance"]["mean"] for row in sets.values()]
     lines.append("| mean | " + " | ".join(f"{mean['value']:.2f} ({span(mean)})" for mean in means) + " |")
+    lines.append("| told apart | " + " | ".join(f"{row['told apart']:.2f}" for row in sets.values()) + " |")
     lines.append("| overlap | " + " | ".join(f"{row['overlap']:.2f}" for row in sets.values()) + " |")
+    return "\n".join(lines)
+
+
+def metre_table(result: dict) -> str:
+    """Return whether metres are kept as a table: a length of bar a row."""
+    lines = ["| quarters in a bar | songs | metre kept, as the songs go on | continued | collapsed, as the songs go on "
+             "| continued |", "| --: | --: | --: | --: | --: | --: |"]
+    for length, row in result["metres"].items():
+        cells = [f"{row[name][what]:.0%}" for what in ("metre kept", "collapsed") for name in (REAL, "continued")]
+        lines.append(f"| {length} | {row['songs']} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 

@@ -131,6 +131,13 @@ def polyphony(notes: np.ndarray) -> float:
     return float(duration.sum() / (until[-1] - onset[0] - silence))
 
 
+def top_leap(notes: np.ndarray) -> float:
+    """Return how far the highest notes of two onsets in a row are apart, in semitones, mean; fewer than two: 0."""
+    first = np.flatnonzero(np.append(True, np.diff(notes["onset"]) > 0)[:len(notes)])
+    top = np.maximum.reduceat(notes["pitch"], first).astype(int) if len(notes) else np.zeros(0)
+    return float(abs(np.diff(top)).mean()) if len(top) > 1 else 0.0
+
+
 # --- time -------------------------------------------------------------------------------------------------------------
 
 def density(notes: np.ndarray) -> float:
