@@ -240,9 +240,11 @@ def read_rivals(store: corpora.Corpus, songs: Songs, parameters: Parameters) -> 
     found = {}
     name = f"{store.settings.normalise}, {store.settings.split_ratio}, {parameters.split}"
     known = read_json(parameters.baselines).get(name)
-    if known and known["events"][:len(songs.names)] == songs.events.tolist():
+    places = {song: place for place, song in enumerate(known["songs"])} if known else {}
+    if set(songs.names) <= places.keys():
+        chosen = [places[song] for song in songs.names]
         for rival, rows in known["bits"].items():
-            bits = {attribute: np.array(rows[attribute][:len(songs.names)]) for attribute in ATTRIBUTES}
+            bits = {attribute: np.array(rows[attribute])[chosen] for attribute in ATTRIBUTES}
             found[rival] = Rival(sum(bits.values()), songs.notes, bits, {})
     else:
         print(f"{parameters.baselines.name} holds no figures of these songs ('{name}'); run baselines.py",
