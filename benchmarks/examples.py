@@ -133,8 +133,8 @@ def measured(path: Path, seed: Score) -> dict:
 def complete(name: str, folder: Path) -> dict:
     """Complete a seed of `folder`, and return what can be said of the song."""
     path = FOLDER / f"{name}.mid"
-    run = subprocess.run([sys.executable, ROOT / "generate.py", f"{name}.mid", path, *SETTINGS], cwd=folder, check=True,
-                         capture_output=True, text=True)
+    run = subprocess.run([sys.executable, ROOT / "generate.py", f"{name}.mid", path, *SETTINGS, "--overwrite"],
+                         cwd=folder, check=True, capture_output=True, text=True)
     said = next(line for line in run.stdout.splitlines() if line.startswith(str(path)))
     about = SEEDS[name].about if name in SEEDS else "A major, pop ballad: the example intro"
     return {"about": about, "said": said.removeprefix(f"{path}: "),
