@@ -64,7 +64,7 @@ def child(script: str, at: int, arguments: list[str]) -> None:
     from serenity import command_line
     from serenity.model import quartet
 
-    quartet.PRESETS["mini"] = dict.fromkeys(quartet.ATTRIBUTES, small_network())
+    quartet.PRESETS["serenity"]["mini"] = dict.fromkeys(quartet.ATTRIBUTES, small_network())
     moments = Moments(Path.cwd(), at, lambda: os.kill(os.getpid(), signal.SIGKILL))
     module, sys.argv = importlib.import_module(script), [f"{script}.py", *arguments]
     sys.addaudithook(moments)
@@ -76,7 +76,7 @@ def small_network():
     """Return a network that learns an epoch in a second."""
     from serenity.model.quartet import NetworkSettings
 
-    return NetworkSettings(8, 0, 1, 2, 16, context_dim=4, positions="rotary")
+    return NetworkSettings(8, 1, 2, 16)
 
 
 # --- what is left -----------------------------------------------------------------------------------------------------

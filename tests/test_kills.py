@@ -98,7 +98,7 @@ def test_preprocess(tmp_path, monkeypatch):
 
 
 def test_train(tmp_path, eagerly, monkeypatch):
-    monkeypatch.setitem(quartet.PRESETS, "mini", dict.fromkeys(ATTRIBUTES, kills.small_network()))
+    monkeypatch.setitem(quartet.PRESETS["serenity"], "mini", dict.fromkeys(ATTRIBUTES, kills.small_network()))
     songs = dict(abc_songs(4, bars=2))
     corpora.build(tmp_path / "tokens", [corpora.Entry(name, name) for name in songs], songs.__getitem__)
     (tmp_path / "whole").mkdir()
