@@ -80,7 +80,8 @@ def judged(model_folder, tmp_path, monkeypatch):
     run = {"parameters": 7, "seconds": 60, "shown": 5, "splits": {"test": {"songs": rows}}}
     others = {"test": {"songs": rows[1:]}}  # of other songs, so it cannot be compared
     events = [song["events"] for song in held_out]
-    columns = {"songs": [song["name"] for song in held_out], "events": events, "bits": {"counting": dict.fromkeys(ATTRIBUTES, [3.0 * number for number in events])}}
+    columns = {"songs": [song["name"] for song in held_out], "events": events,
+               "bits": {"counting": dict.fromkeys(ATTRIBUTES, [3.0 * number for number in events])}}
     (tmp_path / "baselines.json").write_text(json.dumps({"key, 1.5, test": columns}))
     (tmp_path / "remi.json").write_text(json.dumps({REMI: run, "others": run | {"splits": others}, "tried": []}))
 
