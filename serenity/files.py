@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from serenity.errors import InputError
+
 LONG = 200  # bytes of a name; most file systems end at 255
 UNFINISHED = re.compile(r"\..+\.\d+\.part")  # name, and the process that writes it
 
@@ -43,6 +45,18 @@ def try_to_write(path: Path) -> None:
     with contextlib.suppress(_OnlyTried), whole(path) as unfinished:
         unfinished.touch()
         raise _OnlyTried
+
+
+def check_output(path: Path, read: Iterable[Path]) -> None:
+    """Refuse to write over a file that is read as well, and where no file can be written. Raises InputError."""
+    try:
+        if any(path.exists() and other.exists() and path.samefile(other) for other in read):
+            raise InputError(f"{path} is read as well; wanted another name")
+        if path.is_dir():
+            raise InputError(f"{path} is a folder; wanted a file's name")
+        try_to_write(path)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror}); wanted another name or folder") from None
 
 
 class _OnlyTried(Exception):

@@ -10,7 +10,7 @@ import platform
 import tomllib
 import types
 import typing
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -44,9 +44,7 @@ class Recipe:
     versions: dict[str, str]  # of what had a hand in it
 
     def __post_init__(self):
-        for name, wanted in typing.get_type_hints(Recipe).items():
-            if not fits(getattr(self, name), wanted):
-                raise InputError(f"recipe: {name} {_short(getattr(self, name))}, wanted {_name(wanted)}")
+        check_types(self, "recipe: ")
         for text in (self.model, self.seed, *self.flags, *self.versions, *self.versions.values()):
             if len(text) > LONGEST_TEXT or not text.isprintable():
                 raise InputError(f"recipe: {_short(text)}, wanted one line of at most {LONGEST_TEXT:,} letters")
@@ -118,9 +116,9 @@ def _no_number(name: str):
 
 # --- flags ------------------------------------------------------------------------------------------------------------
 
-def plain(flags: object, names: Iterable[str]) -> dict[str, object]:
-    """Return the named fields of a dataclass as JSON keeps them."""
-    return json.loads(json.dumps({name: getattr(flags, name) for name in names}))
+def plain(flags: Mapping[str, object]) -> dict[str, object]:
+    """Return flags as JSON keeps them."""
+    return json.loads(json.dumps(flags))
 
 
 def check_flags(flags: dict[str, object], parameters: type, names: Iterable[str]) -> dict[str, object]:
@@ -135,6 +133,14 @@ def check_flags(flags: dict[str, object], parameters: type, names: Iterable[str]
         if not fits(value, wanted[name]):
             raise InputError(f"recipe: {name} {_short(value)}, wanted {_name(wanted[name])}")
     return {name: tuple(value) if isinstance(value, list) else value for name, value in flags.items()}
+
+
+def check_types(checked: object, of: str = "") -> None:
+    """Refuse a dataclass with a value of another type than its field's. Raises InputError; `of` begins its message."""
+    for name, wanted in typing.get_type_hints(type(checked)).items():
+        value = getattr(checked, name)
+        if not fits(list(value) if isinstance(value, tuple) else value, wanted):
+            raise InputError(f"{of}{name} {_short(value)}, wanted {_name(wanted)}")
 
 
 def fits(value: object, hint: object) -> bool:

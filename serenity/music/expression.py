@@ -6,6 +6,7 @@ pedal and the curves, which follow from the notes. Strikes, voices and phrases a
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -269,6 +270,10 @@ APPLY: dict[str, Callable[[Track, ExpressionSettings, TempoMap], Track]] = {
 }
 
 
+AMOUNT = {"quantise": "quantise", "legato": "reach", "smooth": "smooth", "swell": "swell", "accent": "accent",
+          "humanise": "humanise", "pedal": "release"}  # name -> the field that says how much of it
+
+
 def apply(track: Track, names: Iterable[str], settings: ExpressionSettings = ExpressionSettings(),
           tempo_map: TempoMap = TempoMap()) -> Track:
     """Return the track after what `names` name, done in the order of APPLY, each once.
@@ -278,6 +283,32 @@ def apply(track: Track, names: Iterable[str], settings: ExpressionSettings = Exp
     for name in chosen(names):
         track = APPLY[name](track, settings, tempo_map)
     return track
+
+
+class Edits(NamedTuple):
+    """What is done to a continuation, and how much of each."""
+
+    names: list[str]  # of APPLY
+    settings: ExpressionSettings
+
+
+def parse_edits(text: str, seed: int = 0) -> Edits:
+    """Return the edits that a text such as "thin,swell=20" names; none: "". `seed` is that of humanise.
+
+    Raises InputError.
+    """
+    amounts: dict[str, float] = {"seed": seed}
+    parts = [part.partition("=")[::2] for part in text.split(",")] if text else []
+    for name, amount in parts:
+        if name not in APPLY or amount and name not in AMOUNT:
+            raise InputError(f"after {name!a}{' with an amount' * (name in APPLY)}; wanted names of "
+                             f"{', '.join(APPLY)}; an amount, as in swell=20, for {', '.join(AMOUNT)}")
+        if amount:
+            try:
+                amounts[AMOUNT[name]] = float(amount)
+            except ValueError:
+                raise InputError(f"after {name}={amount!a}, wanted a number") from None
+    return Edits([name for name, _ in parts], ExpressionSettings(**amounts))
 
 
 def chosen(names: Iterable[str]) -> list[str]:

@@ -1,0 +1,433 @@
+"""Complete songs: what generate.py does, in four lines.
+
+    model = completion.load("models/serenity-mini")
+    seed = completion.read_seed("song.mid", model)
+    take, = completion.complete(model, seed, completion.Request(bars=16))
+    completion.write("song-2.mid", seed, take)
+
+A seed is read as SeedSettings say and gone on with as a Request says. Each continuation is a Take, and a song that is
+written holds the recipe by which it can be made again (see serenity/replay.py).
+"""
+
+import hashlib
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from serenity.errors import InputError
+from serenity.files import check_output, write_whole
+from serenity.model import checkpoint, generation
+from serenity.model import recipe as recipes
+from serenity.model.checkpoint import Checkpoint
+from serenity.model.generation import Continuation
+from serenity.model.recipe import Recipe
+from serenity.model.sampling import Guard, Sampling
+from serenity.music import beats, chunks, expression, harmony, layout, midi_file, quality
+from serenity.music.beats import Hints
+from serenity.music.categories import CATEGORIES, CategoryName
+from serenity.music.midi_file import Track
+from serenity.music.note import end_time
+from serenity.music.song import beat_edges
+from serenity.music.song_file import read as read_song_file
+from serenity.tokens import novelty
+from serenity.tokens import seed as seeds
+from serenity.tokens.novelty import Index
+from serenity.tokens.playable import playable
+from serenity.tokens.vocabulary import ATTRIBUTES, SPECIALS, Vocabulary
+
+LONGEST = 100_000         # events of one continuation
+MOST_EVENTS = 1_000_000   # of all variations together
+DEFAULT_EVENTS = 512
+MATCHED = 100             # notes before the join: nearer to real songs than the whole prompt (docs/history.md)
+MOST_EVENTS_A_SECOND = 30  # faster is no music: a model that lets no time pass would never reach `seconds` or `bars`
+LEVELS = {"half": 0.5, "as-found": 1.0, "double": 2.0}  # quarters for each one found
+DRAWING = ("temperature", "top_k", "top_p", "min_p")    # the fields of Sampling
+_RANGES = {  # field -> lowest, highest
+    "events": (1, LONGEST), "seconds": (0.1, 24 * 3600), "bars": (1, 10_000), "prompt_events": (1, LONGEST),
+    "prompt_last": (1, LONGEST), "seed": (0, 2**64 - 1), "variations": (1, 1000), "novel": (1, LONGEST),
+}
+# What determines a song beside model and seed, in the order in which a recipe has it.
+FLAGS = ("events", "seconds", "bars", "prompt_events", "prompt_last", "prompt_seconds", "bpm", "metre", "first_beat",
+         "level", "temperature", "top_k", "top_p", "min_p", "seed", "guard", "may_end", "novel", "category", "tracks",
+         "layout", "match_velocity", "after", "write_beats")
+
+Level = Literal["half", "as-found", "double"]
+Layout = Literal["separate", "two", "joined", "alone"]
+
+
+# --- what is asked ----------------------------------------------------------------------------------------------------
+
+@dataclass(frozen=True)
+class SeedSettings:
+    """How a seed is read: its prompt, its beats, its tracks. Checks itself: InputError."""
+
+    # What of the seed is the prompt, one of these; none: all of it.
+    prompt_events: int | None = None  # its first so many events
+    prompt_last: int | None = None    # its last so many events
+    prompt_seconds: tuple[float, float] | None = None  # what begins from .. up to .., seconds
+    # What is known of the beats; None: they are found.
+    bpm: float | None = None         # quarters a minute
+    metre: str | None = None         # time signature, as "3/4"
+    first_beat: float | None = None  # seconds at which a bar begins
+    level: Level = "as-found"        # half: half as many beats as found; double: twice
+    category: CategoryName | None = None  # whose tracks are taken and whose range is kept; None: the model's
+    tracks: str | None = None        # the tracks to take instead, by number or name: "1,3"
+
+    def __post_init__(self):
+        _check(self, ("prompt_events", "prompt_last", "prompt_seconds"))
+        if self.prompt_seconds and not 0 <= self.prompt_seconds[0] < self.prompt_seconds[1] < 1e9:
+            raise InputError(f"prompt_seconds {' '.join(map(str, self.prompt_seconds))}, wanted two times, the earlier "
+                             "first, in seconds")
+        self.hints()
+
+    def hints(self) -> Hints:
+        """Return what is known of the beats. Raises InputError."""
+        metre = None
+        if self.metre is not None:
+            parts = re.fullmatch(r"([0-9]{1,3})/([0-9]{1,3})", self.metre)
+            if not parts:
+                raise InputError(f"metre {self.metre[:40]!a}, wanted a time signature such as 3/4 or 6/8")
+            metre = int(parts[1]), int(parts[2])
+        return Hints(self.bpm, metre, self.first_beat, LEVELS[self.level])
+
+    def listed_tracks(self) -> tuple[str, ...]:
+        """Return the numbers and names in `tracks`."""
+        return tuple(part.strip() for part in self.tracks.split(",")) if self.tracks is not None else ()
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked of a continuation. Checks itself: InputError.
+
+    What is drawn by chance has one value for all attributes, or one for some of them: {"pitch": 16, "step": 8}.
+    """
+
+    # Length, one of these; none: 512 events.
+    events: int | None = None
+    seconds: float | None = None  # after the seed's last onset, or, where that is held, its last bar's
+    bars: int | None = None       # whole bars after the seed's last one
+    # Drawing, see Sampling.
+    temperature: float | dict[str, float] = 0.9
+    top_k: int | dict[str, int] = 0
+    top_p: float | dict[str, float] = 1.0
+    min_p: float | dict[str, float] = 0.0
+    seed: int = 0             # of chance: the same number gives the same song
+    variations: int = 1       # number of continuations
+    guard: bool = False       # against repetition, see Guard
+    may_end: bool = False     # the song may end where the model would end it
+    novel: int | None = None  # no run of more than so many chords as in a training song
+    # How the song is written.
+    layout: Layout = "separate"  # see serenity.music.layout
+    match_velocity: bool = True  # the continuation as loud and as soft as the prompt's last 100 notes
+    after: str = ""              # edits of the continuation: "thin,swell=20", see serenity.music.expression
+    write_beats: bool = False    # write the tempo map of the beats found
+
+    def __post_init__(self):
+        _check(self, ("events", "seconds", "bars"))
+        self.samplings()
+        self.edits()
+        if self.variations > 1 and not self.has_chance:
+            raise InputError(f"variations {self.variations} without chance are all the same song; "
+                             "wanted neither top_k 1 nor temperature 0")
+
+    def samplings(self) -> dict[str, Sampling]:
+        """Return how each attribute is drawn. Raises InputError."""
+        rows = self._of_each_attribute()
+        return {attribute: Sampling(*(rows[name][attribute] for name in DRAWING)) for attribute in ATTRIBUTES}
+
+    def edits(self) -> expression.Edits:
+        """Return what `after` names. Raises InputError."""
+        return expression.parse_edits(self.after, self.seed % 2**63)
+
+    @property
+    def has_chance(self) -> bool:
+        """Whether chance has a hand in any attribute."""
+        return not all(sampling.is_greedy for sampling in self.samplings().values())
+
+    def spelled_out(self) -> "Request":
+        """Return the request with its length, and with what is said of some attributes said of all: so a recipe
+        outlives the defaults.
+        """
+        said = {name: values for name, values in self._of_each_attribute().items()
+                if isinstance(getattr(self, name), dict)}
+        if self.events is self.seconds is self.bars is None:
+            said["events"] = DEFAULT_EVENTS
+        return replace(self, **said)
+
+    def _of_each_attribute(self) -> dict[str, dict[str, float]]:
+        """Return what is said of drawing: field -> attribute -> value."""
+        rows = {}
+        for name in DRAWING:
+            value, default = getattr(self, name), getattr(Request, name)
+            values = value if isinstance(value, dict) else dict.fromkeys(ATTRIBUTES, value)
+            if odd := set(values) - set(ATTRIBUTES):
+                raise InputError(f"{name} {min(odd)!a}, wanted {', '.join(ATTRIBUTES)}")
+            rows[name] = {attribute: values.get(attribute, default) for attribute in ATTRIBUTES}
+        return rows
+
+
+def _check(asked: SeedSettings | Request, one_of: tuple[str, ...]) -> None:
+    """Refuse values of a wrong type or out of range, and more than one of what excludes each other."""
+    recipes.check_types(asked)
+    for field in fields(asked):
+        value, (lowest, highest) = getattr(asked, field.name), _RANGES.get(field.name, (None, None))
+        if value is not None and lowest is not None and not lowest <= value <= highest:
+            raise InputError(f"{field.name} {value}, wanted {lowest} to {highest:,}")
+    if len(given := [name for name in one_of if getattr(asked, name) is not None]) > 1:
+        raise InputError(f"{' and '.join(given)}: wanted one of them")
+
+
+# --- the model and the seed -------------------------------------------------------------------------------------------
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A trained model, as loaded."""
+
+    folder: Path
+    checkpoint: Checkpoint  # settings, dictionaries, weights
+    index: Index | None     # of its training songs, for novelty; None: it has none
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The dictionaries."""
+        return self.checkpoint.vocabulary
+
+    def sha256(self, request: Request) -> str:
+        """Return the fingerprint of all that a continuation depends on."""
+        return recipes.model_sha256(self.folder, request.novel is not None)
+
+
+@dataclass(frozen=True, eq=False)
+class Seed:
+    """A song that is to be gone on with, as read."""
+
+    path: Path              # of its file, as it was given
+    settings: SeedSettings  # with the category that was taken
+    music: seeds.Seed       # its notes, beats and events
+
+    def report(self) -> list[str]:
+        """Return what was read, in lines for a person."""
+        return seeds.report(self.music)
+
+
+def load(folder: str | os.PathLike) -> Model:
+    """Load a trained model. Raises InputError where a part is missing or broken."""
+    folder = Path(folder)
+    return Model(folder, checkpoint.load(folder), checkpoint.read_novelty(folder))
+
+
+def read_seed(path: str | os.PathLike, model: Model, settings: SeedSettings = SeedSettings()) -> Seed:
+    """Read a song (MIDI, MusicXML or ABC) as this model knows songs. Raises InputError, which names the file."""
+    path, codec = Path(path), model.checkpoint.settings.codec
+    settings = replace(settings, category=settings.category or codec.category)
+    score = read_song_file(path)
+    with naming(path):
+        music = seeds.read(score, settings.category, codec, model.vocabulary, settings.prompt_events,
+                           settings.prompt_last, settings.prompt_seconds, settings.hints(), settings.listed_tracks())
+    return Seed(path, settings, music)
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Let an InputError within name the file at fault."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+# --- the continuation -------------------------------------------------------------------------------------------------
+
+@dataclass(frozen=True, eq=False)
+class Take:
+    """One continuation, with a note or more."""
+
+    number: int       # of the variation, from 1
+    track: Track      # its notes, in the time of the seed's score
+    events: int
+    bits: float       # an event, under the model: the fewer, the likelier
+    run: int | None   # events of its longest run that stands in a training song; None: the model cannot tell
+    forced: int       # events at which nothing was left that `novel` allows, so that the likeliest was taken
+    loops: bool       # whether it comes down to a few chords
+    request: Request
+    recipe: Recipe    # how it was made
+
+    @property
+    def notes(self) -> np.ndarray:
+        """Its notes, as a note table."""
+        return self.track.notes
+
+    @property
+    def novelty(self) -> str:
+        """How long a run stands in a training song, in words."""
+        if self.run is None:
+            return "not known"
+        return f"{self.run} events in a row as in a training song" if self.run else "no run as in a training song"
+
+
+class Length(NamedTuple):
+    """How long a continuation is at most."""
+
+    events: int
+    until: int | None  # grid points after the join at which it ends; None: it ends after so many events
+
+
+def complete(model: Model, seed: Seed, request: Request = Request(), progress: Callable[[int], object] | None = None,
+             first: int = 1) -> list[Take]:
+    """Return the continuations that are asked for; one that has no note is left out.
+
+    The same model, seed and request give the same notes. Variation i depends on the seed number and i alone; `first` is
+    the number of the first one made. `progress` is told the number of events done, those of all variations.
+
+    Raises InputError where the request does not fit the seed or the model, and where no variation has a note.
+    """
+    request, vocabulary = request.spelled_out(), model.vocabulary
+    size = length(seed, request)
+    if size.events * request.variations > MOST_EVENTS:
+        raise InputError(f"variations {request.variations} of up to {size.events:,} events each; wanted "
+                         f"{MOST_EVENTS:,} events at most in all")
+    with naming(seed.path):
+        allowed = playable(vocabulary.pitch, seed.music.encoded.transposition, CATEGORIES[seed.settings.category])
+    made = generation.complete(
+        model.checkpoint, seed.music.prompt, size.events, request.samplings(), request.seed, request.variations,
+        until=size.until, first_step=seeds.first_step(seed.music, vocabulary),
+        guard=Guard() if request.guard else None, allowed={"pitch": allowed}, may_end=request.may_end,
+        refuse=_refusal(model, request), progress=progress or (lambda done: None), skipped=first - 1)
+    sha256 = model.sha256(request)
+    takes = [_take(model, seed, request, size, number, continuation, sha256)
+             for number, continuation in enumerate(made, first) if len(continuation.tokens)]
+    if takes := [take for take in takes if len(take.notes)]:
+        return takes
+    why = ("the model ends the song where the seed ends; wanted another seed number, or no may_end"
+           if size.until is None else "the model would not go on within this time; wanted a longer one")
+    raise InputError(f"{seed.path}: {why}")
+
+
+def length(seed: Seed, request: Request) -> Length:
+    """Return how long a continuation becomes at most. Raises InputError where that is too far."""
+    with naming(seed.path):
+        until = seeds.steps_until(seed.music, request.bars, request.seconds)
+    if until is None:
+        return Length(request.events or DEFAULT_EVENTS, None)
+    most = DEFAULT_EVENTS + int(MOST_EVENTS_A_SECOND * seed.music.seconds_after(until))
+    return Length(min(LONGEST, most), until)
+
+
+def expected_events(seed: Seed, request: Request) -> int:
+    """Return about how many events all variations have, as close together as in the seed."""
+    events, until = length(seed, request)
+    if until is not None:
+        events = int(seed.music.events * seed.music.seconds_after(until) / max(seed.music.start, 1.0))
+    return request.variations * events
+
+
+def _refusal(model: Model, request: Request) -> generation.Refuse | None:
+    """Return what refuses too long a run as in a training song; None: nothing."""
+    if request.novel is None:
+        return None
+    if model.index is None:
+        raise InputError(f"novel {request.novel}: {model.folder} has no index of its training songs")
+    return novelty.veto(model.index, model.vocabulary, request.novel)
+
+
+def _take(model: Model, seed: Seed, request: Request, size: Length, number: int, continuation: Continuation,
+          sha256: str) -> Take:
+    """Return a continuation in the seed's key and time, edited as asked."""
+    music, rng = seed.music, np.random.default_rng([request.seed, number])
+    notes = seeds.continue_notes(music, continuation.tokens, model.vocabulary, rng)
+    if request.match_velocity:
+        notes = layout.match_velocities(notes, music.notes[-MATCHED:])
+    track = layout.continuation_track(music.choice.tracks, notes)
+    if request.after:
+        track = expression.apply(track, *request.edits(), music.tempo_map)
+    if size.until is not None:
+        track = layout.trim(track, music.start + (request.seconds or music.seconds_after(size.until)))
+    bits = float(continuation.bits.sum(axis=1).mean())
+    return Take(number, track, len(continuation.tokens), bits, _longest_run(model, seed, continuation),
+                continuation.forced, seeds.loops(continuation.tokens), request,
+                _recipe(model, seed, request, number, sha256))
+
+
+def _longest_run(model: Model, seed: Seed, continuation: Continuation) -> int | None:
+    """Return the events of the longest run that stands in a training song; it may begin in the prompt."""
+    if model.index is None:
+        return None
+    prompt = seed.music.prompt
+    before = prompt[prompt[:, 0] >= SPECIALS][1 - model.index.events:]
+    chords = model.vocabulary.pitch.decode(np.concatenate([before, continuation.tokens])[:, 0])
+    return novelty.longest_run(model.index, chords, len(before)).length
+
+
+def _recipe(model: Model, seed: Seed, request: Request, number: int, sha256: str) -> Recipe:
+    """Return the recipe of a variation; what the song is will be filled in."""
+    asked = {**vars(seed.settings), **vars(request)}
+    whole = recipes.digest((seed.music.whole or seed.music).score.chunks)
+    return Recipe(recipes.one_line(model.folder.resolve().name), sha256, recipes.one_line(str(seed.path)), whole,
+                  recipes.part_to_dict(seed.music), recipes.NOTHING, number,
+                  recipes.plain({name: asked[name] for name in FLAGS}), recipes.versions())
+
+
+def measures(seed: Seed, take: Take) -> dict[str, str]:
+    """Return what can be said of a continuation in numbers: name -> value in words."""
+    chords = harmony.find_chords(take.notes, beat_edges(seed.music.tempo_map, end_time(take.notes)))
+    values = quality.measure(take.notes, take.notes, chords, seed.music.encoded.key)
+    return {"likelihood": f"{take.bits:.1f} bits an event", "length": f"{take.events} events",
+            "repetition": f"{values['longest_repeat']:.0%} in the longest figure that goes round",
+            "harmony": f"{values['diatonic_chords']:.0%} of the time on chords of the key",
+            "novelty": take.novelty}
+
+
+# --- the song ---------------------------------------------------------------------------------------------------------
+
+def write(path: str | os.PathLike, seed: Seed, take: Take, overwrite: bool = False) -> None:
+    """Write seed and continuation as one MIDI file, with the recipe inside. It appears whole or not at all.
+
+    Raises InputError where the seed stands at `path`, or, without `overwrite`, another file that is no song of
+    Serenity's, unchanged.
+    """
+    path = Path(path)
+    check_outputs([path], read=[seed.path], overwrite=overwrite)
+    recipe = replace(take.recipe, song_sha256=hashlib.sha256(to_bytes(seed, take)).hexdigest())
+    write_whole(path, to_bytes(seed, take, [recipes.to_text(recipe)]))
+
+
+def to_bytes(seed: Seed, take: Take, texts: Iterable[str] = ()) -> bytes:
+    """Return a song's MIDI file: the seed's as it is and one track more, or as the request's layout says."""
+    music, request = seed.music, take.request
+    score = music.score
+    if request.layout == "separate" and not request.write_beats:
+        return chunks.join(layout.append(score.chunks, take.track, score.tempo_map, music.file_map, texts))
+    tracks = layout.lay_out(music.choice.tracks, take.track, request.layout)
+    clock = beats.as_file_map(music.tempo_map) if request.write_beats else music.file_map
+    return midi_file.to_bytes(tracks, clock, [*texts, *(text for text in score.texts if not recipes.is_recipe(text))])
+
+
+def check_outputs(songs: Iterable[Path], beside: Iterable[Path] = (), read: Iterable[Path] = (),
+                  overwrite: bool = False) -> None:
+    """Refuse what cannot be written: a name too long, a file that is read, a file of the user's. Raises InputError.
+
+    Earlier songs that nobody has changed make room, and what stands `beside` them; with `overwrite` all do.
+    """
+    songs, beside, read = list(songs), list(beside), list(read)
+    for path in (*songs, *beside):
+        check_output(path, read)
+    if overwrite:
+        return
+    ours = {song for song in songs if _is_ours(song)}
+    for path in (*(song for song in songs if song not in ours), *(beside if not ours else ())):
+        if path.exists():
+            raise InputError(f"{path} is there, and not as Serenity wrote it; wanted another name, or --overwrite")
+
+
+def _is_ours(path: Path) -> bool:
+    """Return whether a song that stands there is one of Serenity's, and still as it was written."""
+    try:
+        return path.exists() and recipes.is_untouched(chunks.split(midi_file.read_bytes(path)))
+    except InputError:  # no MIDI file
+        return False
