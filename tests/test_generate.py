@@ -16,6 +16,7 @@ import tyro
 
 import generate
 from generate import Parameters
+from serenity.completion import Request
 from serenity.errors import InputError
 from serenity.model import checkpoint
 from serenity.music import expression, midi_file
@@ -273,7 +274,7 @@ def test_no_chance_left_is_the_likeliest(safe, complete):
 
 
 def test_a_number_for_one_attribute_leaves_the_others_their_default():
-    sampling, usual = generate.samplings(Parameters(top_k={"pitch": 16}, temperature={"step": 0.5})), Parameters()
+    sampling, usual = Request(top_k={"pitch": 16}, temperature={"step": 0.5}).samplings(), Request()
     assert [sampling[name].top_k for name in ("pitch", "step", "duration")] == [16, usual.top_k, usual.top_k]
     assert [sampling[name].temperature for name in ("pitch", "step")] == [usual.temperature, 0.5]
 
@@ -404,8 +405,8 @@ def test_help_names_every_edit_and_amounts_are_fields(capsys):
         tyro.cli(Parameters, args=["--help"])
     described = re.search(r"--after(.*)--write-beats", capsys.readouterr().out, re.DOTALL)[1]
     assert all(name in described for name in expression.APPLY)
-    assert set(generate.AMOUNT) <= set(expression.APPLY)
-    assert set(generate.AMOUNT.values()) <= {field.name for field in fields(expression.ExpressionSettings)}
+    assert set(expression.AMOUNT) <= set(expression.APPLY)
+    assert set(expression.AMOUNT.values()) <= {field.name for field in fields(expression.ExpressionSettings)}
 
 
 # --- variations, picture, sound, page ---------------------------------------------------------------------------------
@@ -590,37 +591,37 @@ def test_a_broken_seed_gives_one_line(data, message, complete, tmp_path):
 
 
 @pytest.mark.parametrize("changes, message", [
-    ({"events": 0}, "--events 0, wanted 1 to 100,000"),
-    ({"events": 10**9}, "--events 1000000000, wanted"),
-    ({"prompt_events": 0}, "--prompt-events 0, wanted"),
+    ({"events": 0}, "events 0, wanted 1 to 100,000"),
+    ({"events": 10**9}, "events 1000000000, wanted"),
+    ({"prompt_events": 0}, "prompt_events 0, wanted"),
     ({"temperature": -0.5}, "temperature -0.5, wanted 0 to 100"),
-    ({"seconds": 0.0}, "--seconds 0.0, wanted 0.1 to 86,400"),
-    ({"seconds": float("nan")}, "--seconds nan, wanted"),
-    ({"bars": 20_000}, "--bars 20000, wanted 1 to 10,000"),
-    ({"events": 5, "bars": 2}, "--events and --bars: wanted one of them"),
-    ({"prompt_last": 5, "prompt_events": 2}, "--prompt-events and --prompt-last: wanted one of them"),
-    ({"prompt_seconds": (5.0, 2.0)}, "--prompt-seconds 5.0 2.0, wanted two times, the earlier first"),
-    ({"metre": "waltz"}, "--metre 'waltz', wanted a time signature such as 3/4 or 6/8"),
-    ({"metre": "3"}, "--metre '3', wanted a time signature"),
-    ({"metre": "3/4/4"}, "--metre '3/4/4', wanted a time signature"),
+    ({"seconds": 0.0}, "seconds 0.0, wanted 0.1 to 86,400"),
+    ({"seconds": float("nan")}, "seconds nan, wanted"),
+    ({"bars": 20_000}, "bars 20000, wanted 1 to 10,000"),
+    ({"events": 5, "bars": 2}, "events and bars: wanted one of them"),
+    ({"prompt_last": 5, "prompt_events": 2}, "prompt_events and prompt_last: wanted one of them"),
+    ({"prompt_seconds": (5.0, 2.0)}, "prompt_seconds 5.0 2.0, wanted two times, the earlier first"),
+    ({"metre": "waltz"}, "metre 'waltz', wanted a time signature such as 3/4 or 6/8"),
+    ({"metre": "3"}, "metre '3', wanted a time signature"),
+    ({"metre": "3/4/4"}, "metre '3/4/4', wanted a time signature"),
     ({"metre": "0/4"}, "metre 0/4; wanted one such as 4/4, 3/4, 6/8 or 12/8"),
     ({"metre": "3/5"}, "metre 3/5; wanted one such as"),
     ({"bpm": 5.0}, "5 quarters a minute; wanted 10 to 600"),
     ({"bpm": float("nan")}, "nan quarters a minute; wanted 10 to 600"),
     ({"first_beat": float("inf")}, "first beat at inf s; wanted a time in the song"),
-    ({"bars": 0}, "--bars 0, wanted 1 to 10,000"),
+    ({"bars": 0}, "bars 0, wanted 1 to 10,000"),
     ({"events": None, "seconds": 86_400.0}, "seed.mid: 86400 seconds more are not over within 24 hours; wanted fewer"),
     ({"top_k": -1}, "top_k -1, wanted 0"),
-    ({"top_k": {"chord": 3}}, "--top-k 'chord', wanted pitch, step, duration, velocity"),
+    ({"top_k": {"chord": 3}}, "top_k 'chord', wanted pitch, step, duration, velocity"),
     ({"top_p": 0.0}, "top_p 0.0, wanted above 0"),
     ({"min_p": 2.0}, "min_p 2.0, wanted 0 to 1"),
-    ({"after": "glitter"}, "--after 'glitter'; wanted names of thin"),
-    ({"after": "thin=3"}, "--after 'thin' with an amount"),
-    ({"after": "swell=loud"}, "--after swell='loud', wanted a number"),
+    ({"after": "glitter"}, "after 'glitter'; wanted names of thin"),
+    ({"after": "thin=3"}, "after 'thin' with an amount"),
+    ({"after": "swell=loud"}, "after swell='loud', wanted a number"),
     ({"events": 100_000, "variations": 11, "top_k": 3}, "wanted 1,000,000 events at most in all"),
-    ({"seed": -1}, "--seed -1, wanted 0 to"),
-    ({"variations": 2, "top_k": 1}, "--variations 2 without chance are all the same song; wanted neither --top-k 1"),
-    ({"variations": 2, "temperature": 0.0}, "--variations 2 without chance are all the same song"),
+    ({"seed": -1}, "seed -1, wanted 0 to"),
+    ({"variations": 2, "top_k": 1}, "variations 2 without chance are all the same song; wanted neither top_k 1"),
+    ({"variations": 2, "temperature": 0.0}, "variations 2 without chance are all the same song"),
     ({"soundfont": Path("no-such.sf2")}, "no-such.sf2: no such file"),
     ({"out": Path("song.wav")}, "song.wav: wanted a name that ends in .mid"),
     ({"out": Path("no/such/folder/song.mid")}, "no/such/folder is not a folder"),

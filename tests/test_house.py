@@ -5,12 +5,16 @@ for each, a piece of code that breaks it: so a rule that has gone blind is found
 """
 
 import ast
+import dataclasses
 import graphlib
 import re
 from functools import cache
 from pathlib import Path
 
 import pytest
+
+import generate
+from serenity import completion
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPTS = ("fetch.py", "preprocess.py", "train.py", "generate.py")
@@ -23,7 +27,10 @@ FLOORS = {  # floor -> what it may import beside itself and what lies below all
     "tokens": ("music",),
     "listen": ("music",),
     "model": ("music", "tokens"),
+    "completion": ("music", "tokens", "model", "listen"),
+    "replay": ("music", "tokens", "model", "listen", "completion"),
 }
+LIBRARY = {"completion", "replay"}  # modules above the folders: what the scripts do
 LIGHT = ("serenity.music.categories.",)  # tables, from which scripts derive their choices
 SLOW = ("tensorflow", "keras", "jax", "torch")  # seconds to import
 UNSAFE_MODULES = ("pickle", "cPickle", "marshal", "shelve", "dill", "cloudpickle", "joblib")  # loading runs code
@@ -188,4 +195,15 @@ def test_modules_import_each_other_in_no_circle():
 
 def test_every_floor_is_known():
     floors = {path.parent.name for path in ROOT.glob("serenity/*/__init__.py")}
-    assert floors == set(FLOORS)
+    assert floors | LIBRARY == set(FLOORS)
+
+
+def test_the_defaults_of_the_library_are_those_of_generate():
+    for kind in (completion.SeedSettings, completion.Request):
+        for field in dataclasses.fields(kind):
+            assert field.default == getattr(generate.Parameters, field.name), field.name
+
+
+def test_a_recipe_keeps_all_that_determines_a_song():
+    names = [field.name for kind in (completion.SeedSettings, completion.Request) for field in dataclasses.fields(kind)]
+    assert sorted([*completion.FLAGS, "variations"]) == sorted(names)

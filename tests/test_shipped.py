@@ -66,11 +66,14 @@ def test_the_map_names_every_folder_and_script_and_no_other():
     assert sorted(named) == sorted([*folders, *others, *(path.name for path in ROOT.glob("*.py"))])
 
 
-def test_the_library_example_of_readme_does_what_its_comments_say(capsys):
+def test_the_library_example_of_readme_does_what_its_comments_say(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     section = (ROOT / "README.md").read_text().split("## Use the library\n")[1].split("\n## ")[0]
     lines = [line.removeprefix("    ") for line in section.splitlines() if line.startswith("    ")]
-    exec("\n".join(lines).replace("data/intro.mid", config.EXAMPLE_SEED.as_posix()), {})  # noqa: S102 - our own lines
+    exec("\n".join(lines).replace("data/intro.mid", config.EXAMPLE_SEED.as_posix())
+         .replace("models/serenity-mini", config.MODEL.as_posix()), {})  # noqa: S102 - our own lines
     printed = [line.partition("  # ")[2] for line in lines if line.startswith("print")]
+    assert (tmp_path / "song.mid").exists()
     assert printed and capsys.readouterr().out.splitlines() == printed
 
 

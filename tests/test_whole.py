@@ -21,6 +21,7 @@ import symusic
 
 import generate
 from generate import Parameters
+from serenity import completion
 from serenity.errors import InputError
 from serenity.midi_container import unwrapped
 from serenity.model import checkpoint, recipe
@@ -245,7 +246,7 @@ def test_an_earlier_song_makes_room_with_what_is_beside_it_until_somebody_change
     ({"out": Path("x" * 250 + ".mid"), "variations": 3}, r"-1\.mid: cannot be written .File name too long"),
 ])
 def test_what_cannot_be_written_is_told_before_the_work(changes, message, complete, tmp_path, monkeypatch):
-    monkeypatch.setattr(generate, "seed_score", None)  # not reached
+    monkeypatch.setattr(completion, "read_seed", None)  # not reached
     with pytest.raises(InputError, match=message):
         complete(SEED, **changes | {"out": tmp_path / changes["out"]})
     assert [path.name for path in tmp_path.iterdir() if path.suffix != ""] == ["seed.mid"]
