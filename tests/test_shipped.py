@@ -70,8 +70,11 @@ def test_the_library_example_of_readme_does_what_its_comments_say(capsys, tmp_pa
     monkeypatch.chdir(tmp_path)
     section = (ROOT / "README.md").read_text().split("## Use the library\n")[1].split("\n## ")[0]
     lines = [line.removeprefix("    ") for line in section.splitlines() if line.startswith("    ")]
-    exec("\n".join(lines).replace("data/intro.mid", config.EXAMPLE_SEED.as_posix())
-         .replace("models/serenity-mini", config.MODEL.as_posix()), {})  # noqa: S102 - our own lines
+    paths = {"data/intro.mid": config.EXAMPLE_SEED.as_posix(), "models/serenity-mini": config.MODEL.as_posix()}
+    code = "\n".join(lines)
+    for relative, path in paths.items():
+        code = code.replace(relative, path)
+    exec(code, {})  # noqa: S102 - our own lines
     printed = [line.partition("  # ")[2] for line in lines if line.startswith("print")]
     assert (tmp_path / "song.mid").exists()
     assert printed and capsys.readouterr().out.splitlines() == printed
