@@ -388,8 +388,8 @@ def test_velocities_match_those_of_the_prompt(complete, tmp_path):
 @pytest.mark.parametrize("after", expression.APPLY)
 def test_each_edit_changes_the_continuation_alone(after, complete, free):
     """Of a seed that is played freely; what goes on upon the grid has nothing to quantise."""
-    _, plain = complete(free, top_k=20)
-    _, edited = complete(free, top_k=20, after=after)
+    _, plain = complete(free, top_k=20, events=96)
+    _, edited = complete(free, top_k=20, events=96, after=after)
     assert np.array_equal(plain.tracks[0].notes, edited.tracks[0].notes)
     assert any(not np.array_equal(getattr(plain.tracks[1], part), getattr(edited.tracks[1], part))
                for part in ("notes", "pedals", "controls"))

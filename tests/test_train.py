@@ -332,7 +332,7 @@ def test_arguments_that_cannot_work_give_one_line(run, changes, message):
 
 def test_a_folder_without_a_song_is_refused(run, base, tmp_path):
     (tmp_path / "empty").mkdir()
-    with pytest.raises(InputError, match="empty holds 0 MIDI files, of which none can be read"):
+    with pytest.raises(InputError, match="empty holds 0 songs, of which none can be read"):
         run(**OWN, start_from=base, midi=tmp_path / "empty", model=tmp_path / "mine")
     with pytest.raises(InputError, match="nowhere is not a folder"):
         run(**OWN, start_from=base, midi=tmp_path / "nowhere", model=tmp_path / "mine")

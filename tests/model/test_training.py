@@ -420,12 +420,13 @@ def test_what_is_no_failure_of_the_user_s_is_not_hidden(train, spoil):
 
 
 @pytest.mark.parametrize("file", ["training/step.state.npz", "step.npz"])
-def test_a_full_disk_ends_with_a_line_and_keeps_the_last_good_state(train, tmp_path, file):
+def test_a_full_disk_ends_with_a_line_and_keeps_the_last_good_state(train, tmp_path, monkeypatch, file):
     train()
     path = tmp_path / "model" / file
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     before = path.read_bytes()
     part.symlink_to("/dev/full")  # where every byte is one too many
+    monkeypatch.setattr("serenity.model.training.remove_leftovers", list)  # it would take the link for a leftover
     with pytest.raises(InputError, match="the disk is full; the last whole epoch is kept: run again with --resume"):
         train(replace(QUICK, epochs=4), resume=True)
     assert path.read_bytes() == before and not part.is_symlink()

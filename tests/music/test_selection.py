@@ -29,7 +29,7 @@ def songs(tmp_path_factory):
 def test_a_song_is_read_and_measured(songs):
     found = songs["a.mid"]
     assert found["reason"] is None
-    assert (found["key"], found["progression"]) == ("c major", "I V vi IV")
+    assert (found["key"], found["progression"]) == ("C major", "I V vi IV")
     assert found["beat"] == "beat: the file's, 120 BPM, 4/4, bar 1 at 0.00 s"
     assert list(found["measures"]) == list(MEASURES)
 
