@@ -259,7 +259,7 @@ def from_json(text: str, name: str = "vocabulary") -> Vocabulary:
     try:
         data = json.loads(text)
     except ValueError as error:
-        raise InputError(f"{name}: no JSON ({error}); wanted a vocabulary") from None
+        raise InputError(f"{name}: not JSON ({error}); wanted a vocabulary") from None
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         found = data.get("format") if isinstance(data, dict) else type(data).__name__
         raise InputError(f"{name}: format '{found}', wanted '{FORMAT}'")

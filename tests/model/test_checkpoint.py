@@ -104,7 +104,7 @@ BROKEN = {
     "config of an unknown category": (lambda folder: edit_config(folder, codec={"category": "kazoo"}),
                                       "category 'kazoo' is unknown; wanted one of piano"),
     "no vocabulary": (lambda folder: (folder / "vocabulary.json").unlink(), "vocabulary.json is missing"),
-    "vocabulary cut off": (cut_in_half("vocabulary.json"), "vocabulary.json: no JSON"),
+    "vocabulary cut off": (cut_in_half("vocabulary.json"), "vocabulary.json: not JSON"),
     "vocabulary of another model": (lambda folder: edit_config(folder, vocabulary_sizes=dict.fromkeys(ATTRIBUTES, 9)),
                                     "config.json wants"),
     "a network missing": (lambda folder: (folder / "step.npz").unlink(),

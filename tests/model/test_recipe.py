@@ -41,7 +41,7 @@ def test_each_field_is_checked(field, value, message):
 
 
 @pytest.mark.parametrize("text, message", [
-    ("{", "no JSON"), ("[" * 10_000, "no JSON"), ("[]", "another format"), ('{"format": "recipe 9"}', "another"),
+    ("{", "not JSON"), ("[" * 10_000, "not JSON"), ("[]", "another format"), ('{"format": "recipe 9"}', "another"),
     (json.dumps({"format": recipe.FORMAT, "model": "a"}), "field"), (" " * 30_000, "characters"),
     (recipe.to_text(RECIPE)[:-1] + ', "more": 1}', "field 'more'"),
     (recipe.to_text(RECIPE).replace("2.5", "NaN"), "NaN is not a number"),

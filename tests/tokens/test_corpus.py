@@ -334,7 +334,7 @@ BROKEN = {
         lambda folder: np.save(folder / "tokens.npy", np.array([{}]), allow_pickle=True), "not a complete token store"),
     "tokens.npy of too few events": (resave("tokens.npy", lambda tokens: tokens[1:]), "tokens.npy has shape ("),
     "tokens.npy without the bars": (resave("tokens.npy", lambda tokens: tokens[:, :4]), "tokens.npy has shape ("),
-    "vocabulary.json cut": (rewrite("vocabulary.json", lambda text: text[:50]), "vocabulary.json: no JSON"),
+    "vocabulary.json cut": (rewrite("vocabulary.json", lambda text: text[:50]), "vocabulary.json: not JSON"),
 }
 
 

@@ -256,7 +256,7 @@ def broken(attribute, values):
 
 
 @pytest.mark.parametrize(("text", "said"), [
-    ("{", "no JSON"),
+    ("{", "not JSON"),
     ("[]", "format 'list', wanted 'serenity-vocabulary 2'"),
     ("{}", "format 'None'"),
     (broken("format", "serenity-vocabulary 1"), "format 'serenity-vocabulary 1', wanted 'serenity-vocabulary 2'"),
@@ -291,7 +291,7 @@ def test_a_file_that_is_missing_or_no_text_is_refused(tmp_path):
     with pytest.raises(InputError, match="vocabulary.json is missing"):
         read(tmp_path / "vocabulary.json")
     (tmp_path / "vocabulary.json").write_bytes(b"\xff")
-    with pytest.raises(InputError, match="no UTF-8 text"):
+    with pytest.raises(InputError, match="not UTF-8 text"):
         read(tmp_path / "vocabulary.json")
 
 
