@@ -338,7 +338,7 @@ def test_novel_refuses_long_runs_out_of_the_training_songs(complete, model_folde
 
 
 def test_novel_wants_an_index(complete):
-    with pytest.raises(InputError, match="--novel 9: .* has no index of its training songs"):
+    with pytest.raises(InputError, match="novel 9: .* has no index of its training songs"):
         complete(novel=9)
 
 
