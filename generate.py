@@ -205,7 +205,7 @@ def check_paths(parameters: Parameters) -> None:
     from serenity.music import song_file
 
     if not song_file.file_of(parameters.song)[0].exists():
-        raise InputError(f"{parameters.song}: no such file; wanted a MIDI file (.mid)")
+        raise InputError(f"{parameters.song}: no such file; wanted a MIDI file or a score")
     out = out_path(parameters, 1)
     if out.suffix.lower() not in (".mid", ".midi"):
         raise InputError(f"{out}: wanted a name that ends in .mid")

@@ -7,7 +7,7 @@ from serenity.completion import Model, Request, Seed, SeedSettings, naming, read
 from serenity.errors import InputError
 from serenity.model import recipe as recipes
 from serenity.model.recipe import Recipe
-from serenity.music import chunks, midi_file
+from serenity.music import chunks, midi_file, song_file
 from serenity.tokens import seed as seeds
 
 
@@ -58,6 +58,9 @@ def read(song: Path, seed: Path | None = None, example: Path | None = None) -> R
         recipe = recipes.read(file)
         settings, request = _asked(recipe)
         recipes.part_from_dict(recipe.part)
+    if seed and not song_file.file_of(seed)[0].exists():  # likely meant as the name of the song that is to be made
+        raise InputError(f"{seed}: no such file; wanted the seed, and after it the song to write: "
+                         f"generate.py SEED.mid OUT.mid --replay {song}")
     named = Path(recipe.seed)
     places = [seed] if seed else [named, song.parent / named.name, *([example] if example else [])]
     found = song if recipes.seed_in(file) else recipes.find_seed(recipe, places)

@@ -519,6 +519,12 @@ def test_another_seed_or_model_or_version_is_told(complete, replay, tmp_path, mo
         replay(tmp_path / "out.mid")
 
 
+def test_a_name_for_the_song_is_not_taken_for_a_seed(complete, replay, tmp_path):
+    complete()
+    with pytest.raises(InputError, match="again.mid: no such file; wanted the seed, and after it the song to write"):
+        replay(tmp_path / "out.mid", song=tmp_path / "again.mid")
+
+
 def test_what_the_recipe_says_cannot_be_said_again(complete, replay, tmp_path):
     complete()
     with pytest.raises(InputError, match="--top-k with --replay: the recipe says how"):

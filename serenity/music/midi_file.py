@@ -128,11 +128,11 @@ def read(path: str | os.PathLike) -> Score:
 def read_bytes(path: Path) -> bytes:
     """Return the bytes of a song's file, unwrapped. Raises InputError where there is no such file, or a huge one."""
     if not path.exists():
-        raise InputError("no such file; wanted a MIDI file (.mid)")
+        raise InputError("no such file; wanted a MIDI file or a score")
     if path.is_dir():
-        raise InputError("is a folder; wanted a MIDI file (.mid)")
+        raise InputError("is a folder; wanted a MIDI file or a score")
     if not path.is_file():  # a device or a pipe may never end
-        raise InputError("is not a regular file; wanted a MIDI file (.mid)")
+        raise InputError("is not a regular file; wanted a MIDI file or a score")
     size = path.stat().st_size
     if size > LARGEST_FILE:
         raise InputError(f"holds {size:,} bytes; wanted a MIDI file of at most {LARGEST_FILE:,}")
