@@ -647,7 +647,7 @@ def test_arguments_that_cannot_work_give_one_line(changes, message, tmp_path, mo
 def test_a_tune_of_a_book_and_a_packed_song_may_be_named(name, there, out, tmp_path):
     (tmp_path / there).touch()
     parameters = Parameters(song=tmp_path / name)
-    generate.check(parameters)
+    generate.check_paths(parameters)
     assert generate.out_path(parameters, 1) == Path(out)
 
 
