@@ -344,7 +344,7 @@ def test_one_file_is_explained(name, last, relatives):
     (("--midi", "none"), "none holds no MIDI file"),
     (("--midi", "broken"), "none of the 1 files in broken was kept"),
     (("--midi", "one"), "none of the 1 files in one was kept; wanted one or more (--no-filters keeps"),
-    (("--midi", "one", "--no-filters", "--max-events", "3"), "none of the 1 songs kept could be used"),
+    (("--midi", "one", "--no-filters", "--max-events", "3"), "none of the 1 songs that were kept could be used"),
     (("--abc-only", "--abc", "missing"), "missing is not a folder"),
     (("--abc-only", "--abc", "none"), "none holds no abc file"),
     (("--workers", "0"), "--workers 0, wanted 1 to 1,024"),
