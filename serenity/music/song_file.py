@@ -104,7 +104,8 @@ def songs_below(folder: Path) -> list[Path]:
     Raises InputError where there is no such folder.
     """
     if not folder.is_dir():
-        raise InputError(f"{folder} is not a folder; wanted one with {', '.join(PLAIN_ENDINGS + notation.ENDINGS)} files")
+        endings = ", ".join(PLAIN_ENDINGS + notation.ENDINGS)
+        raise InputError(f"{folder} is not a folder; wanted one with {endings} files")
     found = []
     for path in sorted(files_below(folder)):
         if is_midi_name(path.name):
