@@ -112,9 +112,10 @@ class Network:
         """Return what the other attributes of events, and where these stand in their bars, add: (..., model_dim)."""
         read = [nn.take(nn.matmul(self.tables[other], nn[f"{name}/{other}"]), events[..., ATTRIBUTES.index(other)])
                 for other in self.read[name]]
-        bars = nn.take(nn[f"{name}/bars"], bar_rows(events, self.grid, nn.ops))     # (batch, length, 4, model_dim)
-        merged = nn.matmul(nn.ops.concatenate(read, axis=-1), nn[f"{name}/merge/kernel"])
-        return merged + nn.ops.sum(bars, axis=-2)
+        # A product, since `take` from a weight has a sparse gradient, whose length clipping would measure wrongly.
+        rows = nn.ops.one_hot(bar_rows(events, self.grid, nn.ops), bar_numbers(self.grid))
+        bars = nn.matmul(nn.ops.sum(rows, axis=-2), nn[f"{name}/bars"])             # (batch, length, model_dim)
+        return nn.matmul(nn.ops.concatenate(read, axis=-1), nn[f"{name}/merge/kernel"]) + bars
 
 
 class Decoder(Network):
