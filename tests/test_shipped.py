@@ -8,6 +8,7 @@ import pytest
 
 import config
 import generate
+from serenity import completion
 from serenity.model import checkpoint
 from serenity.model.designs import parameter_count
 from serenity.music import codec, midi_file
@@ -64,6 +65,13 @@ def test_the_map_names_every_folder_and_script_and_no_other():
     folders = [path.parent.name for path in ROOT.glob("serenity/**/__init__.py")]
     others = ["models", "data", "tests", "benchmarks", "docs", "install.sh"]
     assert sorted(named) == sorted([*folders, *others, *(path.name for path in ROOT.glob("*.py"))])
+
+
+def test_the_event_that_readme_follows_has_these_tokens():
+    model = completion.load(MODEL)
+    prompt = completion.read_seed(config.EXAMPLE_SEED, model).music.prompt
+    said = ", ".join(f"{attribute} {token}" for attribute, token in zip(ATTRIBUTES, prompt[2].tolist()))  # after START
+    assert f"tokens<br/>{said}\"" in (ROOT / "README.md").read_text()
 
 
 def test_the_library_example_of_readme_does_what_its_comments_say(capsys, tmp_path, monkeypatch):

@@ -70,6 +70,12 @@ def test_overlaps_of_bars_are_symmetric_and_a_bar_is_itself():
     assert np.array_equal(overlap, overlap.T) and (np.diagonal(overlap) == 1).all()
 
 
+def test_leaps_of_the_highest_notes_by_hand():
+    notes = note_table([0, 0, 1, 2, 2], 1.0, [48, 60, 55, 40, 64], 64)  # 60, 55, 64 above
+    assert measures.top_leap(notes) == (5 + 9) / 2
+    assert measures.top_leap(notes[:2]) == measures.top_leap(notes[:0]) == 0
+
+
 def test_the_spread_of_onsets_by_hand():
     even = [(2 * bar + beat / 2, 0.4, 60) for bar in range(4) for beat in range(4)]
     assert measures.onset_spread(notes(*even), MAP) == 0
