@@ -279,7 +279,7 @@ def test_all_that_makes_songs_and_tokens_is_code_that_the_keys_hold(relatives, m
     monkeypatch.setattr(parallel, "in_parallel", handed)
     monkeypatch.setattr(journal, "code", lambda work: keyed.add(work.__module__) or real(work))
     monkeypatch.chdir(relatives)
-    preprocess.main(preprocess.Parameters(siblings=2, filters=False))
+    preprocess.main(preprocess.Parameters(siblings=2, category="viola", filters=False))
     assert done == keyed == {"serenity.music.selection", "serenity.music.family", "serenity.tokens.corpus"}
 
 
