@@ -13,7 +13,7 @@ from serenity.sources.manifest import Collection
 from tests.sources.site import SONG, packed, page, served, song, tarred, validated, zipped
 
 LARGEST = 10_000
-GZIPPED = gzip.compress(SONG)
+GZIPPED = gzip.compress(SONG, mtime=0)
 RIFF = b"RIFF\x26\0\0\0RMIDdata\x1a\0\0\0" + SONG
 
 
