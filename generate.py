@@ -262,7 +262,7 @@ def said(path: Path, seed: "Seed", take: "Take") -> str:
 
 
 def show(parameters: Parameters, seed: "Seed", takes: "dict[Path, Take]", timings: Timings) -> None:
-    """Draw each song, play it where asked for, and put several on a page, the likeliest first."""
+    """Draw each song, play it where asked for, and put several on a page, the nearest to the seed first."""
     from serenity import completion
     from serenity.listen import audio, show
     from serenity.music import song_file
@@ -285,12 +285,13 @@ def show(parameters: Parameters, seed: "Seed", takes: "dict[Path, Take]", timing
             print(show.save_sound(path, songs[path], soundfont))
     timings.end("sound")
     if has_page:
-        page, ranked = page_path(parameters), sorted(takes, key=lambda path: takes[path].bits)[:MOST_ON_PAGE]
+        page = page_path(parameters)
+        ranked = [out_path(parameters, take.number) for take in completion.rank(takes.values())[:MOST_ON_PAGE]]
         rows = [show.Row(songs[path], path, completion.measures(seed, takes[path]))
                 for path in progress_bar(ranked, "measure")]
-        title = f"{song_file.stem(parameters.song.name)}: {len(rows)} continuations, the likeliest first"
+        title = f"{song_file.stem(parameters.song.name)}: {len(rows)} continuations, the nearest to the seed first"
         show.save_page(page, title, progress_bar(rows, "page"), None if silence else soundfont, silence or "")
-        print(f"{page}: to compare them; the likeliest first: {', '.join(path.stem for path in ranked)}")
+        print(f"{page}: to compare them; the nearest to the seed first: {', '.join(path.stem for path in ranked)}")
         timings.end("page")
 
 

@@ -28,12 +28,13 @@ from serenity.model.checkpoint import Checkpoint
 from serenity.model.generation import Continuation
 from serenity.model.recipe import Recipe
 from serenity.model.sampling import Guard, Sampling
-from serenity.music import beats, chunks, expression, harmony, layout, midi_file, quality
+from serenity.music import beats, chunks, expression, layout, midi_file
 from serenity.music.beats import Hints
 from serenity.music.categories import CATEGORIES, CategoryName
 from serenity.music.midi_file import Track
-from serenity.music.note import end_time
-from serenity.music.song import beat_edges
+from serenity.music.nearness import Collapse, Nearness, nearness
+from serenity.music.nearness import collapse as find_collapse
+from serenity.music.remarks import remarks
 from serenity.music.song_file import read as read_song_file
 from serenity.tokens import novelty
 from serenity.tokens import seed as seeds
@@ -255,6 +256,8 @@ class Take:
     run: int | None   # events of its longest run that stands in a training song; None: the model cannot tell
     forced: int       # events at which nothing was left that `novel` allows, so that the likeliest was taken
     loops: bool       # whether it comes down to a few chords
+    near: Nearness    # how near it is to the seed
+    collapse: Collapse | None  # where it stops to be music; None: it does not
     request: Request
     recipe: Recipe    # how it was made
 
@@ -302,7 +305,7 @@ def complete(model: Model, seed: Seed, request: Request = Request(), progress: C
     sha256 = model.sha256(request)
     takes = [_take(model, seed, request, size, number, continuation, sha256)
              for number, continuation in enumerate(made, first) if len(continuation.tokens)]
-    if takes := [take for take in takes if len(take.notes)]:
+    if takes := [take for take in takes if take is not None]:
         return takes
     why = ("the model ends the song where the seed ends; wanted another seed number, or no may_end"
            if size.until is None else "the model would not go on within this time; wanted a longer one")
@@ -337,8 +340,8 @@ def _refusal(model: Model, request: Request) -> generation.Refuse | None:
 
 
 def _take(model: Model, seed: Seed, request: Request, size: Length, number: int, continuation: Continuation,
-          sha256: str) -> Take:
-    """Return a continuation in the seed's key and time, edited as asked."""
+          sha256: str) -> Take | None:
+    """Return a continuation in the seed's key and time, edited as asked; None where no note of it is left."""
     music, rng = seed.music, np.random.default_rng([request.seed, number])
     notes = seeds.continue_notes(music, continuation.tokens, model.vocabulary, rng)
     if request.match_velocity:
@@ -348,9 +351,12 @@ def _take(model: Model, seed: Seed, request: Request, size: Length, number: int,
         track = expression.apply(track, *request.edits(), music.tempo_map)
     if size.until is not None:
         track = layout.trim(track, music.start + (request.seconds or music.seconds_after(size.until)))
+    if not len(track.notes):
+        return None
     bits = float(continuation.bits.sum(axis=1).mean())
+    near, collapse = (judge(music.notes, track.notes, music.tempo_map) for judge in (nearness, find_collapse))
     return Take(number, track, len(continuation.tokens), bits, _longest_run(model, seed, continuation),
-                continuation.forced, seeds.loops(continuation.tokens), request,
+                continuation.forced, seeds.loops(continuation.tokens), near, collapse, request,
                 _recipe(model, seed, request, number, sha256))
 
 
@@ -373,14 +379,17 @@ def _recipe(model: Model, seed: Seed, request: Request, number: int, sha256: str
                   recipes.plain({name: asked[name] for name in FLAGS}), recipes.versions())
 
 
+def rank(takes: Iterable[Take]) -> list[Take]:
+    """Return the takes in the order in which to hear them: the nearest to the seed first, those that collapse last."""
+    return sorted(takes, key=lambda take: (take.collapse is not None, -take.near.mean))
+
+
 def measures(seed: Seed, take: Take) -> dict[str, str]:
-    """Return what can be said of a continuation in numbers: name -> value in words."""
-    chords = harmony.find_chords(take.notes, beat_edges(seed.music.tempo_map, end_time(take.notes)))
-    values = quality.measure(take.notes, take.notes, chords, seed.music.encoded.key)
-    return {"likelihood": f"{take.bits:.1f} bits an event", "length": f"{take.events} events",
-            "repetition": f"{values['longest_repeat']:.0%} in the longest figure that goes round",
-            "harmony": f"{values['diatonic_chords']:.0%} of the time on chords of the key",
-            "novelty": take.novelty}
+    """Return what can be said of a continuation: what it is about -> in words, and in numbers."""
+    music = seed.music
+    said = remarks(music.notes, take.notes, music.tempo_map, music.encoded.key, take.near, take.collapse)
+    return {**{remark.about: f"{remark.words} ({remark.numbers})" for remark in said},
+            "length": f"{take.events} events", "likelihood": f"{take.bits:.1f} bits an event", "novelty": take.novelty}
 
 
 # --- the song ---------------------------------------------------------------------------------------------------------

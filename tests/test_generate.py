@@ -21,6 +21,7 @@ from serenity.errors import InputError
 from serenity.model import checkpoint
 from serenity.music import expression, midi_file
 from serenity.music.midi_file import Track
+from serenity.music.nearness import Collapse
 from serenity.music.note import end_time, merge_tables
 from serenity.music.song import of_score
 from serenity.music.tempo_map import TempoMap, metres, tempos
@@ -411,15 +412,27 @@ def test_help_names_every_edit_and_amounts_are_fields(capsys):
 
 # --- variations, picture, sound, page ---------------------------------------------------------------------------------
 
-def test_variations_are_numbered_differ_and_stand_on_a_page_the_likeliest_first(complete, tmp_path, capsys):
+def test_variations_are_numbered_differ_and_stand_on_a_page(complete, tmp_path, capsys):
     complete(variations=3, top_k=20, events=30)
     assert len({(tmp_path / f"out-{number}.mid").read_bytes() for number in (1, 2, 3)}) == 3
-    output = capsys.readouterr().out
-    bits = {name: float(value) for name, value in re.findall(r"(out-\d)\.mid: .*?([\d.]+) bits an event", output)}
-    order = re.search(r"likeliest first: (.*)", output).group(1).split(", ")
-    assert [bits[name] for name in order] == sorted(bits.values())
+    order = re.search(r"the nearest to the seed first: (.*)", capsys.readouterr().out).group(1).split(", ")
+    assert sorted(order) == ["out-1", "out-2", "out-3"]
     page = (tmp_path / "out.html").read_text()
-    assert all(text in page for text in (*order, "likelihood", "repetition", "harmony", "novelty"))
+    assert all(text in page for text in (*order, "density", "your intro", "form", "likelihood", "novelty"))
+
+
+def test_the_nearest_take_is_the_first_and_one_that_collapses_the_last(complete, model_folder, tmp_path):
+    from serenity import completion
+
+    model = completion.load(model_folder)
+    seed = completion.read_seed(write_seed(tmp_path / "seed.mid"), model)
+    takes = [replace(take, collapse=None) for take in
+             completion.complete(model, seed, Request(events=60, variations=3, top_k=5))]
+    assert [take.near.mean for take in completion.rank(takes)] == sorted(take.near.mean for take in takes)[::-1]
+    fallen = replace(completion.rank(takes)[0], collapse=Collapse(20.0, "thin"))
+    ranked = completion.rank([fallen, *takes])
+    assert ranked[-1] is fallen
+    assert completion.measures(seed, fallen)["collapse"].startswith("thins out from bar ")
 
 
 def test_a_variation_does_not_depend_on_how_many_there_are(complete, tmp_path):

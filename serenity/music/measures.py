@@ -14,7 +14,7 @@ import numpy as np
 from serenity.music.harmony import pitch_class_weights
 from serenity.music.note import end_time
 from serenity.music.pitch import OCTAVE
-from serenity.music.tempo_map import TempoMap
+from serenity.music.tempo_map import NEAR, TempoMap
 
 MAJOR = (0, 2, 4, 5, 7, 9, 11)  # semitones above the tonic; the natural minor scales have the same notes
 POSITIONS = 64                  # of a bar, in which onsets are looked for (Wu & Yang)
@@ -34,6 +34,13 @@ def bar_numbers(notes: np.ndarray, tempo_map: TempoMap) -> tuple[np.ndarray, np.
     bar, place, length = tempo_map.bars(tempo_map.quarters(notes["onset"]))
     position = np.rint(place * POSITIONS / length).astype(np.int64)
     return bar + position // POSITIONS, position % POSITIONS
+
+
+def bar_lines(notes: np.ndarray, tempo_map: TempoMap) -> np.ndarray:
+    """Return the seconds of the bar lines around notes: (bars + 1,). Notes: one or more."""
+    ends = tempo_map.quarters(np.array([notes["onset"].min(), end_time(notes)]))
+    first, last = tempo_map.bars(ends - [0, 2 * NEAR])[0]
+    return tempo_map.seconds(tempo_map.bar_line(np.arange(first, last + 2)))
 
 
 def on_sixteenths(notes: np.ndarray, tempo_map: TempoMap) -> float:
@@ -181,9 +188,7 @@ def chords_that_return(notes: np.ndarray, tempo_map: TempoMap) -> float:
     """
     if not len(notes):
         return 0.0
-    first, last = (int(tempo_map.bars(tempo_map.quarters(time))[0]) for time in (notes["onset"].min(), end_time(notes)))
-    edges = tempo_map.seconds(tempo_map.bar_line(np.arange(first, last + 2)))
-    weights, _ = pitch_class_weights(notes, edges)
+    weights, _ = pitch_class_weights(notes, bar_lines(notes, tempo_map))
     length = np.linalg.norm(weights, axis=1)
     weights /= np.where(length, length, 1)[:, None]
     alike = weights @ weights.T                                                                        # (bar, other)

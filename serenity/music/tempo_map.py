@@ -17,6 +17,7 @@ DEFAULT_QUARTER = 500_000.0  # microseconds; MIDI's tempo where a file states no
 DEFAULT_TICKS_PER_QUARTER = 480
 DEFAULT_METRE = (4, 4)  # MIDI's time signature where a file states none
 NEAR = 1e-6     # quarters; what stands so near before a bar line stands on it
+AT_ZERO = 0.005  # seconds; a bar line so near before 0 s stands at it
 MOST_BARS = 100_000  # given for one song; a wild tempo would fill the memory with them
 STRAIGHT = 0.5  # swing of even eighths
 
@@ -122,6 +123,13 @@ class TempoMap:
         starts, lengths, firsts = self._sections
         at = np.maximum(np.searchsorted(firsts, number, side="right") - 1, 0)
         return starts[at] + (number - firsts[at]) * lengths[at]
+
+    def bar_name(self, seconds: float) -> int:
+        """Return the number of the bar heard at `seconds`, as in a DAW: bar 1 is the first that begins at 0 s or later.
+        """
+        begin = self.quarters(-AT_ZERO)
+        number, place, _ = self.bars(np.array([begin, self.quarters(seconds)]))
+        return int(number[1] - number[0] + (place[0] <= NEAR))
 
     def bar_onsets(self, end: float) -> np.ndarray:
         """Return where bars begin from 0 s to before `end`, in seconds, at most MOST_BARS of them."""
