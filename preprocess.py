@@ -1,4 +1,4 @@
-"""Turn songs into abc text, then into tokens: choose songs, make siblings of them, count values, number them.
+"""Turn songs into abc text, then into tokens: choose songs, make synthetic songs of them, count values, number them.
 
     preprocess.py                       data/midi -> data/abc -> data/tokens
     preprocess.py --midi ~/my-midi      your own files
@@ -30,8 +30,8 @@ class Parameters:
     spot_check: int = 0                # write a page, spot-check.html, with so many random songs; 0: none
     workers: int = os.cpu_count() or 1  # number of processes
     filters: bool = True               # keep only songs that serenity/music/quality.py takes for pop
-    siblings: int = 22                 # make so many siblings of each song; 0: none
-    seed: int = 0                      # number that chance starts from (siblings, spot check)
+    synthetic: int = 22                # make so many synthetic songs of each song; 0: none
+    seed: int = 0                      # number that chance starts from (synthetic songs, spot check)
     category: CategoryName = "piano"   # instrument: which tracks are read, their centre pitch and range
     normalise: str = "key"             # move pitches: key (to C major or A minor), centre (to the centre pitch), none
     grid: int = 24                     # points in a quarter; 24 can hold thirty-seconds, and triplets of sixteenths
@@ -43,7 +43,7 @@ class Parameters:
     soundfont: Path | None = None      # SoundFont (.sf2) for the spot check; None: one that is installed
 
 
-MOST_SIBLINGS = 24  # more would be alike but for chance
+MOST_SYNTHETIC = 24  # more would be alike but for chance
 REPORT, PICTURE, PAGE, WORK = "report.jsonl", "report.png", "spot-check.html", ".work"  # in the abc folder
 SCORES = f"{WORK}/scores"  # the MIDI bytes of scores in notation
 
@@ -72,7 +72,7 @@ def check(parameters: Parameters) -> None:
     """Refuse what cannot work before anything is read. Raises InputError."""
     from serenity.tokens.vocabulary import MOST_VALUES
 
-    for name, lowest, highest in (("workers", 1, 1024), ("siblings", 0, MOST_SIBLINGS), ("spot_check", 0, 200),
+    for name, lowest, highest in (("workers", 1, 1024), ("synthetic", 0, MOST_SYNTHETIC), ("spot_check", 0, 200),
                                   ("seed", 0, 2**32 - 1), ("top_k_pitch", 1, MOST_VALUES),
                                   ("top_k_timing", 1, MOST_VALUES), ("max_events", 1, 10**6)):
         if not lowest <= getattr(parameters, name) <= highest:
@@ -180,7 +180,7 @@ def explain(path: Path, category: str) -> None:
 # --- MIDI -> abc ------------------------------------------------------------------------------------------------------
 
 def make_abc(parameters: Parameters, kept: dict[str, str]) -> list[Path]:
-    """Write the abc files of each song kept and of its siblings; return their paths below the abc folder, in order.
+    """Write the abc files of each song kept and of its synthetic songs; return their paths below abc, in order.
 
     abc files that were made of the same file with the same settings are left as they are. Those that an earlier run
     made of a song that is no longer kept are removed.
@@ -196,13 +196,13 @@ def make_abc(parameters: Parameters, kept: dict[str, str]) -> list[Path]:
     settings = codec_settings(parameters)
     known = manifest.stored(parameters.midi)
     groups = {name: known.get(name, {}).get("group") or stem(name) for name in kept}
-    depends = digest(code(family.write), settings, parameters.siblings, parameters.seed, parameters.max_events)
+    depends = digest(code(family.write), settings, parameters.synthetic, parameters.seed, parameters.max_events)
     keys = {name: digest(depends, kept[name], groups[name]) for name in kept}
     journal = Journal(parameters.abc / WORK / "made.jsonl")
     before = {name: record["files"] for name, record in journal.records.items()}
     todo = [name for name in kept if not is_made(journal.done(name, keys[name]), parameters.abc)]
     work = partial(family.write, midi=parameters.midi, abc=parameters.abc, settings=settings,
-                   siblings=parameters.siblings, seed=parameters.seed, max_events=parameters.max_events,
+                   count=parameters.synthetic, seed=parameters.seed, max_events=parameters.max_events,
                    cache=parameters.abc / SCORES)
     jobs = [(name, groups[name]) for name in todo]
     for name, (files, reason) in zip(todo, in_parallel(work, jobs, parameters.workers, "MIDI to abc")):
@@ -253,7 +253,7 @@ def make_tokens(parameters: Parameters, names: list[Path]) -> None:
     heads = [abc_file.read_head(parameters.abc / name) for name in names]
     entries = [corpus.entry_of(name.as_posix(), head) for name, head in zip(names, heads)]
     known = manifest.stored(parameters.midi)
-    licences = Counter(known.get(head.source, {}).get("licence") or "unknown" for head in heads if not head.synthesis)
+    licences = Counter(known.get(head.source, {}).get("licence") or "unknown" for head in heads if not head.synthetic)
 
     files = [(name, stat.st_size, stat.st_mtime_ns) for name in names for stat in [(parameters.abc / name).stat()]]
     made_of = digest(code(corpus.build), files, sorted(top_k.items()), sorted(licences.items()))
@@ -284,7 +284,7 @@ def make_page(parameters: Parameters, names: list[Path]) -> None:
     drawn = spot_check.draw(paths, heads, parameters.spot_check, np.random.default_rng(parameters.seed))
     page = parameters.abc / PAGE
     size = spot_check.write(page, drawn, audio.find_soundfont(parameters.soundfont))
-    print(f"spot check: {len(drawn)} songs and their siblings in {page} ({size / 2**20:.0f} MiB)")
+    print(f"spot check: {len(drawn)} songs and what was made of them in {page} ({size / 2**20:.0f} MiB)")
 
 
 # --- what all stages share --------------------------------------------------------------------------------------------

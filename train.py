@@ -35,9 +35,9 @@ class Parameters:
     design: Literal["serenity", "original"] = "serenity"  # original: an encoder, each attribute alone
     epochs: int | None = None                    # times that all songs are shown; None: 10, with --from 12
     epoch_songs: int | None = None               # songs in one epoch; the next epoch shows others; None: all songs
-    # how much of a song's siblings an epoch shows beside the song: 0.5: parts, together half as long as the song, and
-    # other parts in each epoch; None: all siblings, whole
-    siblings: float | None = 0.5
+    # how much of a song's synthetic songs an epoch shows beside it: 0.5: parts, together half as long as the song, and
+    # other parts in each epoch; None: all of them, whole
+    synthetic: float | None = 0.5
     patience: int | None = None                  # stop after so many epochs without improvement; None: never, --from 3
     batch: int = 8                               # windows shown at the same time: as many as fit into memory
     accumulate: int = 1                          # batches in one step: for steps that are larger than memory allows
@@ -65,7 +65,7 @@ def main(parameters: Parameters) -> None:
     parameters = settle(parameters)
     training = training_settings(parameters)
     base, corpus = material(parameters)
-    settings = quartet_settings(parameters, corpus, base)
+    settings = model_settings(parameters, corpus, base)
     from serenity.model import records
     from serenity.model.designs import parameter_count
 
@@ -168,9 +168,9 @@ def own_songs(parameters: Parameters, base):
     return replace(corpus, totals=corpus.totals | {"licences": dict(licences)})
 
 
-def quartet_settings(parameters: Parameters, corpus, base):
+def model_settings(parameters: Parameters, corpus, base):
     """Return what the networks are like. Raises InputError."""
-    from serenity.model.quartet import QuartetSettings, preset
+    from serenity.model.settings import ModelSettings, preset
     from serenity.tokens.windows import WindowSettings
 
     if base:
@@ -180,7 +180,7 @@ def quartet_settings(parameters: Parameters, corpus, base):
     networks = {attribute: replace(network, dropout=parameters.dropout)
                 for attribute, network in preset(parameters.preset, parameters.design).items()}
     window = WindowSettings(parameters.prompt_events, parameters.continuation_events)
-    return QuartetSettings(networks, corpus.vocabulary.sizes, window, corpus.settings, parameters.design)
+    return ModelSettings(networks, corpus.vocabulary.sizes, window, corpus.codec, parameters.design)
 
 
 def data(parameters: Parameters, corpus, base) -> dict:
@@ -199,8 +199,8 @@ def data(parameters: Parameters, corpus, base) -> dict:
 def songs_of(corpus) -> str:
     """Return in words how many songs are learned from, and how many of them are real."""
     numbers = corpus.numbers()
-    siblings = f", {numbers['train']:,} of them real" if numbers["synthetic"] else ""
-    return f"{corpus.totals['train']:,} songs{siblings}"
+    real = f", {numbers['train']:,} of them real" if numbers["synthetic"] else ""
+    return f"{corpus.totals['train']:,} songs{real}"
 
 
 def dry_run(parameters: Parameters, corpus, settings, training) -> None:

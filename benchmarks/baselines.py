@@ -37,7 +37,7 @@ def main() -> None:
     names = [song["name"] for song in corpus.songs if song["split"] == arguments.split and not song["synthetic"]]
     figures = {"songs": names, **measure(corpus, corpus.of_split(arguments.split, synthetic=False))}
     known = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
-    name = f"{corpus.settings.normalise}, {corpus.settings.split_ratio}, {arguments.split}"
+    name = f"{corpus.codec.normalise}, {corpus.codec.split_ratio}, {arguments.split}"
     RESULTS.write_text(json.dumps(known | {name: figures}, indent=1) + "\n", encoding="utf-8")
     print(table(figures))
 

@@ -30,7 +30,7 @@ from serenity.midi_container import midi_files_below, without_ending  # noqa: E4
 from serenity.music import abc_file, codec, midi_file  # noqa: E402
 from serenity.music.categories import CATEGORIES  # noqa: E402
 from serenity.music.codec import CodecSettings  # noqa: E402
-from serenity.music.event import fold_notes, unfold_events  # noqa: E402
+from serenity.music.event import events_to_notes, notes_to_events  # noqa: E402
 from serenity.music.grid import GRID_NOTE  # noqa: E402
 from serenity.music.note import NOTE  # noqa: E402
 from serenity.music.pitch import fold, transpose  # noqa: E402
@@ -140,8 +140,8 @@ def in_seconds(song: Song, settings: CodecSettings) -> Kept:
     table["duration"] = np.maximum(np.rint(song.notes["duration"] / SECONDS), 1)
     transposition, category = codec.encode(song, settings).transposition, CATEGORIES[settings.category]
     inside, folded = fold(transpose(table, transposition), category.lowest, category.highest)
-    events = fold_notes(inside, settings.split_ratio)
-    back = fold(transpose(unfold_events(events), -transposition))[0]
+    events = notes_to_events(inside, settings.split_ratio)
+    back = fold(transpose(events_to_notes(events), -transposition))[0]
     notes = np.empty(len(back), NOTE)
     notes["pitch"], notes["velocity"] = back["pitch"], back["velocity"]
     notes["onset"], notes["duration"] = back["onset"] * SECONDS, back["duration"] * SECONDS

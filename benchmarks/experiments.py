@@ -34,12 +34,12 @@ class Parameters:
     seconds: float = 120.0                   # of processor time for each network, its building and judging apart
     batch: int = 2                           # windows a step
     learning_rate: float = 5e-3              # at its peak
-    families: int | None = None              # of training songs, each with its siblings; None: all
-    siblings: int | None = None              # that are kept of each family; None: all
-    beside: float | None = None              # beside each real song so much of its siblings, as train.py's --siblings;
-                                             # None: all of them, whole
+    families: int | None = None              # of training songs, each with its synthetic songs; None: all
+    synthetic: int | None = None             # synthetic songs that are kept of each family; None: all
+    beside: float | None = None              # beside each real song so much of its synthetic ones, as train.py's
+                                             # --synthetic; None: all of them, whole
     seed: int = 0
-    preset: str = "small"                    # sizes: small (here) or one of quartet.PRESETS
+    preset: str = "small"                    # sizes: small (here) or one of model_settings.PRESETS
     label: str = ""                          # joins the setting's name in the results, where the songs differ
     results: Path = RESULTS
     keep: Path | None = None                 # folder for the weights: KEEP/SETTING/ATTRIBUTE.npz
@@ -84,7 +84,7 @@ def main(parameters: Parameters) -> None:
 
 def small() -> dict:
     """Return networks small enough to learn something in minutes."""
-    from serenity.model.quartet import NetworkSettings
+    from serenity.model.settings import NetworkSettings
     from serenity.tokens.vocabulary import ATTRIBUTES
 
     return dict.fromkeys(ATTRIBUTES, NetworkSettings(128, 4, 2, 512))
@@ -98,7 +98,7 @@ def train(corpus, name: str, attribute: str, parameters: Parameters) -> dict:
     from serenity.model.dataset import WindowDataset
     from serenity.model.evaluation import evaluate
     from serenity.model.loss import Crossentropy
-    from serenity.model.quartet import QuartetSettings, preset
+    from serenity.model.settings import ModelSettings, preset
     from serenity.model.training import adamw, muon, schedule
     from serenity.model.training_settings import TrainingSettings
     from serenity.model.transformer import build_network, get_weights
@@ -109,13 +109,13 @@ def train(corpus, name: str, attribute: str, parameters: Parameters) -> dict:
     design = others.get("design", "serenity")
     sizes = small() if parameters.preset == "small" else preset(parameters.preset, design)
     networks = {attribute: replace(network, **changes) for attribute, network in sizes.items()}
-    settings = QuartetSettings(networks, corpus.vocabulary.sizes, WindowSettings(), corpus.settings, design)
+    settings = ModelSettings(networks, corpus.vocabulary.sizes, WindowSettings(), corpus.codec, design)
     keras.backend.clear_session()
     keras.utils.set_random_seed(parameters.seed)
     network = build_network(settings, attribute, corpus.vocabulary)
     with_adamw = others.get("optimizer") == "adamw"
     training = TrainingSettings(
-        batch=parameters.batch, seed=parameters.seed, siblings=parameters.beside,
+        batch=parameters.batch, seed=parameters.seed, synthetic=parameters.beside,
         learning_rate=parameters.learning_rate / (5 if with_adamw else 1), label_smoothing=others.get("smoothing", 0.0))
     optimizer, rate = (adamw if with_adamw else muon)(training, 0.0), schedule(training, TICKS)
     network.compile(optimizer=optimizer, loss=Crossentropy(training.label_smoothing), jit_compile=training.xla)
@@ -154,7 +154,7 @@ def chosen(corpus, parameters: Parameters):
     rows = []
     for family in list(families.values())[:parameters.families]:
         rows += [song for song in family if not song["synthetic"]]
-        rows += [song for song in family if song["synthetic"]][:parameters.siblings]
+        rows += [song for song in family if song["synthetic"]][:parameters.synthetic]
     return replace(corpus, songs=tuple(rows))
 
 

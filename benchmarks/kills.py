@@ -28,7 +28,7 @@ CHAIN = 5  # kills after which a run is let to its end
 CHANGES = ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir")  # events of sys.audit
 WRITING = 0b11  # os.O_WRONLY, os.O_RDWR: opened for more than reading
 ARGUMENTS = {
-    "preprocess": ("--midi", "midi", "--abc", "abc", "--tokens", "tokens", "--no-filters", "--siblings", "3",
+    "preprocess": ("--midi", "midi", "--abc", "abc", "--tokens", "tokens", "--no-filters", "--synthetic", "3",
                    "--workers", "1"),
     "train": ("--tokens", "../tokens", "--model", "model", "--epochs", "3", "--attributes", "step", "velocity",
               "--prompt-events", "16", "--continuation-events", "24"),
@@ -62,9 +62,9 @@ def child(script: str, at: int, arguments: list[str]) -> None:
     import os
 
     from serenity import command_line
-    from serenity.model import quartet
+    from serenity.model import settings as model_settings
 
-    quartet.PRESETS["serenity"]["mini"] = dict.fromkeys(quartet.ATTRIBUTES, small_network())
+    model_settings.PRESETS["serenity"]["mini"] = dict.fromkeys(model_settings.ATTRIBUTES, small_network())
     moments = Moments(Path.cwd(), at, lambda: os.kill(os.getpid(), signal.SIGKILL))
     module, sys.argv = importlib.import_module(script), [f"{script}.py", *arguments]
     sys.addaudithook(moments)
@@ -74,7 +74,7 @@ def child(script: str, at: int, arguments: list[str]) -> None:
 
 def small_network():
     """Return a network that learns an epoch in a second."""
-    from serenity.model.quartet import NetworkSettings
+    from serenity.model.settings import NetworkSettings
 
     return NetworkSettings(8, 1, 2, 16)
 

@@ -158,8 +158,8 @@ def main(parameters: Parameters) -> None:
 
 def in_tokens_of(model: Checkpoint, store: corpora.Corpus) -> corpora.Corpus:
     """Return the store in the model's tokens. Raises InputError where its songs were made into other events."""
-    if store.settings != model.settings.codec:
-        raise InputError(f"the token store was made with {store.settings}, the model with {model.settings.codec}; "
+    if store.codec != model.settings.codec:
+        raise InputError(f"the token store was made with {store.codec}, the model with {model.settings.codec}; "
                          "wanted the store that the model was trained on")
     return corpora.translate(store, model.vocabulary)
 
@@ -238,7 +238,7 @@ class Rival:
 def read_rivals(store: corpora.Corpus, songs: Songs, parameters: Parameters) -> dict[str, Rival]:
     """Return what stands in baselines.json and remi.json for the same songs; what does not is named and left out."""
     found = {}
-    name = f"{store.settings.normalise}, {store.settings.split_ratio}, {parameters.split}"
+    name = f"{store.codec.normalise}, {store.codec.split_ratio}, {parameters.split}"
     known = read_json(parameters.baselines).get(name)
     places = {song: place for place, song in enumerate(known["songs"])} if known else {}
     if set(songs.names) <= places.keys():

@@ -121,7 +121,7 @@ def read_songs(corpus: corpora.Corpus, parameters: Parameters) -> list[Song]:
     songs = []
     for row, count in zip(rows, counts.tolist()):
         path = parameters.midi / row["name"].removesuffix(".abc")
-        songs.append(Song(row["name"], row["split"], count, *read_song(path, corpus.settings, parameters.normalise)))
+        songs.append(Song(row["name"], row["split"], count, *read_song(path, corpus.codec, parameters.normalise)))
     return songs
 
 
@@ -143,7 +143,7 @@ def read_song(path: Path, settings: CodecSettings, normalise: bool) -> tuple[np.
 def without_doublings(notes: np.ndarray, points: np.ndarray) -> np.ndarray:
     """Return the notes, those of one pitch at one grid point as one: the first, as long as the longest.
 
-    `points` (notes,) are the grid points. The codec does the same when it folds notes into events.
+    `points` (notes,) are the grid points. The codec does the same when it makes events of notes.
     """
     order = np.lexsort((notes["onset"], points, notes["pitch"]))
     ordered, point = notes[order], points[order]

@@ -126,13 +126,13 @@ def go_on(model, case: Case, parameters: Parameters) -> dict:
 
 def points_of(case: Case, seed, events: np.ndarray) -> dict[int, np.ndarray]:
     """Return where the true grid has the notes of a continuation: of each pitch the seconds, in order."""
-    from serenity.music.event import unfold_events
+    from serenity.music.event import events_to_notes
 
-    grid, truth = seed.settings.grid, case.tempo_map
+    grid, truth = seed.codec.grid, case.tempo_map
     shift = round(float(truth.quarters(seed.tempo_map.seconds(0.0))) * 2) / 2
     scale = 6e7 / case.bpm / seed.tempo_map.tempo(0.0)  # a quarter of the true map, in quarters as they were read
     scale = min((1 / 3, 1 / 2, 2 / 3, 1, 3 / 2, 2, 3), key=lambda ratio: abs(np.log(scale / ratio)))
-    table = unfold_events(events)
+    table = events_to_notes(events)
     seconds = truth.seconds(shift + (table["onset"] + seed.join) / grid / scale)
     pitches = table["pitch"] - seed.encoded.transposition
     return {int(pitch): np.sort(seconds[pitches == pitch]) for pitch in np.unique(pitches)}

@@ -9,7 +9,7 @@ import pytest
 
 from serenity.model import checkpoint
 from serenity.model.designs import weight_shapes
-from serenity.model.quartet import NetworkSettings, QuartetSettings
+from serenity.model.settings import ModelSettings, NetworkSettings
 from serenity.tokens.vocabulary import ATTRIBUTES, count_values
 from serenity.tokens.windows import WindowSettings
 from tests.songs import abc_songs
@@ -42,7 +42,7 @@ def model_folder(tmp_path):
     songs = [song for _, song in abc_songs(3)]
     vocabulary = count_values(song.events for song in songs)
     networks = dict.fromkeys(ATTRIBUTES, NetworkSettings(16, 1, 2, 24))
-    settings = QuartetSettings(networks, vocabulary.sizes, WindowSettings(24, 32), songs[0].settings)
+    settings = ModelSettings(networks, vocabulary.sizes, WindowSettings(24, 32), songs[0].codec)
     checkpoint.write_settings(folder, settings, vocabulary)
     rng = np.random.default_rng(0)
     for attribute in ATTRIBUTES:

@@ -3,7 +3,7 @@
 import numpy as np
 from hypothesis import strategies as st
 
-from serenity.music.event import fold_notes
+from serenity.music.event import notes_to_events
 from serenity.music.grid import GRID_NOTE
 from serenity.music.note import note_table, sort_notes
 from serenity.music.tempo_map import TempoMap, metres, tempos
@@ -19,7 +19,7 @@ _grid_note = st.tuples(st.integers(0, 100), st.integers(1, 100), st.integers(0, 
 # Songs of 2 seconds, or of 100 grid points, at most: dense, so that strikes, doublings and overlaps are met often.
 note_tables = st.lists(_note, min_size=1, max_size=30).map(lambda rows: note_table(*zip(*rows)))
 grid_tables = st.lists(_grid_note, min_size=1, max_size=30).map(lambda rows: sort_notes(np.array(rows, GRID_NOTE)))
-event_tables = st.builds(fold_notes, grid_tables, split_ratios)
+event_tables = st.builds(notes_to_events, grid_tables, split_ratios)
 
 
 @st.composite

@@ -13,14 +13,14 @@ import preprocess
 import train
 from benchmarks import kills
 from serenity.listen import histograms
-from serenity.model import quartet
+from serenity.model import settings as model_settings
 from serenity.music import midi_file
 from serenity.tokens import corpus as corpora
 from serenity.tokens.vocabulary import ATTRIBUTES
 from tests.scripts import call
 from tests.songs import abc_songs, compose_notes
 
-PREPROCESS = ("--no-filters", "--siblings", "2", "--workers", "1")
+PREPROCESS = ("--no-filters", "--synthetic", "2", "--workers", "1")
 TRAIN = ("--tokens", "../tokens", "--model", "model", "--epochs", "2", "--attributes", "step", "--batch", "4",
          "--prompt-events", "16", "--continuation-events", "24")
 
@@ -98,7 +98,7 @@ def test_preprocess(tmp_path, monkeypatch):
 
 
 def test_train(tmp_path, eagerly, monkeypatch):
-    monkeypatch.setitem(quartet.PRESETS["serenity"], "mini", dict.fromkeys(ATTRIBUTES, kills.small_network()))
+    monkeypatch.setitem(model_settings.PRESETS["serenity"], "mini", dict.fromkeys(ATTRIBUTES, kills.small_network()))
     songs = dict(abc_songs(4, bars=2))
     corpora.build(tmp_path / "tokens", [corpora.Entry(name, name) for name in songs], songs.__getitem__)
     (tmp_path / "whole").mkdir()

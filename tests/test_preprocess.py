@@ -30,7 +30,7 @@ REFUSED = {  # name -> (content, what is said of it)
 }
 
 
-PLAIN = ("--no-filters", "--siblings", "0")
+PLAIN = ("--no-filters", "--synthetic", "0")
 
 
 def write_song(path: Path, number: int, is_drum=False, bars=12):
@@ -67,8 +67,8 @@ def done(tmp_path_factory):
     midi_file.write(midi / "silent.mid", [])
     write_song(midi / "drums.mid", 9, is_drum=True)
     (midi / "notes.txt").write_text("no song")
-    records = [{"stored": "a.mid", "group": "siblings", "licence": "MIT"},
-               {"stored": "folder/d.mid", "group": "siblings", "licence": None},
+    records = [{"stored": "a.mid", "group": "family", "licence": "MIT"},
+               {"stored": "folder/d.mid", "group": "family", "licence": None},
                {"stored": None, "origin": "refused.mid", "licence": "MIT"}]
     (midi / "manifest.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
     return folder, *run(folder, *PLAIN, "--workers", "2")
@@ -103,8 +103,8 @@ def test_the_place_of_each_event_in_its_bar_arrives(done):
     for song in store.songs:
         read = abc_file.read(done[0] / "data/abc" / song["name"])
         bars = store.tokens[song["start"]:song["start"] + song["events"], PLACE:]
-        assert np.array_equal(bars, bar_places(read.events, read.tempo_map, read.settings.grid))
-        assert (bars[:, 1] == 4 * read.settings.grid).all()
+        assert np.array_equal(bars, bar_places(read.events, read.tempo_map, read.codec.grid))
+        assert (bars[:, 1] == 4 * read.codec.grid).all()
 
 
 def test_each_broken_file_is_one_clear_line_and_the_others_go_on(done):
@@ -132,8 +132,8 @@ def test_it_ends_with_what_the_store_holds(done):
 def test_group_and_licence_of_the_manifest_arrive(done):
     store = corpus.load(done[0] / "data/tokens")
     assert {song["name"]: song["group"] for song in store.songs} == {
-        "a.mid.abc": "siblings", "folder/d.mid.abc": "siblings", "b.midi.abc": "b", "folder/c.MID.abc": "folder/c"}
-    assert len({song["split"] for song in store.songs if song["group"] == "siblings"}) == 1
+        "a.mid.abc": "family", "folder/d.mid.abc": "family", "b.midi.abc": "b", "folder/c.MID.abc": "folder/c"}
+    assert len({song["split"] for song in store.songs if song["group"] == "family"}) == 1
     assert store.totals["licences"]["MIT"] == 1
 
 
@@ -202,7 +202,7 @@ def test_the_settings_named_are_those_of_the_store(again):
     assert run(again, *PLAIN, "--split-ratio", "None", "--normalise", "centre", "--top-k-pitch", "9", "--grid",
                "48", "--exact-lengths", "None")[0] == 0
     store = corpus.load(again / "data/tokens")
-    assert store.settings == CodecSettings(normalise="centre", split_ratio=None, grid=48, exact_lengths=None)
+    assert store.codec == CodecSettings(normalise="centre", split_ratio=None, grid=48, exact_lengths=None)
     assert len(store.vocabulary.pitch.values) == 9
 
 
@@ -220,13 +220,13 @@ def test_a_song_of_too_many_events_is_refused(tmp_path):
 
 @pytest.fixture(scope="module")
 def family(tmp_path_factory):
-    """Two pop songs, one of them twice, and one that is none, with siblings: (folder, exit code, lines)."""
+    """Two pop songs, one of them twice, and one that is none, with synthetic songs: (folder, exit code, lines)."""
     folder = tmp_path_factory.mktemp("family")
     for name, notes in (("a.mid", pop_song()), ("moved.mid", transpose(pop_song(), 3)), ("b.mid", pop_song(seed=2)),
                         ("short.mid", pop_song(8))):
         (folder / "data/midi").mkdir(parents=True, exist_ok=True)
         midi_file.write(folder / "data/midi" / name, [midi_file.Track("Piano", 0, False, notes)])
-    return folder, *run(folder, "--siblings", "4", "--workers", "2", "--spot-check", "1")
+    return folder, *run(folder, "--synthetic", "4", "--workers", "2", "--spot-check", "1")
 
 
 @pytest.fixture
@@ -246,13 +246,13 @@ def test_what_is_no_pop_or_is_there_twice_is_left_out(family):
     assert (folder / "data/abc/report.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_siblings_are_named_after_parent_and_rule_and_stay_with_it(family):
+def test_synthetic_songs_are_named_after_original_and_rule_and_stay_with_it(family):
     store = corpus.load(family[0] / "data/tokens")
     assert len(store.songs) == 2 * (1 + 4)
     for song in store.songs:
-        parent, _, rule = song["name"].removesuffix(".abc").partition("~")
+        original, _, rule = song["name"].removesuffix(".abc").partition("~")
         read = abc_file.read(family[0] / "data/abc" / song["name"])
-        assert (read.source, read.synthesis, song["group"]) == (parent, rule, parent.removesuffix(".mid"))
+        assert (read.source, read.synthetic, song["group"]) == (original, rule, original.removesuffix(".mid"))
         assert song["synthetic"] == bool(rule)
     groups = {song["group"]: set() for song in store.songs}
     for song in store.songs:
@@ -279,13 +279,13 @@ def test_all_that_makes_songs_and_tokens_is_code_that_the_keys_hold(relatives, m
     monkeypatch.setattr(parallel, "in_parallel", handed)
     monkeypatch.setattr(journal, "code", lambda work: keyed.add(work.__module__) or real(work))
     monkeypatch.chdir(relatives)
-    preprocess.main(preprocess.Parameters(siblings=2, category="viola", filters=False))
+    preprocess.main(preprocess.Parameters(synthetic=2, category="viola", filters=False))
     assert done == keyed == {"serenity.music.selection", "serenity.music.family", "serenity.tokens.corpus"}
 
 
 def test_a_second_run_finds_all_done(relatives):
     before = files_of(relatives)
-    code, lines, _ = run(relatives, "--siblings", "4")
+    code, lines, _ = run(relatives, "--synthetic", "4")
     assert code == 0
     assert any(line.endswith("0 of 2 families were made in this run") for line in lines)
     assert lines[-1] == "tokens: data/tokens is already made of exactly these 10 songs"
@@ -294,9 +294,9 @@ def test_a_second_run_finds_all_done(relatives):
 
 
 @pytest.mark.parametrize(("arguments", "anew", "songs"), [
-    (("--siblings", "4", "--top-k-pitch", "50"), 0, 10), (("--siblings", "2"), 2, 6),
-    (("--siblings", "4", "--grid", "12"), 2, 10), (("--siblings", "4", "--exact-lengths", "None"), 2, 10),
-    (("--siblings", "4", "--seed", "1"), 2, 10)])
+    (("--synthetic", "4", "--top-k-pitch", "50"), 0, 10), (("--synthetic", "2"), 2, 6),
+    (("--synthetic", "4", "--grid", "12"), 2, 10), (("--synthetic", "4", "--exact-lengths", "None"), 2, 10),
+    (("--synthetic", "4", "--seed", "1"), 2, 10)])
 def test_a_changed_parameter_redoes_what_depends_on_it(arguments, anew, songs, relatives):
     code, lines, _ = run(relatives, *arguments)
     assert code == 0
@@ -305,11 +305,11 @@ def test_a_changed_parameter_redoes_what_depends_on_it(arguments, anew, songs, r
     assert len(files_of(relatives / "data/abc", ".abc")) == songs
 
 
-def test_a_song_that_goes_takes_its_siblings_along_and_nothing_else(relatives):
+def test_a_song_that_goes_takes_its_synthetic_songs_along_and_nothing_else(relatives):
     (relatives / "data/midi/b.mid").unlink()
     own = relatives / "data/abc/own.abc"
     shutil.copy(relatives / "data/abc/a.mid.abc", own)
-    assert run(relatives, "--siblings", "4")[0] == 0
+    assert run(relatives, "--synthetic", "4")[0] == 0
     assert {name.partition("~")[0].removesuffix(".abc") for name in files_of(relatives / "data/abc", ".abc")} == {
         "a.mid", "own"}
 
@@ -322,7 +322,7 @@ def test_work_that_was_cut_off_goes_on_where_it_was(family, relatives):
     journal.write_bytes(first + second[:40])  # killed while it wrote
     for name in json.loads(second)["files"][1:]:
         (relatives / "data/abc" / name).unlink()
-    code, lines, _ = run(relatives, "--siblings", "4")
+    code, lines, _ = run(relatives, "--synthetic", "4")
     assert code == 0
     assert any(line.endswith("1 of 2 families were made in this run") for line in lines)
     assert files_of(relatives / "data/abc", ".abc") == done
@@ -349,7 +349,7 @@ def test_one_file_is_explained(name, last, relatives):
     (("--abc-only", "--abc", "none"), "none holds no abc file"),
     (("--workers", "0"), "--workers 0, wanted 1 to 1,024"),
     (("--top-k-pitch", "0"), "--top-k-pitch 0, wanted 1 to 65,533"),
-    (("--siblings", "99"), "--siblings 99, wanted 0 to 24"),
+    (("--synthetic", "99"), "--synthetic 99, wanted 0 to 24"),
     (("--top-k-timing", "65534"), "--top-k-timing 65534, wanted 1 to 65,533"),
     (("--midi", "one", "--grid", "3"), "grid 3, wanted a whole number from 4 to 480"),
     (("--midi", "one", "--exact-lengths", "0"), "exact lengths 0, wanted a whole number from 1 to 1,000,000"),
@@ -381,7 +381,7 @@ def test_scores_in_notation_are_songs_a_lead_sheet_with_and_without_its_chords(t
     made = {path.name: abc_file.read(path) for path in (tmp_path / "data/abc").rglob("*.abc")}
     assert set(made) == {"a.mid.abc", "book.abc#1.abc", "book.abc#2.abc", "lead.abc.abc", "lead.abc~melody.abc"}
     lead, melody = made["lead.abc.abc"], made["lead.abc~melody.abc"]
-    assert (lead.group, melody.group, melody.synthesis, melody.key) == ("lead", "lead", "melody", lead.key)
+    assert (lead.group, melody.group, melody.synthetic, melody.key) == ("lead", "lead", "melody", lead.key)
     assert len(melody.events) == 6 * 12
     kept = files_of(tmp_path / "data/abc/.work/scores")
     assert len(kept) == 3

@@ -7,7 +7,7 @@ from benchmarks import remi
 from serenity.errors import InputError
 from serenity.music import codec, midi_file
 from serenity.music.codec import CodecSettings
-from serenity.music.event import unfold_events
+from serenity.music.event import events_to_notes
 from serenity.music.midi_file import Track
 from serenity.music.note import note_table, sort_notes
 from serenity.music.tempo_map import TempoMap, tempos
@@ -26,7 +26,7 @@ def test_a_pitch_struck_twice_at_once_is_one_note_as_in_the_codec():
     notes = compose_notes(1)
     doubled = sort_notes(np.concatenate([notes, notes[::3]]))
     encoded = codec.encode(songs.song_of(doubled), CodecSettings(normalise="none"))
-    kept, folded = remi.without_doublings(doubled, encoded.points), unfold_events(encoded.events)
+    kept, folded = remi.without_doublings(doubled, encoded.points), events_to_notes(encoded.events)
     assert len(kept) == len(folded) < len(doubled)
     assert sorted(kept["pitch"]) == sorted(folded["pitch"])
 
@@ -78,7 +78,7 @@ def test_songs_are_read_by_the_names_in_the_store_and_in_its_key(tmp_path):
     corpus = corpora.load(tmp_path / "tokens")
     parameters = remi.Parameters(tmp_path, tmp_path / "tokens", tmp_path, splits=())
     read, = remi.read_songs(corpus, parameters)
-    struck = unfold_events(song.events)
+    struck = events_to_notes(song.events)
     assert read.store_notes == len(read.notes) == len(struck)
     assert set(read.notes["pitch"]) == set(struck["pitch"])
     (tmp_path / "song-0.mid").unlink()

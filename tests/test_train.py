@@ -14,9 +14,10 @@ import pytest
 import train
 from serenity.command_line import run as run_script
 from serenity.errors import InputError
-from serenity.model import checkpoint, quartet
+from serenity.model import checkpoint
+from serenity.model import settings as model_settings
 from serenity.model.designs import parameter_count
-from serenity.model.quartet import NetworkSettings
+from serenity.model.settings import NetworkSettings
 from serenity.music import midi_file
 from serenity.music.codec import CodecSettings
 from serenity.music.midi_file import Track
@@ -38,8 +39,8 @@ def make_store(folder, songs):
 @pytest.fixture
 def defaults(tmp_path, monkeypatch, eagerly):
     """Parameters by which tiny networks are trained for an epoch on six songs."""
-    for design in quartet.DESIGNS:
-        monkeypatch.setitem(quartet.PRESETS[design], "mini", dict.fromkeys(ATTRIBUTES, TINY))
+    for design in model_settings.DESIGNS:
+        monkeypatch.setitem(model_settings.PRESETS[design], "mini", dict.fromkeys(ATTRIBUTES, TINY))
     make_store(tmp_path / "tokens", abc_songs(6, bars=4))
     return {"tokens": tmp_path / "tokens", "model": tmp_path / "model", "epochs": 1, "batch": 4, "prompt_events": 16,
             "continuation_events": 24}
@@ -133,7 +134,7 @@ def test_the_original_s_design_is_trained_where_it_is_asked_for(run, tmp_path):
 def test_more_epochs_may_follow_and_other_settings_are_said_and_stand_in_the_card(run, capsys):
     folder = run(attributes=("step",), source="a friend")
     figures, = figures_of(folder)["networks"]["step"]["settings"]
-    assert {"first": 1, "epochs": 1, "batch": 4, "learning_rate": 5e-3, "siblings": 0.5, "seed": 0}.items() \
+    assert {"first": 1, "epochs": 1, "batch": 4, "learning_rate": 5e-3, "synthetic": 0.5, "seed": 0}.items() \
         <= figures.items()
     assert "settings" not in capsys.readouterr().out
     run(attributes=("step",), resume=True, seed=7, source="a friend")
@@ -177,7 +178,7 @@ def test_a_dry_run_says_what_training_takes_and_writes_nothing(run, tmp_path, ca
     out = capsys.readouterr().out
     networks = dict.fromkeys(ATTRIBUTES, TINY)
     sizes = corpora.load(tmp_path / "tokens").vocabulary.sizes
-    settings = quartet.QuartetSettings(networks, sizes, quartet.WindowSettings(16, 24), CodecSettings())
+    settings = model_settings.ModelSettings(networks, sizes, model_settings.WindowSettings(16, 24), CodecSettings())
     assert f"\nparameters: {parameter_count(settings):,}\n" in out
     assert re.search(r"^step +[\d,]+ +\d+ MiB +7 +[\d,]+ +[\d.]+$", out, re.MULTILINE)  # a batch an epoch
     assert re.search(r"^memory: [\d,]+ MiB", out, re.MULTILINE)

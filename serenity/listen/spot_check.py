@@ -11,21 +11,21 @@ from serenity.music.abc_file import AbcSong
 from serenity.music.note import end_time
 from serenity.music.song import beat_edges
 
-SIBLINGS = 2     # shown beside each real song
+SYNTHETIC = 2    # songs that are shown beside each real one
 LONGEST = 60.0   # seconds of each song that are shown and sound; all of twenty songs would make a page too large
 
 
 def draw(songs: Sequence[Path], heads: Mapping[Path, AbcSong], count: int,
          rng: np.random.Generator) -> list[tuple[Path, list[Path]]]:
-    """Return `count` real songs at random, or all there are, each with SIBLINGS of its synthetic siblings at random."""
-    real = [song for song in songs if not heads[song].synthesis]
-    siblings = {}
+    """Return `count` real songs at random, or all there are, each with SYNTHETIC of its synthetic songs at random."""
+    real = [song for song in songs if not heads[song].synthetic]
+    made = {}
     for song in songs:
-        if heads[song].synthesis:
-            siblings.setdefault(heads[song].source, []).append(song)
+        if heads[song].synthetic:
+            made.setdefault(heads[song].source, []).append(song)
     chosen = [real[index] for index in sorted(rng.permutation(len(real))[:count])]
-    return [(song, [family[index] for index in sorted(rng.permutation(len(family))[:SIBLINGS])])
-            for song in chosen for family in [siblings.get(heads[song].source, [])]]
+    return [(song, [family[index] for index in sorted(rng.permutation(len(family))[:SYNTHETIC])])
+            for song in chosen for family in [made.get(heads[song].source, [])]]
 
 
 def write(path: Path, drawn: Sequence[tuple[Path, list[Path]]], soundfont: Path | None) -> int:
@@ -39,10 +39,10 @@ def write(path: Path, drawn: Sequence[tuple[Path, list[Path]]], soundfont: Path 
 
 def _shown(file: Path, soundfont: Path | None) -> page.PageSong:
     song = abc_file.read(file)
-    notes = codec.decode(song.events, song.tempo_map, song.settings.grid, song.transposition)
+    notes = codec.decode(song.events, song.tempo_map, song.codec.grid, song.transposition)
     notes = notes[notes["onset"] < LONGEST]
     sound = audio.encode(audio.render([(notes, 0)], soundfont, longest=LONGEST)) if soundfont else None
-    return page.PageSong(song.synthesis or "as it is", notes, sound=sound, measures=_measures(song, notes))
+    return page.PageSong(song.synthetic or "as it is", notes, sound=sound, measures=_measures(song, notes))
 
 
 def _measures(song: AbcSong, notes: np.ndarray) -> dict[str, str]:

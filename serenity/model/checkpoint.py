@@ -19,7 +19,7 @@ import numpy as np
 from serenity.errors import InputError
 from serenity.files import whole, write_whole
 from serenity.model.designs import parameter_count, weight_shapes
-from serenity.model.quartet import QuartetSettings
+from serenity.model.settings import ModelSettings
 from serenity.tokens import novelty
 from serenity.tokens import vocabulary as vocabularies
 from serenity.tokens.vocabulary import ATTRIBUTES, Vocabulary
@@ -33,14 +33,14 @@ _LARGEST_JSON = 64 * 2 ** 20  # bytes; no config or dictionary is larger
 class Checkpoint:
     """A model that was loaded: settings, dictionaries, and each network's weights by name in float32."""
 
-    settings: QuartetSettings
+    settings: ModelSettings
     vocabulary: Vocabulary
     weights: dict[str, dict[str, np.ndarray]]
 
 
 # --- settings and dictionaries ----------------------------------------------------------------------------------------
 
-def write_settings(folder: Path, settings: QuartetSettings, vocabulary: Vocabulary) -> None:
+def write_settings(folder: Path, settings: ModelSettings, vocabulary: Vocabulary) -> None:
     """Write config.json and vocabulary.json."""
     folder.mkdir(parents=True, exist_ok=True)
     with whole(folder / "vocabulary.json") as path:
@@ -48,7 +48,7 @@ def write_settings(folder: Path, settings: QuartetSettings, vocabulary: Vocabula
     write_json(folder / "config.json", {"format": FORMAT, **settings.to_dict()})
 
 
-def read_settings(folder: Path) -> tuple[QuartetSettings, Vocabulary]:
+def read_settings(folder: Path) -> tuple[ModelSettings, Vocabulary]:
     """Read what write_settings wrote. Raises InputError, which names the wrong file and what was wanted."""
     if not folder.is_dir():
         raise InputError(f"{folder} is not a folder; wanted a model (a folder with config.json)")
@@ -58,7 +58,7 @@ def read_settings(folder: Path) -> tuple[QuartetSettings, Vocabulary]:
         raise InputError(f"{folder / 'config.json'}: format '{config.get('format')}'{older}, wanted '{FORMAT}'"
                          f"{': train it anew with train.py' if older else ''}")
     try:
-        settings = QuartetSettings.from_dict(config)
+        settings = ModelSettings.from_dict(config)
     except InputError as error:
         raise InputError(f"{folder / 'config.json'}: {error}") from None
     vocabulary = vocabularies.read(folder / "vocabulary.json")
@@ -77,7 +77,7 @@ def write_weights(folder: Path, attribute: str, weights: dict[str, np.ndarray]) 
         np.savez(file, **halves)
 
 
-def read_weights(folder: Path, attribute: str, settings: QuartetSettings) -> dict[str, np.ndarray]:
+def read_weights(folder: Path, attribute: str, settings: ModelSettings) -> dict[str, np.ndarray]:
     """Read what write_weights wrote, as float32.
 
     Names, shapes and types are checked before a value is read. Raises InputError naming the file and what is wrong.
@@ -114,7 +114,7 @@ def load(folder: Path) -> Checkpoint:
     return with_weights(folder, *read_settings(folder))
 
 
-def with_weights(folder: Path, settings: QuartetSettings, vocabulary: Vocabulary) -> Checkpoint:
+def with_weights(folder: Path, settings: ModelSettings, vocabulary: Vocabulary) -> Checkpoint:
     """Read the weights of a model whose settings and dictionaries were read. Raises InputError as load does."""
     return Checkpoint(settings, vocabulary,
                       {attribute: read_weights(folder, attribute, settings) for attribute in ATTRIBUTES})
@@ -157,25 +157,25 @@ def novelty_path(folder: Path) -> Path:
 
 # --- figures and card -------------------------------------------------------------------------------------------------
 
-def write_card(folder: Path, settings: QuartetSettings, training: dict) -> None:
+def write_card(folder: Path, settings: ModelSettings, training: dict) -> None:
     """Write README.md, the card of a model: what training.json says, then what a person wrote into notes.md, if so."""
     notes = folder / "notes.md"
     text = card(folder.name, settings, training, notes.read_text(encoding="utf-8") if notes.is_file() else "")
     write_whole(folder / "README.md", text.encode())
 
 
-def card(name: str, settings: QuartetSettings, training: dict, notes: str = "") -> str:
+def card(name: str, settings: ModelSettings, training: dict, notes: str = "") -> str:
     """Return the card of a model as Markdown, from what training.json says; `notes` close it."""
     networks = training["networks"]
     rows = [f"| {attribute} | {figures['parameters']:,} | {figures['epochs']} | {figures['minutes']:.0f} | "
             f"{figures['unigram_bits']:.2f} | {figures['bits']:.2f} | {figures['accuracy']:.1%} |"
             for attribute, figures in networks.items()]
     data = training["data"]
-    siblings = f" and {data['synthetic']:,} synthetic siblings of them" if data["synthetic"] else ""
+    made = f" and {data['synthetic']:,} synthetic songs made of them" if data["synthetic"] else ""
     lines = [f"# {name}", "",
              f"Four transformers that complete {settings.codec.category} songs; made and read by Serenity.", "",
              "## What it learned from", "",
-             f"{data['train']:,} songs{siblings} ({data['validation']} songs more for validation, {data['test']} kept "
+             f"{data['train']:,} songs{made} ({data['validation']} songs more for validation, {data['test']} kept "
              f"for tests), {data['events']:,} events. Source: {data['source']}. Licence: {data['licence']}. SHA-256 of "
              f"all tokens: `{data['sha256']}`.", "",
              "## Figures", "",
@@ -192,9 +192,9 @@ def card(name: str, settings: QuartetSettings, training: dict, notes: str = "") 
     if index := training.get("novelty"):
         lines += ["", "## Novelty", "",
                   f"`novelty.index` holds the {index['grams']:,} different runs of {index['events']} events of "
-                  f"{index['songs']:,} training songs, siblings included, in any transposition, as hashes: the songs "
-                  "cannot be read out of it. From it `generate.py` says how long a run of a continuation stands in a "
-                  "training song."]
+                  f"{index['songs']:,} training songs, synthetic ones included, in any transposition, as hashes: the "
+                  "songs cannot be read out of it. From it `generate.py` says how long a run of a continuation stands "
+                  "in a training song."]
     return "\n".join([*lines, *(["", notes.strip()] if notes.strip() else []), ""])
 
 

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from serenity.model.quartet import QuartetSettings
+from serenity.model.settings import ModelSettings
 from serenity.model.training_settings import TrainingSettings
 from serenity.tokens.corpus import Corpus
 from serenity.tokens.vocabulary import ATTRIBUTES, COLUMNS, LEFT, PAD, SPECIALS
@@ -19,12 +19,12 @@ class WindowDataset(keras.utils.PyDataset):
     interrupted it.
     """
 
-    def __init__(self, corpus: Corpus, attribute: str, settings: QuartetSettings, training: TrainingSettings,
+    def __init__(self, corpus: Corpus, attribute: str, settings: ModelSettings, training: TrainingSettings,
                  epoch: int = 0):
         super().__init__()
         self.attribute, self.training, self.epoch = attribute, training, epoch
         self.window, self.encoder = settings.window, settings.has_encoder
-        self.songs, self.shares = corpus.of_split("train"), corpus.shares(training.siblings)
+        self.songs, self.shares = corpus.of_split("train"), corpus.shares(training.synthetic)
         self.lengths = [len(song) for song in self.songs]
         self.parts = training.parts(len(self.songs))
         windows = expected_windows(self.lengths, self.window, self.encoder, self.shares).sum()

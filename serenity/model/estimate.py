@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import keras
 
 from serenity.model.devices import Devices, explained, precision
-from serenity.model.quartet import QuartetSettings
+from serenity.model.settings import ModelSettings
 from serenity.model.training import prepare
 from serenity.model.training_settings import TrainingSettings
 from serenity.tokens.corpus import Corpus
@@ -36,7 +36,7 @@ class Estimate:
         return self.steps * self.step_seconds + self.epochs * self.judge_seconds
 
 
-def estimate(corpus: Corpus, settings: QuartetSettings, attribute: str, training: TrainingSettings) -> Estimate:
+def estimate(corpus: Corpus, settings: ModelSettings, attribute: str, training: TrainingSettings) -> Estimate:
     """Return what training one attribute's network will take, on the devices that training would use."""
     keras.utils.clear_session()
     with explained(attribute), precision(training.precision):

@@ -9,7 +9,7 @@ from keras import ops
 
 from serenity.model.dataset import inputs_and_targets
 from serenity.model.loss import surprise
-from serenity.model.quartet import QuartetSettings
+from serenity.model.settings import ModelSettings
 from serenity.tokens.vocabulary import SPECIALS
 from serenity.tokens.windows import batches, tile_places
 
@@ -24,7 +24,7 @@ class Judged:
     hits: np.ndarray       # (tops, songs): decisions whose target is among so many of the likeliest
 
 
-def judge(network: keras.Model, attribute: str, settings: QuartetSettings, songs: list[np.ndarray], batch: int,
+def judge(network: keras.Model, attribute: str, settings: ModelSettings, songs: list[np.ndarray], batch: int,
           tops: tuple[int, ...] = (1,)) -> Judged:
     """Return what a network makes of each of the songs (events, 4), each event met exactly once.
 
@@ -58,7 +58,7 @@ def ranks(logits: np.ndarray, target: np.ndarray) -> np.ndarray:
     return ahead.sum(axis=-1)
 
 
-def evaluate(network: keras.Model, attribute: str, settings: QuartetSettings, songs: list[np.ndarray],
+def evaluate(network: keras.Model, attribute: str, settings: ModelSettings, songs: list[np.ndarray],
              batch: int) -> dict[str, float]:
     """Return `bits` per event and `accuracy` over songs, as `judge` counts them."""
     judged = judge(network, attribute, settings, songs, batch)

@@ -35,8 +35,8 @@ def read_base(folder: Path) -> Base:
 
 def in_words_of(base: Base, corpus: Corpus, name: str) -> Corpus:
     """Return a corpus in the base's tokens. Raises InputError where its songs went through another codec."""
-    if corpus.settings != base.model.settings.codec:
-        raise InputError(f"{name} was made with {corpus.settings}, the model {base.name} with "
+    if corpus.codec != base.model.settings.codec:
+        raise InputError(f"{name} was made with {corpus.codec}, the model {base.name} with "
                          f"{base.model.settings.codec}; wanted the same: preprocess the songs again")
     own, wanted = (vocabularies.to_json(vocabulary) for vocabulary in (corpus.vocabulary, base.model.vocabulary))
     return corpus if own == wanted else translate(corpus, base.model.vocabulary)

@@ -24,7 +24,7 @@ from serenity.model.layers import (
     norm_shapes,
     scaled,
 )
-from serenity.model.quartet import QuartetSettings
+from serenity.model.settings import ModelSettings
 from serenity.tokens.vocabulary import ATTRIBUTES, PAD, Vocabulary
 
 # The decoder reads the prompt's last events itself before it goes on. Right after an encoded prompt it would have no
@@ -32,7 +32,7 @@ from serenity.tokens.vocabulary import ATTRIBUTES, PAD, Vocabulary
 WARM_UP = 16  # events
 
 
-def shapes(settings: QuartetSettings, attribute: str) -> Shapes:
+def shapes(settings: ModelSettings, attribute: str) -> Shapes:
     """Return name and shape of each weight of one attribute's network."""
     network, size, window = settings.networks[attribute], settings.vocabulary_sizes[attribute], settings.window
     table = {f"embedding/{attribute}": (size, network.model_dim)}
@@ -49,7 +49,7 @@ def shapes(settings: QuartetSettings, attribute: str) -> Shapes:
 class Network:
     """One attribute's network without its weights: what follows from settings."""
 
-    def __init__(self, settings: QuartetSettings, attribute: str, vocabulary: Vocabulary):
+    def __init__(self, settings: ModelSettings, attribute: str, vocabulary: Vocabulary):
         self.attribute, self.column = attribute, ATTRIBUTES.index(attribute)
         self.size, self.window = settings.networks[attribute], settings.window
 
@@ -78,7 +78,7 @@ class Network:
 class Decoder(Network):
     """An attribute's network for generation, with its cache, for one prompt and what comes after it."""
 
-    def __init__(self, settings: QuartetSettings, attribute: str, weights: Weights, vocabulary: Vocabulary):
+    def __init__(self, settings: ModelSettings, attribute: str, weights: Weights, vocabulary: Vocabulary):
         """`weights` as in `shapes`, float32."""
         super().__init__(settings, attribute, vocabulary)
         vectors, heads = weights[f"embedding/{attribute}"], self.size.num_heads

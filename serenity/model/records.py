@@ -6,7 +6,7 @@ from pathlib import Path
 from serenity.errors import InputError
 from serenity.files import alone, remove_leftovers
 from serenity.model import checkpoint
-from serenity.model.quartet import QuartetSettings
+from serenity.model.settings import ModelSettings
 from serenity.tokens import novelty
 from serenity.tokens import vocabulary as vocabularies
 from serenity.tokens.corpus import Corpus
@@ -15,8 +15,8 @@ from serenity.tokens.vocabulary import ATTRIBUTES, Vocabulary
 SHARED = ("*.json", "novelty.index", "README.md")  # written by whoever is alone in the folder
 
 
-def agree(folder: Path, settings: QuartetSettings, vocabulary: Vocabulary, attributes: tuple[str, ...],
-          resume: bool) -> QuartetSettings:
+def agree(folder: Path, settings: ModelSettings, vocabulary: Vocabulary, attributes: tuple[str, ...],
+          resume: bool) -> ModelSettings:
     """Return the settings to train `attributes` with: those given, with what the folder's other networks have.
 
     Raises InputError where training would spoil what the folder holds.
@@ -41,7 +41,7 @@ def agree(folder: Path, settings: QuartetSettings, vocabulary: Vocabulary, attri
     return settings
 
 
-def begin(folder: Path, settings: QuartetSettings, corpus: Corpus, data: dict,
+def begin(folder: Path, settings: ModelSettings, corpus: Corpus, data: dict,
           known: novelty.Index | None = None) -> str:
     """Write all that a model's folder holds beside weights and figures; figures that are there stay.
 
@@ -62,7 +62,7 @@ def begin(folder: Path, settings: QuartetSettings, corpus: Corpus, data: dict,
                      if before["data"].get(name, value) != value)
 
 
-def add(folder: Path, settings: QuartetSettings, attribute: str, figures: dict) -> dict[str, dict]:
+def add(folder: Path, settings: ModelSettings, attribute: str, figures: dict) -> dict[str, dict]:
     """Add the figures of a network that was trained to training.json and the card; return those of all networks."""
     with alone(folder):
         training = _read(folder)

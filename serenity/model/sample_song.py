@@ -11,8 +11,8 @@ import numpy as np
 
 from serenity.model.checkpoint import Checkpoint
 from serenity.model.generation import complete
-from serenity.model.quartet import QuartetSettings
 from serenity.model.sampling import Sampling
+from serenity.model.settings import ModelSettings
 from serenity.music import codec, midi_file
 from serenity.music.event import EVENT
 from serenity.music.tempo_map import TempoMap
@@ -23,7 +23,7 @@ PROMPT, EVENTS = 64, 256  # at most; a short song is halved
 PIANO = 0  # program
 
 
-def compose(songs: list[np.ndarray], settings: QuartetSettings, vocabulary: Vocabulary,
+def compose(songs: list[np.ndarray], settings: ModelSettings, vocabulary: Vocabulary,
             weights: Mapping[str, Mapping[str, np.ndarray]]) -> tuple[np.ndarray, float] | None:
     """Return the longest of the songs (events, 4), continued from its beginning, as notes, and where that begins.
 

@@ -29,7 +29,7 @@ from serenity.model.layers import (
     norm_shapes,
     scaled,
 )
-from serenity.model.quartet import QuartetSettings
+from serenity.model.settings import ModelSettings
 from serenity.tokens.features import NUMBER, bar_numbers, bar_rows, features, step_quarters
 from serenity.tokens.vocabulary import ATTRIBUTES, DECISION_ORDER, Vocabulary
 
@@ -47,7 +47,7 @@ def read_attributes(attribute: str) -> dict[str, tuple[str, ...]]:
             "present": DECISION_ORDER[:DECISION_ORDER.index(attribute)]}
 
 
-def shapes(settings: QuartetSettings, attribute: str) -> Shapes:
+def shapes(settings: ModelSettings, attribute: str) -> Shapes:
     """Return name and shape of each weight of one attribute's network."""
     network, size = settings.networks[attribute], settings.vocabulary_sizes[attribute]
     width = network.model_dim
@@ -76,7 +76,7 @@ def frequencies(head_dim: int) -> tuple[np.ndarray, np.ndarray]:
 class Network:
     """One attribute's network without its weights: what follows from settings and dictionaries."""
 
-    def __init__(self, settings: QuartetSettings, attribute: str, vocabulary: Vocabulary):
+    def __init__(self, settings: ModelSettings, attribute: str, vocabulary: Vocabulary):
         self.attribute, self.column = attribute, ATTRIBUTES.index(attribute)
         self.size, self.grid, self.reach = settings.networks[attribute], settings.codec.grid, settings.reach
         self.tables = {name: features(vocabulary[name]) for name in ATTRIBUTES}
@@ -121,7 +121,7 @@ class Network:
 class Decoder(Network):
     """An attribute's network for generation, with its cache, for one prompt and what comes after it."""
 
-    def __init__(self, settings: QuartetSettings, attribute: str, weights: Weights, vocabulary: Vocabulary):
+    def __init__(self, settings: ModelSettings, attribute: str, weights: Weights, vocabulary: Vocabulary):
         """`weights` as in `shapes`, float32."""
         super().__init__(settings, attribute, vocabulary)
         vectors = weights[f"embedding/{attribute}"] + self.tables[attribute] @ weights["embedding/features"]

@@ -22,7 +22,7 @@ from serenity.model.devices import Devices, explained, precision
 from serenity.model.evaluation import evaluate
 from serenity.model.loss import Crossentropy, accuracy
 from serenity.model.muon import Muon
-from serenity.model.quartet import QuartetSettings
+from serenity.model.settings import ModelSettings
 from serenity.model.state import Progress
 from serenity.model.training_settings import TrainingSettings
 from serenity.model.transformer import build_network, get_weights, set_weights
@@ -39,7 +39,7 @@ UNDECAYED = ("bias", "beta", "gamma")  # weight decay leaves them alone
 Draw = Callable[..., object]  # draw(path, notes, split=seconds where the continuation begins, title=text)
 
 
-def train_network(corpus: Corpus, settings: QuartetSettings, attribute: str, training: TrainingSettings, folder: Path,
+def train_network(corpus: Corpus, settings: ModelSettings, attribute: str, training: TrainingSettings, folder: Path,
                   resume: bool = False, start: Checkpoint | None = None, draw: Draw | None = None,
                   devices: Sequence[str] | None = None) -> dict:
     """Train one attribute's transformer, keep its best weights in the model's folder, and return its figures.
@@ -98,7 +98,7 @@ def train_network(corpus: Corpus, settings: QuartetSettings, attribute: str, tra
     return figures if progress.base_bits is None else figures | {"base_bits": progress.base_bits}
 
 
-def prepare(corpus: Corpus, settings: QuartetSettings, attribute: str, training: TrainingSettings, on: Devices,
+def prepare(corpus: Corpus, settings: ModelSettings, attribute: str, training: TrainingSettings, on: Devices,
             epoch: int = 0) -> tuple[keras.Model, WindowDataset]:
     """Return a network of chance, ready for `fit`, and what it is shown from an epoch on."""
     dataset = WindowDataset(corpus, attribute, settings, training, epoch)
@@ -153,7 +153,7 @@ def adamw(training: TrainingSettings, learning_rate: object) -> keras.optimizers
     return optimizer
 
 
-def write_sample(corpus: Corpus, settings: QuartetSettings, attribute: str, folder: Path, start: Checkpoint | None,
+def write_sample(corpus: Corpus, settings: ModelSettings, attribute: str, folder: Path, start: Checkpoint | None,
                  draw: Draw | None, epoch: int) -> None:
     """Write a sample of what the networks in the folder have learned, after an epoch of one of them."""
     weights = dict(start.weights) if start else {}

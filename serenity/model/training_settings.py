@@ -20,7 +20,7 @@ class TrainingSettings:
     label_smoothing: float = 0.0    # share of the target that is spread evenly over all tokens
     patience: int | None = None     # epochs without improvement after which training ends; None: never
     epoch_songs: int | None = None  # songs in one epoch; the next epoch shows others; None: all songs
-    siblings: float | None = 0.5    # so much of each song's synthetic siblings an epoch shows, as songs; None: all
+    synthetic: float | None = 0.5   # so much of each song's synthetic songs an epoch shows, as songs; None: all
     precision: str = "float32"      # or "bfloat16": in which products are taken; weights are float32 in any case
     xla: bool = False               # compile the steps by XLA
     seed: int = 0                   # of weights, windows and dropout
@@ -29,8 +29,8 @@ class TrainingSettings:
         for name in ("epochs", "batch", "accumulate", "patience", "epoch_songs"):
             if (value := getattr(self, name)) is not None and value < 1:
                 raise InputError(f"{name.replace('_', ' ')} {value}, wanted 1 or more")
-        if self.siblings is not None and not self.siblings >= 0:
-            raise InputError(f"siblings {self.siblings}, wanted 0 or more")
+        if self.synthetic is not None and not self.synthetic >= 0:
+            raise InputError(f"synthetic {self.synthetic}, wanted 0 or more")
         if not 0 < self.learning_rate < 1:
             raise InputError(f"learning rate {self.learning_rate}, wanted above 0 and below 1")
         if not self.weight_decay >= 0:

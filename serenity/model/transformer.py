@@ -11,7 +11,7 @@ from keras import ops
 from serenity.model.designs import make_network, weight_shapes
 from serenity.model.fused import fused
 from serenity.model.layers import NORM_EPSILON
-from serenity.model.quartet import QuartetSettings
+from serenity.model.settings import ModelSettings
 from serenity.tokens.vocabulary import Vocabulary
 
 MASKED = -1e9  # a score that softmax turns into 0, in bfloat16 too
@@ -30,7 +30,7 @@ class Transformer(keras.Model):
     Output: logits (batch, length, tokens) in float32. Weights are named as in designs.weight_shapes.
     """
 
-    def __init__(self, settings: QuartetSettings, attribute: str, vocabulary: Vocabulary):
+    def __init__(self, settings: ModelSettings, attribute: str, vocabulary: Vocabulary):
         super().__init__(name=attribute)
         size = settings.networks[attribute]
         self.network, self.num_heads = make_network(settings, attribute, vocabulary), size.num_heads
@@ -182,7 +182,7 @@ def future(first: int, last: int) -> np.ndarray:
 
 # --- weights ----------------------------------------------------------------------------------------------------------
 
-def build_network(settings: QuartetSettings, attribute: str, vocabulary: Vocabulary) -> Transformer:
+def build_network(settings: ModelSettings, attribute: str, vocabulary: Vocabulary) -> Transformer:
     """Return one attribute's transformer, its weights drawn by chance."""
     return Transformer(settings, attribute, vocabulary)
 

@@ -3,7 +3,7 @@
     serenity-abc 2
     source: 001.mid
     group: 001
-    synthesis: inversion-1
+    synthetic: inversion-1
     key: f# major
     transposition: -6
     folded: 0
@@ -22,7 +22,7 @@
     a#5c5g5 0 1/2 85+16  % 1
     d5 1/2 3/2 70  % 1+1/2
 
-The head names where the song comes from, the rule of synthesis that made it (none: the song is real), and what
+The head names where the song comes from, the rule that made it (none: the song is real), and what
 normalising did, so that it can be undone: key and semitones; whether the beats are the file's, found or given; the
 seconds at which quarter 0 begins; from which quarter on a quarter lasts how many microseconds, and which metre holds;
 and which share of a quarter its first eighth takes. An event is its chord, its step and duration in quarters, and its
@@ -62,15 +62,15 @@ class AbcSong:
     """A song as it stands in an abc file."""
 
     source: str              # the MIDI file that it was made from
-    group: str               # songs of one group (versions, synthetic siblings) never part in a split
+    group: str               # songs of one group (versions, synthetic songs) never part in a split
     key: str                 # of the song as it was
     transposition: int       # semitones that normalising added
     folded: int              # notes that normalising moved by octaves into range
     beats: str               # where they come from: see beats.Beats.source
     tempo_map: TempoMap      # where the quarters of the song as it was stood, and its bars
-    settings: CodecSettings
+    codec: CodecSettings
     events: np.ndarray       # EVENT table
-    synthesis: str = ""      # rule of serenity.music.synthesis that made it; "": a real song
+    synthetic: str = ""      # rule of serenity.music.synthetic that made it; "": a real song
 
 
 def to_text(song: AbcSong) -> str:
@@ -78,11 +78,11 @@ def to_text(song: AbcSong) -> str:
 
     Each value of the head stands on one line: what breaks a line or is no text in a file's name becomes a blank or "?".
     """
-    head = {"source": song.source, "group": song.group, "synthesis": song.synthesis or NONE, "key": song.key,
+    head = {"source": song.source, "group": song.group, "synthetic": song.synthetic or NONE, "key": song.key,
             "transposition": song.transposition, "folded": song.folded, "beats": song.beats,
-            **_map_fields(song.tempo_map), **asdict(song.settings)}
+            **_map_fields(song.tempo_map), **asdict(song.codec)}
     lines = [f"{MAGIC} {VERSION}", *(f"{name}: {_one_line(str(value))}" for name, value in head.items()), ""]
-    lines += _event_lines(song.events, song.tempo_map, song.settings.grid)
+    lines += _event_lines(song.events, song.tempo_map, song.codec.grid)
     return "\n".join(lines) + "\n"
 
 
@@ -174,7 +174,7 @@ def from_text(text: str, name: str = "abc text") -> AbcSong:
     """Parse abc text. The inverse of to_text. Raises InputError with `name`, line and column, counted from 1."""
     lines = text.splitlines()
     head, body = _head(lines, name)
-    return AbcSong(**head, events=_events(lines[body:], body, name, head["settings"].grid))
+    return AbcSong(**head, events=_events(lines[body:], body, name, head["codec"].grid))
 
 
 def head_from_text(text: str, name: str = "abc text") -> AbcSong:
@@ -211,7 +211,7 @@ def _head(lines: list[str], name: str) -> tuple[dict, int]:
         tempo_map = _map_of_fields(head)
     except (InputError, ValueError) as error:
         raise InputError(f"{name}:{body}:1: {error}") from None
-    return {**head, "tempo_map": tempo_map, "settings": settings}, body
+    return {**head, "tempo_map": tempo_map, "codec": settings}, body
 
 
 def _events(lines: list[str], first: int, name: str, grid: int) -> np.ndarray:
@@ -312,14 +312,14 @@ def _optional(kind: type, text: str):
     return None if text == "None" else kind(text)
 
 
-def _synthesis(text: str) -> str:
+def _synthetic(text: str) -> str:
     return "" if text == NONE else text
 
 
 _PARSE = {"pitch": _chord, "step": partial(_time, "step"), "duration": partial(_time, "duration"),
           "velocity": _velocity}
 _WORDS = tuple(_PARSE)  # of a line
-_HEAD = {"source": str, "group": str, "synthesis": _synthesis, "key": str, "transposition": int, "folded": int,
+_HEAD = {"source": str, "group": str, "synthetic": _synthetic, "key": str, "transposition": int, "folded": int,
          "beats": str, "start": _seconds, "tempos": _tempos, "metres": _metres, "swing": _share,
          "category": str, "normalise": str, "grid": int, "exact_lengths": partial(_optional, int),
          "split_ratio": partial(_optional, float)}

@@ -1,6 +1,6 @@
 """The chords of a lead sheet, as a pianist plays them under its melody: a bass note and a close chord in the middle.
 
-What is wanted of a chord is what synthesis.py wants of one, and its limits are used here: no muddy interval in the
+What is wanted of a chord is what synthetic.py wants of one, and its limits are used here: no muddy interval in the
 bass, no semitone that grinds, no voice above the melody. And no voice moves farther than need be.
 """
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from serenity.music.pitch import OCTAVE
-from serenity.music.synthesis import FIFTH, GRINDING, LOW_INTERVAL_LIMITS, LOWEST_BASS
+from serenity.music.synthetic import FIFTH, GRINDING, LOW_INTERVAL_LIMITS, LOWEST_BASS
 
 BASS = range(38, 38 + OCTAVE)  # d2 to c#3; an octave lower under a low melody
 TOPS = range(50, 75)  # the chord's highest note

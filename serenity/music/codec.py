@@ -7,7 +7,7 @@ import numpy as np
 
 from serenity.errors import InputError
 from serenity.music.categories import category_named
-from serenity.music.event import fold_notes, unfold_events
+from serenity.music.event import events_to_notes, notes_to_events
 from serenity.music.grid import from_grid, to_grid
 from serenity.music.harmony import Key, find_key
 from serenity.music.pitch import OCTAVE, centre_transposition, fold, key_transposition, transpose
@@ -52,9 +52,9 @@ class Encoded:
 
 
 def encode(song: Song, settings: CodecSettings, key: Key | None = None) -> Encoded:
-    """Normalise a song and fold it into events. A song without notes raises ValueError.
+    """Normalise a song and turn its notes into events. A song without notes raises ValueError.
 
-    `key`: the song's, where it is known better than from these notes, as a sibling's is from its parent. None: found.
+    `key`: the song's, where it is known better than from these notes, as a synthetic song's is. None: found.
     """
     category = category_named(settings.category)
     key = key or find_key(song.notes)
@@ -66,7 +66,7 @@ def encode(song: Song, settings: CodecSettings, key: Key | None = None) -> Encod
     elif settings.normalise == "centre":
         transposition = centre_transposition(table, category.centre)
     inside, folded = fold(transpose(table, transposition), category.lowest, category.highest)
-    return Encoded(fold_notes(inside, settings.split_ratio), song.tempo_map, key, transposition, folded,
+    return Encoded(notes_to_events(inside, settings.split_ratio), song.tempo_map, key, transposition, folded,
                    table["onset"], beside)
 
 
@@ -83,6 +83,6 @@ def decode(events: np.ndarray, tempo_map: TempoMap, grid: int, transposition: in
     The first step counts from the grid point `begin`. `play` says by how many seconds notes at grid points (n,) begin
     after them; None: not at all. A pitch that would leave MIDI's range 0-127 is moved by octaves to its edge.
     """
-    table = fold(transpose(unfold_events(events), -transposition))[0]
+    table = fold(transpose(events_to_notes(events), -transposition))[0]
     table["onset"] += begin
     return from_grid(table, tempo_map, grid, play(table["onset"]) if play else 0.0)

@@ -1,4 +1,4 @@
-"""Events: notes struck together, as one row each. Folding notes into events, and unfolding them.
+"""Events: notes struck together, as one row each. Notes become events, and events notes.
 
 An event is a chord (a set of pitches) with one step, one duration, one velocity, and the accent of its top note, which
 is the melody most of the time: by how much it is louder than the notes below. Times are whole points of the grid, so
@@ -31,7 +31,7 @@ ACCENT = 8  # velocities; accents are whole multiples of it
 _LOUDNESS = re.compile(r"([0-9]{1,3})([+-][0-9]{1,2})?", re.ASCII)
 
 
-def fold_notes(table: np.ndarray, split_ratio: float | None) -> np.ndarray:
+def notes_to_events(table: np.ndarray, split_ratio: float | None) -> np.ndarray:
     """Return the events of a GRID_NOTE table.
 
     A chord lasts as long as its longest note, which is at most `split_ratio` times its shortest (None: any ratio). Its
@@ -66,8 +66,8 @@ def fold_notes(table: np.ndarray, split_ratio: float | None) -> np.ndarray:
     return events
 
 
-def unfold_events(events: np.ndarray) -> np.ndarray:
-    """Return the GRID_NOTE table of the events, a row for each note of each chord. The inverse of fold_notes."""
+def events_to_notes(events: np.ndarray) -> np.ndarray:
+    """Return the GRID_NOTE table of the events, a row for each note of each chord. The inverse of notes_to_events."""
     event, pitch = np.nonzero(chord_matrix(events["pitch"]))
     table = np.empty(len(event), GRID_NOTE)
     table["onset"], table["pitch"] = np.cumsum(events["step"])[event], pitch

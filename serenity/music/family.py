@@ -1,39 +1,40 @@
-"""A family: a song and its synthetic siblings, from a song's file to abc files."""
+"""A family: a song and the synthetic songs made of it, from a song's file to abc files."""
 
 from pathlib import Path
 
 from serenity.errors import InputError
-from serenity.music import abc_file, codec, song_file, synthesis
+from serenity.music import abc_file, codec, song_file, synthetic
 from serenity.music.abc_file import AbcSong
 from serenity.music.codec import CodecSettings
 from serenity.music.song import of_score
 
-MELODY = "melody"  # a lead sheet without its chords, beside its siblings
+MELODY = "melody"  # a lead sheet without its chords, beside the synthetic songs
 
 
-def write(job: tuple[str, str], midi: Path, abc: Path, settings: CodecSettings, siblings: int, seed: int,
+def write(job: tuple[str, str], midi: Path, abc: Path, settings: CodecSettings, count: int, seed: int,
           max_events: int, cache: Path | None = None) -> tuple[list[str], str | None]:
-    """Write the abc files of a song and its siblings; return their names below `abc`, and why there are none, if so.
+    """Write the abc files of a song and of `count` synthetic ones; return their names below `abc`, and if there
+    are none, why.
 
-    `job` is the file's name below `midi`, and the song's group. A song folder/x.mid becomes folder/x.mid.abc, a sibling
-    folder/x.mid~close.abc. `cache` is where song_file.py keeps what scores say.
+    `job` is the file's name below `midi`, and the song's group. A song folder/x.mid becomes folder/x.mid.abc, a
+    synthetic song folder/x.mid~close.abc. `cache` is where song_file.py keeps what scores say.
     """
     name, group = job
     try:
-        songs = read(midi / name, name, group, settings, siblings, seed, max_events, cache)
+        songs = read(midi / name, name, group, settings, count, seed, max_events, cache)
     except InputError as error:
         return [], str(error).removeprefix(f"{midi / name}: ")
-    files = [f"{name}{'~' * bool(song.synthesis)}{song.synthesis}.abc" for song in songs]
+    files = [f"{name}{'~' * bool(song.synthetic)}{song.synthetic}.abc" for song in songs]
     for file, song in zip(files, songs):
         (abc / file).parent.mkdir(parents=True, exist_ok=True)
         abc_file.write(abc / file, song)
     return files, None
 
 
-def read(path: Path, name: str, group: str, settings: CodecSettings, siblings: int, seed: int,
+def read(path: Path, name: str, group: str, settings: CodecSettings, count: int, seed: int,
          max_events: int, cache: Path | None = None) -> list[AbcSong]:
-    """Return the song of a file and its siblings; of those that come to the same events the first. A lead sheet is
-    there without its chords, too.
+    """Return the song of a file and `count` synthetic ones; of those that come to the same events the first.
+    A lead sheet is there without its chords, too.
 
     Raises InputError where the file cannot be read, or one of them has more than `max_events`.
     """
@@ -42,10 +43,10 @@ def read(path: Path, name: str, group: str, settings: CodecSettings, siblings: i
     versions = [("", song)]
     if melody := song_file.melody_of(score):
         versions.append((MELODY, song.with_notes(of_score(melody, settings.category).notes)))
-    if siblings:
+    if count:
         notes = codec.on_grid(song, settings)  # what was struck together is so to the instant, in all of them
-        versions += [(sibling.name, song.with_notes(sibling.notes))
-                     for sibling in synthesis.siblings(notes, siblings, seed, settings.category)]
+        versions += [(other.name, song.with_notes(other.notes))
+                     for other in synthetic.make_songs(notes, count, seed, settings.category)]
     songs, key = {}, None
     for rule, version in versions:
         encoded = codec.encode(version, settings, key)

@@ -46,7 +46,7 @@ class Corpus:
     tokens: np.ndarray             # (events, 7) uint16
     songs: tuple[dict, ...]        # name, group, synthetic, split, start, events
     vocabulary: Vocabulary
-    settings: CodecSettings
+    codec: CodecSettings
     totals: dict                   # songs, synthetic, events, train, validation, test, exact, licences
 
     def of_split(self, split: str, synthetic: bool = True) -> list[np.ndarray]:
@@ -66,14 +66,14 @@ class Corpus:
                 "events": sum(song["events"] for song in training),
                 "sha256": hashlib.sha256(np.ascontiguousarray(self.tokens)).hexdigest()}
 
-    def shares(self, siblings: float | None) -> np.ndarray:
+    def shares(self, synthetic: float | None) -> np.ndarray:
         """Return how much of each training song an epoch is to show, (songs,): all of a real one, of the synthetic ones
-        of a group as much as `siblings` for each real one of it. None: all of them."""
+        of a group as much as `synthetic` for each real one of it. None: all of them."""
         songs = [song for song in self.songs if song["split"] == "train"]
-        if siblings is None:
+        if synthetic is None:
             return np.ones(len(songs))
         numbers = Counter((song["group"], song["synthetic"]) for song in songs)
-        return np.array([min(1.0, siblings * numbers[song["group"], False] / numbers[song["group"], True])
+        return np.array([min(1.0, synthetic * numbers[song["group"], False] / numbers[song["group"], True])
                          if song["synthetic"] else 1.0 for song in songs])
 
 
@@ -110,7 +110,7 @@ class Entry:
 
 def entry_of(name: str, head: AbcSong) -> Entry:
     """Return the entry of an abc file of this name, by its head (see abc_file.read_head)."""
-    return Entry(name, head.group, bool(head.synthesis))
+    return Entry(name, head.group, bool(head.synthetic))
 
 
 def build(folder: Path, entries: Sequence[Entry], read: Callable[[str], AbcSong], top_k: dict[str, int] = TOP_K,
@@ -181,8 +181,8 @@ def _count(entries: Sequence[Entry], read: Callable, each: Callable) -> tuple[di
 def _count_chunk(read: Callable, names: list[str]) -> tuple[str, CodecSettings, dict]:
     songs = [read(name) for name in names]
     for name, song in zip(names, songs):
-        _refuse_mixture(name, song.settings, songs[0].settings)
-    return names[0], songs[0].settings, vocabularies.counts_of(np.concatenate([song.events for song in songs]))
+        _refuse_mixture(name, song.codec, songs[0].codec)
+    return names[0], songs[0].codec, vocabularies.counts_of(np.concatenate([song.events for song in songs]))
 
 
 def _encode(read: Callable, vocabulary: Vocabulary, settings: CodecSettings,
@@ -190,7 +190,7 @@ def _encode(read: Callable, vocabulary: Vocabulary, settings: CodecSettings,
     """Return the rows of each song, (events, 7), and how many tokens are exact in each attribute."""
     songs = [read(name) for name in names]
     for name, song in zip(names, songs):
-        _refuse_mixture(name, song.settings, settings)
+        _refuse_mixture(name, song.codec, settings)
     tokens, known = vocabulary.encode(np.concatenate([song.events for song in songs]))  # at once: they share chords
     ends = np.cumsum([len(song.events) for song in songs])[:-1]
     bars = [bar_places(song.events, song.tempo_map, settings.grid) for song in songs]

@@ -64,7 +64,7 @@ class Seed:
     choice: Choice      # the tracks taken
     song: Song          # its notes and beats
     encoded: Encoded    # its events
-    settings: CodecSettings
+    codec: CodecSettings
     prompt: np.ndarray  # (length, columns) int32: the prompt as the end of a stream; START where it begins the song
     unknown: list[Replaced]
     score: Score        # all that its file holds
@@ -78,18 +78,18 @@ class Seed:
     @property
     def start(self) -> float:
         """Seconds of the join."""
-        return float(self.tempo_map.seconds(self.join / self.settings.grid))
+        return float(self.tempo_map.seconds(self.join / self.codec.grid))
 
     def seconds_after(self, points: int) -> float:
         """Return how many seconds after `start` so many grid points are over."""
-        return float(self.tempo_map.seconds((self.join + points) / self.settings.grid)) - self.start
+        return float(self.tempo_map.seconds((self.join + points) / self.codec.grid)) - self.start
 
     @property
     def file_map(self) -> TempoMap:
         """The file's tempo map, with the tempo that goes on from the join, where its beats are the music's."""
         if self.song.beats.source != "file" or self.score.chunks.is_time_code:
             return self.score.tempo_map
-        clock, steady = self.score.tempo_map, (self.join + self.wait) / self.settings.grid
+        clock, steady = self.score.tempo_map, (self.join + self.wait) / self.codec.grid
         tick = clock.ticks(self.tempo_map.seconds(steady)) / clock.ticks_per_quarter
         return clock.steady_from(float(tick), round(self.tempo_map.tempo(steady) * self.song.beats.scale, 3))
 
@@ -185,7 +185,7 @@ def continue_notes(seed: Seed, tokens: np.ndarray, vocabulary: Vocabulary, rng: 
 
     None begins before the prompt's last note; where that is held, none before the bar line after it but by the feel.
     """
-    grid, encoded = seed.settings.grid, seed.encoded
+    grid, encoded = seed.codec.grid, seed.encoded
     feel = read_feel(encoded.points, encoded.beside, grid)
     notes = codec.decode(vocabulary.decode(tokens, encoded.events.dtype), seed.tempo_map, grid, encoded.transposition,
                          seed.join, (lambda points: play(points, feel, grid, rng)) if feel else None)
@@ -199,7 +199,7 @@ def steps_until(seed: Seed, bars: int | None = None, seconds: float | None = Non
     """Return how many grid points after the join a continuation ends: after so many whole `bars` behind the seed's
     last one, or so many `seconds` after the join; None: nothing said. InputError where that is too far.
     """
-    grid, tempo_map = seed.settings.grid, seed.tempo_map
+    grid, tempo_map = seed.codec.grid, seed.tempo_map
     if bars is not None:
         number, _, _ = tempo_map.bars(seed.join / grid)
         end = float(tempo_map.bar_line(number + 1 + bars))

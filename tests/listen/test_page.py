@@ -44,7 +44,7 @@ GROUPS = (
              downloads={"first.mid": b"MThd\x00\xff"}),
         song(EVIL, sound=sound(6, 330), measures={EVIL: EVIL}, downloads={EVIL: b"x"}),
     )),
-    Group(f"Siblings {EVIL}", (song("Parent", sound=sound(20)), song("Child", sound=sound(20))), together=True),
+    Group(f"Family {EVIL}", (song("Original", sound=sound(20)), song("Synthetic", sound=sound(20))), together=True),
     Group("Silent", (song("Mute"),)),
 )
 
@@ -206,13 +206,13 @@ def test_a_click_into_the_roll_goes_there(page):
     assert page.execute_script("return songs[0].clock.at") == pytest.approx(middle / 40, abs=0.1)
 
 
-def test_siblings_stand_at_one_place_and_others_do_not(page):
+def test_a_family_stands_at_one_place_and_others_do_not(page):
     page.execute_script("seek(songs[0], 2); seek(songs[2], 7)")
     assert page.execute_script("return songs.map(song => song.clock.at)") == [2, 0, 7, 7, 0]
-    parent, child = page.find_elements("css selector", ".play")[2:4]
-    parent.click()
+    original, synthetic = page.find_elements("css selector", ".play")[2:4]
+    original.click()
     wait(page, "audio.currentTime > 7")
-    child.click()
+    synthetic.click()
     assert wait(page, "current === songs[3] && audio.currentTime > 7 && audio.currentTime") < 10
 
 

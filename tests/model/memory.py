@@ -1,9 +1,9 @@
 """What the caches of decoders hold, told from the settings alone."""
 
-from serenity.model.quartet import QuartetSettings
+from serenity.model.settings import ModelSettings
 
 
-def memory_bytes(settings: QuartetSettings, variations: int) -> int:
+def memory_bytes(settings: ModelSettings, variations: int) -> int:
     """Return the bytes of the caches of the four decoders, however long the song: float32 keys and values."""
     shared = settings.window.prompt if settings.has_encoder else 0  # the encoded prompt is the same for all
     rows = variations * settings.reach + shared

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from serenity.model.designs import make_decoder, parameter_count, weight_shapes
-from serenity.model.quartet import DESIGNS, NetworkSettings, QuartetSettings, preset
+from serenity.model.settings import DESIGNS, ModelSettings, NetworkSettings, preset
 from serenity.music.codec import CodecSettings
 from serenity.tokens.vocabulary import ATTRIBUTES, END, PLACE, SPECIALS, TOP_K, count_values
 from serenity.tokens.windows import WindowSettings
@@ -22,8 +22,8 @@ SIZES = VOCABULARY.sizes
 TINY = NetworkSettings(model_dim=16, layers=2, num_heads=2, feed_forward_dim=24)
 
 
-def quartet(design, window=None, network=TINY):
-    return QuartetSettings(dict.fromkeys(ATTRIBUTES, network), SIZES, window or WindowSettings(20, 12), CodecSettings(),
+def model_settings(design, window=None, network=TINY):
+    return ModelSettings(dict.fromkeys(ATTRIBUTES, network), SIZES, window or WindowSettings(20, 12), CodecSettings(),
                            design)
 
 
@@ -53,7 +53,7 @@ def run(decoder, prompt, events):
 
 @pytest.fixture(params=DESIGNS)
 def tiny(request):
-    return decoder(quartet(request.param), "pitch")
+    return decoder(model_settings(request.param), "pitch")
 
 
 # --- generation -------------------------------------------------------------------------------------------------------
@@ -70,7 +70,7 @@ def test_a_variation_is_bit_for_bit_the_same_alone_and_among_others(tiny):
 @pytest.mark.parametrize("design", DESIGNS)
 def test_past_the_window_only_the_last_events_are_seen(design):
     """A ring: what lies a window back has left no trace, what lies nearer has. Onsets grow on, by their differences."""
-    settings = quartet(design, network=replace(TINY, layers=1))  # a second would carry it on
+    settings = model_settings(design, network=replace(TINY, layers=1))  # a second would carry it on
     reach = settings.reach
     rng = np.random.default_rng(5)
     prompt, events = random_events(rng, 9), random_events(rng, 5 * reach)
@@ -95,7 +95,7 @@ def test_starting_again_forgets_what_was(tiny):
 
 @pytest.mark.parametrize("design", DESIGNS)
 def test_the_memory_is_what_is_said_however_long_the_song(design):
-    settings, rng, held = quartet(design), np.random.default_rng(5), 0
+    settings, rng, held = model_settings(design), np.random.default_rng(5), 0
     for attribute in ATTRIBUTES:
         network = decoder(settings, attribute)
         run(network, random_events(rng, 40), np.stack([random_events(rng, 50)] * 3))
@@ -106,7 +106,7 @@ def test_the_memory_is_what_is_said_however_long_the_song(design):
 
 def test_of_a_long_prompt_the_last_events_are_read():
     """Without encoder as many as the decoder sees; what is before them has left no trace."""
-    network, rng = decoder(quartet("serenity"), "pitch"), np.random.default_rng(5)
+    network, rng = decoder(model_settings("serenity"), "pitch"), np.random.default_rng(5)
     prompt, events = random_events(rng, 100), random_events(rng, 3)[None]
     np.testing.assert_array_equal(run(network, prompt, events), run(network, prompt[-network.reach:], events))
     assert np.abs(run(network, prompt, events) - run(network, prompt[1 - network.reach:], events)).max() > 1e-4
@@ -114,7 +114,7 @@ def test_of_a_long_prompt_the_last_events_are_read():
 
 @pytest.mark.parametrize("attribute", ATTRIBUTES)
 def test_the_original_reads_its_own_attribute_alone(attribute):
-    network, rng = decoder(quartet("original"), attribute), np.random.default_rng(5)
+    network, rng = decoder(model_settings("original"), attribute), np.random.default_rng(5)
     prompt, events = random_events(rng, 9), random_events(rng, 3)
     plain = run(network, prompt, events[None])
     for column in range(prompt.shape[1]):
@@ -130,7 +130,7 @@ def test_the_original_reads_its_own_attribute_alone(attribute):
 @pytest.mark.parametrize("design", DESIGNS)
 def test_presets_have_the_size_that_they_promise(design, name, millions):
     sizes = {attribute: size + SPECIALS for attribute, size in TOP_K.items()}
-    settings = replace(quartet(design, WindowSettings()), networks=preset(name, design), vocabulary_sizes=sizes)
+    settings = replace(model_settings(design, WindowSettings()), networks=preset(name, design), vocabulary_sizes=sizes)
     assert parameter_count(settings) == pytest.approx(millions * 1e6, rel=0.08)
     assert name != "mini" or parameter_count(settings) * 2 <= 25e6 - 500_000  # in halves, beside the dictionaries
 
@@ -140,7 +140,7 @@ def test_presets_have_the_size_that_they_promise(design, name, millions):
 def test_keras_s_weights_are_those_of_the_table_and_are_taken_and_given_by_name(design, attribute):
     from serenity.model.transformer import build_network, get_weights, set_weights
 
-    settings = quartet(design)
+    settings = model_settings(design)
     network, weights = build_network(settings, attribute, VOCABULARY), random_weights(settings, attribute)
     assert {name: values.shape for name, values in get_weights(network).items()} == weight_shapes(settings, attribute)
     assert len({variable.name for variable in network.trainable_variables}) == len(weights)
@@ -160,7 +160,7 @@ def test_weights_begin_as_their_place_wants_it():
     wide = NetworkSettings(64, 1, 2, 256)
     found = {}
     for design in DESIGNS:
-        found |= get_weights(build_network(quartet(design, WindowSettings(64, 64), wide), "pitch", VOCABULARY))
+        found |= get_weights(build_network(model_settings(design, WindowSettings(64, 64), wide), "pitch", VOCABULARY))
     assert (found["decoder_norm/gamma"] == 1).all() and not found["bias"].any()
     kernel = found["decoder_0/feed_forward/inner/kernel"]
     assert (kernel.mean(), kernel.std()) == pytest.approx((0, (2 / (64 + 256)) ** 0.5), abs=0.01)
@@ -178,7 +178,7 @@ def test_tables_of_tokens_are_adam_s_and_matrices_are_muon_s(design, names):
     from serenity.model.training_settings import TrainingSettings
     from serenity.model.transformer import build_network
 
-    network = build_network(quartet(design), "step", VOCABULARY)
+    network = build_network(model_settings(design), "step", VOCABULARY)
     compile_network(network, TrainingSettings(), steps=1)
     of_adam = {name for name, variable in network.by_name.items() if network.optimizer._should_use_adamw(variable)}
     tables = {name for name in of_adam if len(network.by_name[name].shape) == 2}

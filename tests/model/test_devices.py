@@ -23,7 +23,7 @@ tf.config.run_functions_eagerly(True)
 
 from serenity.errors import InputError
 from serenity.model import training
-from serenity.model.quartet import NetworkSettings, QuartetSettings
+from serenity.model.settings import NetworkSettings, ModelSettings
 from serenity.model.training_settings import TrainingSettings
 from serenity.tokens import corpus as corpora
 from serenity.tokens.vocabulary import ATTRIBUTES
@@ -39,9 +39,9 @@ quick = TrainingSettings(epochs=2, batch=4, learning_rate=1e-2)
 
 def train(name, devices, dropout=0.0, settings=quick, resume=False):
     network = NetworkSettings(8, 1, 2, 16, dropout)
-    quartet = QuartetSettings(dict.fromkeys(ATTRIBUTES, network), corpus.vocabulary.sizes, WindowSettings(16, 24),
-                              corpus.settings)
-    return training.train_network(corpus, quartet, "step", settings, folder / name, resume, devices=devices)
+    model = ModelSettings(dict.fromkeys(ATTRIBUTES, network), corpus.vocabulary.sizes, WindowSettings(16, 24),
+                              corpus.codec)
+    return training.train_network(corpus, model, "step", settings, folder / name, resume, devices=devices)
 
 
 def refusal(settings):

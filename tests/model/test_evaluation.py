@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from serenity.model.quartet import NetworkSettings, QuartetSettings
+from serenity.model.settings import ModelSettings, NetworkSettings
 from serenity.tokens import corpus as corpora
 from serenity.tokens.vocabulary import ATTRIBUTES, SPECIALS, count_values
 from serenity.tokens.windows import WindowSettings
@@ -19,7 +19,7 @@ def corpus():
     songs = [(corpora.Entry(name, name), song.events, np.ones((len(song.events), 3), np.uint16))
              for name, song in abc_songs(3, bars=6)]
     vocabulary = count_values(events for _, events, _ in songs)
-    return corpora.in_memory(songs, vocabulary, abc_songs(1)[0][1].settings)
+    return corpora.in_memory(songs, vocabulary, abc_songs(1)[0][1].codec)
 
 
 @pytest.fixture
@@ -36,21 +36,21 @@ def network(corpus, eagerly):
 
     def make(attribute, empty=False):
         keras.utils.set_random_seed(0)
-        made = build_network(quartet(corpus), attribute, corpus.vocabulary)
+        made = build_network(model_settings(corpus), attribute, corpus.vocabulary)
         if empty:
             made.set_weights([np.zeros_like(values) for values in made.get_weights()])
         return made
     return make
 
 
-def quartet(corpus):
-    return QuartetSettings(dict.fromkeys(ATTRIBUTES, TINY), corpus.vocabulary.sizes, WINDOW, corpus.settings)
+def model_settings(corpus):
+    return ModelSettings(dict.fromkeys(ATTRIBUTES, TINY), corpus.vocabulary.sizes, WINDOW, corpus.codec)
 
 
 def judge(network, attribute, corpus, songs, batch=3):
     from serenity.model.evaluation import judge
 
-    return judge(network(attribute), attribute, quartet(corpus), songs, batch, TOPS)
+    return judge(network(attribute), attribute, model_settings(corpus), songs, batch, TOPS)
 
 
 def test_songs_are_judged_as_each_alone(network, corpus, songs):
@@ -65,7 +65,7 @@ def test_songs_are_judged_as_each_alone(network, corpus, songs):
 def test_a_network_that_knows_nothing_pays_for_every_decision_alike(network, corpus, songs, attribute, ends):
     from serenity.model import evaluation
 
-    judged = evaluation.judge(network(attribute, empty=True), attribute, quartet(corpus), songs, 3, TOPS)
+    judged = evaluation.judge(network(attribute, empty=True), attribute, model_settings(corpus), songs, 3, TOPS)
     lengths = np.array([len(song) for song in songs])
     np.testing.assert_array_equal(judged.events, lengths)
     np.testing.assert_array_equal(judged.decisions, lengths + ends)
@@ -80,7 +80,7 @@ def test_bits_per_event_are_those_of_all_songs_over_all_events(network, corpus, 
     from serenity.model.evaluation import evaluate
 
     judged = judge(network, "step", corpus, songs)
-    figures = evaluate(network("step"), "step", quartet(corpus), songs, 3)
+    figures = evaluate(network("step"), "step", model_settings(corpus), songs, 3)
     assert figures["bits"] == pytest.approx(judged.bits.sum() / sum(map(len, songs)), rel=1e-6)
     assert figures["accuracy"] == judged.hits[0].sum() / (sum(map(len, songs)) + len(songs))
 

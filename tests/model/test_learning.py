@@ -8,8 +8,8 @@ import numpy as np
 
 from serenity.model import checkpoint
 from serenity.model.generation import complete
-from serenity.model.quartet import NetworkSettings, QuartetSettings
 from serenity.model.sampling import GREEDY
+from serenity.model.settings import ModelSettings, NetworkSettings
 from serenity.music import codec, midi_file
 from serenity.music.abc_file import AbcSong
 from serenity.music.codec import CodecSettings
@@ -26,7 +26,7 @@ REPEATS = 30   # of each song in an epoch
 
 
 def learn(folder: Path, songs) -> corpora.Corpus:
-    """Train a small quartet on all songs and return their corpus. The model is written to folder/model."""
+    """Train a small model on all songs and return their corpus. The model is written to folder/model."""
     from serenity.model.training import train_network
     from serenity.model.training_settings import TrainingSettings
 
@@ -34,7 +34,7 @@ def learn(folder: Path, songs) -> corpora.Corpus:
     corpus = corpora.load(folder / "tokens")  # one group: all are training songs
     judged = tuple(song | {"split": "validation"} for song in corpus.songs)  # by what is to be known by heart
     repeated = replace(corpus, songs=corpus.songs * REPEATS + judged)
-    settings = QuartetSettings(dict.fromkeys(ATTRIBUTES, SMALL), corpus.vocabulary.sizes, WINDOW, corpus.settings)
+    settings = ModelSettings(dict.fromkeys(ATTRIBUTES, SMALL), corpus.vocabulary.sizes, WINDOW, corpus.codec)
     checkpoint.write_settings(folder / "model", settings, corpus.vocabulary)
     training = TrainingSettings(epochs=7, batch=4, learning_rate=5e-3, weight_decay=0.0)
     for attribute in ATTRIBUTES:

@@ -7,14 +7,14 @@ import pytest
 
 from serenity.model.designs import make_decoder
 from serenity.model.original_design import WARM_UP
-from serenity.model.quartet import DESIGNS, PRESETS, preset
+from serenity.model.settings import DESIGNS, PRESETS, preset
 from serenity.tokens.vocabulary import ATTRIBUTES, LEFT, PLACE, START
 from serenity.tokens.windows import WindowSettings, fit_prompt
 from tests.model.test_designs import (
     TINY,
     VOCABULARY,
     decoder,
-    quartet,
+    model_settings,
     random_events,
     random_weights,
     run,
@@ -28,7 +28,7 @@ def agree(design, attribute, *prompts, network=TINY, change=lambda events: event
     """
     from serenity.model.transformer import build_network, set_weights
 
-    settings = quartet(design, WindowSettings(16, 5), network)
+    settings = model_settings(design, WindowSettings(16, 5), network)
     rng, weights = np.random.default_rng(7), random_weights(settings, attribute, 0.2)
     cached = make_decoder(settings, attribute, weights, VOCABULARY)
     trained = build_network(settings, attribute, VOCABULARY)
@@ -82,7 +82,7 @@ def test_both_read_the_bars_alike(bars, eagerly):
 @pytest.mark.parametrize("column", range(PLACE, LEFT + 1))
 def test_where_an_event_stands_in_its_bars_changes_what_comes(column, attribute):
     """Of the event before, and, where its step is decided, of the event itself; not of the event to come."""
-    network = decoder(quartet("serenity"), attribute)
+    network = decoder(model_settings("serenity"), attribute)
     prompt, event = random_events(np.random.default_rng(7), 9), random_events(np.random.default_rng(8), 1)
     moved = {"past": prompt.copy(), "present": event.copy()}
     for events in moved.values():

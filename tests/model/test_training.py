@@ -11,8 +11,8 @@ import pytest
 from serenity.errors import InputError
 from serenity.model import checkpoint, state
 from serenity.model.generation import complete
-from serenity.model.quartet import DESIGNS, NetworkSettings, QuartetSettings
 from serenity.model.sampling import Sampling
+from serenity.model.settings import DESIGNS, ModelSettings, NetworkSettings
 from serenity.model.training_settings import TrainingSettings
 from serenity.tokens import corpus as corpora
 from serenity.tokens.vocabulary import ATTRIBUTES, LEFT
@@ -33,8 +33,8 @@ def corpus(tmp_path_factory):
     return corpora.load(folder)
 
 
-def quartet(corpus, network=TINY, design="serenity"):
-    return QuartetSettings(dict.fromkeys(ATTRIBUTES, network), corpus.vocabulary.sizes, WINDOW, corpus.settings, design)
+def model_settings(corpus, network=TINY, design="serenity"):
+    return ModelSettings(dict.fromkeys(ATTRIBUTES, network), corpus.vocabulary.sizes, WINDOW, corpus.codec, design)
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def train(corpus, tmp_path, eagerly, monkeypatch):
     monkeypatch.setattr(training, "write_sample", lambda *_: None)
 
     def train(settings=QUICK, folder="model", design="serenity", **more):
-        of_design = quartet(corpus, design=design)
+        of_design = model_settings(corpus, design=design)
         return training.train_network(corpus, of_design, "step", settings, tmp_path / folder, **more)
     return train
 
@@ -87,7 +87,7 @@ def small_network(corpus, settings, dropout=0.0):
     from serenity.model.training import compile_network
     from serenity.model.transformer import build_network
 
-    network = build_network(quartet(corpus, replace(TINY, dropout=dropout)), "step", corpus.vocabulary)
+    network = build_network(model_settings(corpus, replace(TINY, dropout=dropout)), "step", corpus.vocabulary)
     compile_network(network, settings, steps=10)
     network.optimizer.build(network.trainable_variables)
     return network
@@ -96,7 +96,7 @@ def small_network(corpus, settings, dropout=0.0):
 def batch_of(corpus):
     from serenity.model.dataset import WindowDataset
 
-    return WindowDataset(corpus, "step", quartet(corpus), TrainingSettings(batch=2))[0]
+    return WindowDataset(corpus, "step", model_settings(corpus), TrainingSettings(batch=2))[0]
 
 
 def test_the_learning_rate_climbs_then_falls(corpus):
@@ -217,7 +217,7 @@ def test_some_windows_are_told_how_many_bars_are_left_and_each_epoch_others(corp
     from serenity.model import dataset
 
     training = TrainingSettings(batch=64)
-    shown = dataset.WindowDataset(corpus, attribute, quartet(corpus), training)
+    shown = dataset.WindowDataset(corpus, attribute, model_settings(corpus), training)
     monkeypatch.setattr(shown, "places", np.resize(shown.places, (64, 3)))
     inputs, *_ = shown[0]
     told = inputs["past"][..., LEFT].any(axis=1)
@@ -244,7 +244,7 @@ def test_an_epoch_may_show_fewer_songs_than_there_are(corpus):
     from serenity.model.dataset import WindowDataset
 
     songs = corpus.of_split("train")
-    settings = quartet(corpus)
+    settings = model_settings(corpus)
     training = TrainingSettings(batch=1, epoch_songs=len(songs) // 2)
     parts = [WindowDataset(corpus, "step", settings, training, epoch) for epoch in range(3)]
     drawn = draw_places([len(song) for song in songs], WINDOW, np.random.default_rng([0, 0]), encoder=False).tolist()
@@ -315,8 +315,8 @@ def test_a_run_goes_on_with_smaller_batches_that_are_gathered(train, tmp_path):
 
 def test_training_may_begin_with_a_network_and_never_ends_with_a_worse_one(train, interrupted, corpus, tmp_path):
     train(replace(QUICK, epochs=3))
-    base = checkpoint.Checkpoint(quartet(corpus), corpus.vocabulary,
-                                 {"step": checkpoint.read_weights(tmp_path / "model", "step", quartet(corpus))})
+    base = checkpoint.Checkpoint(model_settings(corpus), corpus.vocabulary,
+                                 {"step": checkpoint.read_weights(tmp_path / "model", "step", model_settings(corpus))})
     better = train(replace(QUICK, epochs=2), folder="better", start=base)
     assert better["bits"] < better["base_bits"]
     interrupted(replace(QUICK, epochs=2), 3, folder="parts", start=base)
@@ -330,7 +330,7 @@ def test_training_may_begin_with_a_network_and_never_ends_with_a_worse_one(train
 
 @pytest.mark.parametrize("design", DESIGNS)
 def test_either_design_trains_goes_on_is_fine_tuned_and_generates(train, corpus, tmp_path, design):
-    settings = quartet(corpus, design=design)
+    settings = model_settings(corpus, design=design)
     train(design=design)
     assert train(replace(QUICK, epochs=2), design=design, resume=True)["epochs"] == 2
     base = checkpoint.Checkpoint(settings, corpus.vocabulary,
@@ -353,7 +353,7 @@ def test_bfloat16_is_for_products_weights_and_scores_stay_float32(corpus, eagerl
     from serenity.model.transformer import build_network
 
     with precision("bfloat16"):
-        network = build_network(quartet(corpus), "step", corpus.vocabulary)
+        network = build_network(model_settings(corpus), "step", corpus.vocabulary)
     assert keras.config.dtype_policy().name == "float32"
     assert network.compute_dtype == "bfloat16"
     assert {variable.dtype for variable in network.trainable_variables} == {"float32"}
@@ -438,7 +438,7 @@ def test_a_full_disk_ends_with_a_line_and_keeps_the_last_good_state(train, tmp_p
     ({"accumulate": 0}, "accumulate 0, wanted 1 or more"),
     ({"patience": 0}, "patience 0, wanted 1 or more"),
     ({"epoch_songs": -1}, "epoch songs -1, wanted 1 or more"),
-    ({"siblings": -0.5}, "siblings -0.5, wanted 0 or more"),
+    ({"synthetic": -0.5}, "synthetic -0.5, wanted 0 or more"),
     ({"learning_rate": 1.0}, "learning rate 1.0, wanted above 0 and below 1"),
     ({"weight_decay": -0.1}, "weight decay -0.1, wanted 0 or more"),
     ({"label_smoothing": 1.0}, "label smoothing 1.0, wanted a share"),

@@ -18,7 +18,7 @@ from tests.strategies import event_tables, tempo_maps
 TEXT = """serenity-abc 2
 source: 001.mid
 group: 001
-synthesis: none
+synthetic: none
 key: f# major
 transposition: -6
 folded: 0
@@ -60,7 +60,7 @@ def test_a_file_by_hand():
     assert (song.beats, song.tempo_map.start, song.tempo_map.swing) == ("file", 0.02, 0.5)
     assert song.tempo_map.tempos.tolist() == [(0, 631_579), (16, 700_000.25)]
     assert song.tempo_map.metres.tolist() == [(0, 4, 4), (4, 3, 8)]
-    assert song.settings == CodecSettings()
+    assert song.codec == CodecSettings()
     assert [event.tolist()[1:] for event in song.events] == [(12, 18, 85, 16), (0, 24, 127, 0)]
     assert song.events["pitch"][0].tolist() == [0, sum(1 << pitch - 64 for pitch in parse_chord("a#5c5g5"))]
 
@@ -88,7 +88,7 @@ def test_parsing_is_the_inverse_of_writing(events):
 
 @given(st.integers(0, 10**8), st.integers(1, 10**8), st.integers(4, 480))
 def test_times_are_written_exactly(step, duration, grid):
-    song = replace(EMPTY, settings=CodecSettings(grid=grid), events=np.array([((1, 0), step, duration, 80, 0)], EVENT))
+    song = replace(EMPTY, codec=CodecSettings(grid=grid), events=np.array([((1, 0), step, duration, 80, 0)], EVENT))
     assert_same(from_text(to_text(song)), song)
 
 
@@ -105,8 +105,8 @@ def test_any_name_stands_on_one_line(source, group):
 
 
 def test_a_synthetic_song_says_what_made_it():
-    song = replace(EMPTY, synthesis="inversion-1")
-    assert "\nsynthesis: inversion-1\n" in to_text(song)
+    song = replace(EMPTY, synthetic="inversion-1")
+    assert "\nsynthetic: inversion-1\n" in to_text(song)
     assert_same(from_text(to_text(song)), song)
 
 
@@ -115,7 +115,7 @@ def test_the_head_alone_is_read_without_the_events(tmp_path):
     write(tmp_path / "song.abc", song)
     assert_same(read_head(tmp_path / "song.abc"), replace(song, events=EMPTY.events))
     (tmp_path / "song.abc").write_text("serenity-abc 2\nsource: x\n\n", "utf-8")
-    with pytest.raises(InputError, match="song.abc:3:1: the head lacks group, synthesis, key"):
+    with pytest.raises(InputError, match="song.abc:3:1: the head lacks group, synthetic, key"):
         read_head(tmp_path / "song.abc")
 
 
@@ -127,7 +127,7 @@ def test_a_song_without_events_comes_back():
 @pytest.mark.parametrize("settings", [
     CodecSettings("cello", "none", 4, None, None), CodecSettings("violin", "centre", 480, 100, 2.0)])
 def test_the_settings_come_back(settings):
-    assert from_text(to_text(replace(EMPTY, settings=settings))).settings == settings
+    assert from_text(to_text(replace(EMPTY, codec=settings))).codec == settings
 
 
 @pytest.mark.parametrize(("was", "becomes", "place", "said"), [

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from serenity.music.chord_symbols import BASS, SILENCE, Symbol, symbol_of, voiced
-from serenity.music.synthesis import LOW_INTERVAL_LIMITS
+from serenity.music.synthetic import LOW_INTERVAL_LIMITS
 
 QUALITIES = {"major": (0, 4, 7), "minor": (0, 3, 7), "7": (0, 4, 7, 10), "m7b5": (0, 3, 6, 10),
              "maj9": (0, 4, 7, 11, 2), "13": (0, 4, 7, 10, 2, 9)}

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from serenity.errors import InputError
 from serenity.music.categories import CATEGORIES
 from serenity.music.codec import CodecSettings, decode, encode, on_grid
-from serenity.music.event import fold_notes, unfold_events
+from serenity.music.event import events_to_notes, notes_to_events
 from serenity.music.grid import from_grid, to_grid
 from serenity.music.harmony import Key, find_key
 from serenity.music.note import NOTE, note_table
@@ -39,7 +39,7 @@ def assert_restored(song, settings, encoded):
     """What is decoded is the song on the grid, in its key and register but for folded notes."""
     table, beside = to_grid(song.notes, song.tempo_map, settings.grid, settings.exact_lengths)
     assert np.array_equal(encoded.points, table["onset"]) and np.array_equal(encoded.beside, beside)
-    back = fold(transpose(unfold_events(encoded.events), -encoded.transposition))[0]
+    back = fold(transpose(events_to_notes(encoded.events), -encoded.transposition))[0]
     assert_faithful(in_range(table, encoded, CATEGORIES[settings.category]), back, settings.split_ratio)
     decoded = decode(encoded.events, encoded.tempo_map, settings.grid, encoded.transposition)
     assert np.array_equal(decoded, from_grid(back, song.tempo_map, settings.grid))
@@ -93,7 +93,7 @@ def test_a_song_on_the_grid_is_on_the_grid():
 @given(note_tables, every_settings)
 def test_normalised_notes_stand_in_the_range_of_their_category(notes, settings):
     category = CATEGORIES[settings.category]
-    found = unfold_events(encode(song_of(notes), settings).events)["pitch"]
+    found = events_to_notes(encode(song_of(notes), settings).events)["pitch"]
     assert category.lowest <= found.min() and found.max() <= category.highest
 
 
@@ -115,7 +115,7 @@ def test_normalising_twice_equals_normalising_once(normalise):
 
 
 def test_a_normalised_song_is_in_c_major_or_a_minor_near_the_centre():
-    normalised = unfold_events(encode(composed(3, 30, 7), CodecSettings()).events)
+    normalised = events_to_notes(encode(composed(3, 30, 7), CodecSettings()).events)
     assert str(find_key(normalised)) in ("c major", "a minor")
     assert abs(normalised["pitch"].mean() - CATEGORIES["piano"].centre) < 7
 
@@ -129,7 +129,7 @@ def test_without_normalising_the_song_stays_where_it_is():
     encoded = encode(composed(3, 30, 7), CodecSettings(normalise="none"))
     assert encoded.transposition == 0
     table, _ = to_grid(compose_notes(3, 30, 7), FOUR_FOUR, 24, 24)
-    assert np.array_equal(encoded.events, fold_notes(table, 1.5))
+    assert np.array_equal(encoded.events, notes_to_events(table, 1.5))
 
 
 def test_folded_notes_are_counted():

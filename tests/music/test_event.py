@@ -8,12 +8,12 @@ from serenity.music.event import (
     EVENT,
     LIMITS,
     bar_places,
-    fold_notes,
+    events_to_notes,
     loudness_name,
+    notes_to_events,
     number_name,
     parse_loudness,
     time_name,
-    unfold_events,
 )
 from serenity.music.grid import GRID_NOTE, to_grid
 from serenity.music.pitch import chord_pitches, spell
@@ -25,7 +25,7 @@ from tests.strategies import event_tables, grid_tables, grids, split_ratios
 
 def fold(*rows, split_ratio=1.5):
     """Fold notes given as (onset, duration, pitch, velocity); return events as (chord, step, duration, loudness)."""
-    events = fold_notes(np.array(list(rows), GRID_NOTE), split_ratio)
+    events = notes_to_events(np.array(list(rows), GRID_NOTE), split_ratio)
     return [(spell(chord_pitches(chord)), step, duration, loudness_name(velocity, accent))
             for chord, step, duration, velocity, accent in events.tolist()]
 
@@ -58,14 +58,14 @@ def test_a_pitch_struck_twice_at_once_counts_once_with_its_longest_duration():
 
 
 def test_no_notes_are_no_events_and_back():
-    events = fold_notes(np.empty(0, GRID_NOTE), 1.5)
+    events = notes_to_events(np.empty(0, GRID_NOTE), 1.5)
     assert events.dtype == EVENT and len(events) == 0
-    assert unfold_events(events).dtype == GRID_NOTE and len(unfold_events(events)) == 0
+    assert events_to_notes(events).dtype == GRID_NOTE and len(events_to_notes(events)) == 0
 
 
-def test_unfolding_gives_each_note_of_a_chord_its_row():
+def test_events_to_notes_gives_each_note_of_a_chord_its_row():
     events = np.array([((1 << 60 | 1 << 62, 1 << 3), 12, 6, 80, -16), ((1 << 60, 0), 12, 24, 90, 0)], EVENT)
-    assert unfold_events(events).tolist() == [(12, 6, 60, 80), (12, 6, 62, 80), (12, 6, 67, 64), (24, 24, 60, 90)]
+    assert events_to_notes(events).tolist() == [(12, 6, 60, 80), (12, 6, 62, 80), (12, 6, 67, 64), (24, 24, 60, 90)]
 
 
 @pytest.mark.parametrize(("below", "top", "loudness"), [
@@ -81,7 +81,7 @@ def test_the_top_note_has_an_accent_beside_the_mean_of_the_notes_below(below, to
 def test_no_top_note_moves_by_more_than_half_an_accent_as_long_as_there_is_one_for_it(velocities):
     """The melody keeps its loudness: with one velocity a chord it came near that of the notes below."""
     notes = np.array([(0, 24, 60 + number, velocity) for number, velocity in enumerate(velocities)], GRID_NOTE)
-    top = unfold_events(fold_notes(notes, None))["velocity"][-1]
+    top = events_to_notes(notes_to_events(notes, None))["velocity"][-1]
     middle = np.rint(np.mean(velocities[:-1]))
     wanted = np.clip(velocities[-1], middle + LIMITS["accent"][0], middle + LIMITS["accent"][1])
     assert abs(top - wanted) <= ACCENT / 2
@@ -89,19 +89,19 @@ def test_no_top_note_moves_by_more_than_half_an_accent_as_long_as_there_is_one_f
 
 def test_no_accent_leads_out_of_midi_s_range():
     events = np.array([((3 << 60, 0), 0, 1, 120, 16), ((3 << 60, 0), 1, 1, 5, -32)], EVENT)
-    assert unfold_events(events)["velocity"].tolist() == [120, 127, 5, 1]
+    assert events_to_notes(events)["velocity"].tolist() == [120, 127, 5, 1]
 
 
 @given(grid_tables, split_ratios)
-def test_folding_is_the_inverse_of_unfolding(notes, split_ratio):
-    events = fold_notes(notes, split_ratio)
-    assert np.array_equal(fold_notes(unfold_events(events), split_ratio), events)
+def test_notes_to_events_is_the_inverse_of_events_to_notes(notes, split_ratio):
+    events = notes_to_events(notes, split_ratio)
+    assert np.array_equal(notes_to_events(events_to_notes(events), split_ratio), events)
 
 
 @given(grid_tables, split_ratios)
 def test_every_note_is_found_again(notes, split_ratio):
     before = notes.copy()
-    assert_faithful(notes, unfold_events(fold_notes(notes, split_ratio)), split_ratio)
+    assert_faithful(notes, events_to_notes(notes_to_events(notes, split_ratio)), split_ratio)
     assert np.array_equal(notes, before)
 
 
@@ -109,13 +109,13 @@ def test_every_note_is_found_again(notes, split_ratio):
 def test_the_order_of_the_notes_does_not_matter(notes):
     shuffled = np.random.default_rng(0).permutation(notes)
     for name in ("pitch", "step", "duration"):  # of a pitch struck twice for as long the first note's velocity holds
-        assert np.array_equal(fold_notes(shuffled, 1.5)[name], fold_notes(notes, 1.5)[name])
+        assert np.array_equal(notes_to_events(shuffled, 1.5)[name], notes_to_events(notes, 1.5)[name])
 
 
 @given(event_tables)
-def test_unfolding_leaves_the_events_as_they_were(events):
+def test_events_to_notes_leaves_the_events_as_they_were(events):
     before = events.copy()
-    unfold_events(events)
+    events_to_notes(events)
     assert np.array_equal(events, before)
 
 
@@ -124,9 +124,9 @@ def test_unfolding_leaves_the_events_as_they_were(events):
 def test_every_note_of_a_real_song_is_found_again(path, split_ratio):
     song = song_at(path)
     table, _ = to_grid(song.notes, song.tempo_map, 24, 24)
-    events = fold_notes(table, split_ratio)
-    assert_faithful(table, unfold_events(events), split_ratio)
-    assert np.array_equal(fold_notes(unfold_events(events), split_ratio), events)
+    events = notes_to_events(table, split_ratio)
+    assert_faithful(table, events_to_notes(events), split_ratio)
+    assert np.array_equal(notes_to_events(events_to_notes(events), split_ratio), events)
 
 
 # --- names and places -------------------------------------------------------------------------------------------------
@@ -139,7 +139,7 @@ def test_a_time_is_named_in_quarters(points, grid, name):
 
 def test_places_in_bars_by_hand():
     rows = [(onset, 24, 60, 80) for onset in (0, 84, 96, 130)]
-    events = fold_notes(np.array(rows, GRID_NOTE), None)
+    events = notes_to_events(np.array(rows, GRID_NOTE), None)
     assert bar_places(events, TempoMap(), 24).tolist() == [[0, 96, 2], [84, 96, 2], [0, 96, 1], [34, 96, 1]]
     waltz_then_six_eight = TempoMap(metres=metres((0, 3, 4), (4, 6, 8)))  # its second bar is cut
     assert bar_places(events, waltz_then_six_eight, 24).tolist() == [
@@ -147,7 +147,7 @@ def test_places_in_bars_by_hand():
 
 
 def test_bars_in_which_nothing_begins_are_left_too_and_a_song_without_events_has_none():
-    events = fold_notes(np.array([(onset, 24, 60, 80) for onset in (0, 5 * 96, 5 * 96 + 1)], GRID_NOTE), None)
+    events = notes_to_events(np.array([(onset, 24, 60, 80) for onset in (0, 5 * 96, 5 * 96 + 1)], GRID_NOTE), None)
     assert bar_places(events, TempoMap(), 24)[:, 2].tolist() == [6, 1, 1]
     assert bar_places(events[:0], TempoMap(), 24).shape == (0, 3)
 

@@ -129,10 +129,10 @@ def test_songs_that_repeat_are_copied_and_others_are_not(rng):
 
 
 def test_all_of_a_store():
-    songs = [(corpora.Entry(name, name), one.events, bar_places(one.events, one.tempo_map, one.settings.grid))
+    songs = [(corpora.Entry(name, name), one.events, bar_places(one.events, one.tempo_map, one.codec.grid))
              for name, one in abc_songs(5, bars=12)]
     vocabulary = count_values(events for _, events, _ in songs)
-    corpus = corpora.in_memory(songs, vocabulary, abc_songs(1)[0][1].settings)
+    corpus = corpora.in_memory(songs, vocabulary, abc_songs(1)[0][1].codec)
     judged = corpus.of_split("validation") or corpus.of_split("train")
     found = all_bits(corpus, judged)
     assert set(found) == {*chains("pitch"), "copy of the prompt"}

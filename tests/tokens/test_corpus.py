@@ -24,12 +24,12 @@ def grouped(songs, group):
 
 
 def places_of(song):
-    return bar_places(song.events, song.tempo_map, song.settings.grid)
+    return bar_places(song.events, song.tempo_map, song.codec.grid)
 
 
 def build(folder, songs, **more):
     """Build a store of (name, song) pairs."""
-    return corpora.build(folder, [corpora.Entry(name, song.group, bool(song.synthesis)) for name, song in songs],
+    return corpora.build(folder, [corpora.Entry(name, song.group, bool(song.synthetic)) for name, song in songs],
                          dict(songs).__getitem__, **more)
 
 
@@ -159,7 +159,7 @@ def test_the_totals_add_up(store):
     assert totals["songs"] == sum(totals[split] for split in SPLITS) == len(SONGS)
     assert totals["events"] == len(corpus.tokens) == sum(len(song.events) for _, song in SONGS)
     assert totals["licences"] == {"MIT": 30}
-    assert corpus.settings == CodecSettings()
+    assert corpus.codec == CodecSettings()
     assert all(0 < exact <= totals["events"] for exact in totals["exact"].values())
 
 
@@ -178,7 +178,7 @@ def test_exact_values_are_counted(store):
     assert totals["exact"]["step"] == known
 
 
-def test_siblings_and_versions_never_part(tmp_path):
+def test_synthetic_songs_and_versions_never_part(tmp_path):
     songs = grouped(SONGS, lambda name: str(int(name.split("-")[1]) // 3))  # three songs a group
     build(tmp_path / "tokens", songs)
     splits = {}
@@ -217,7 +217,7 @@ def test_a_new_store_replaces_the_old_one(tmp_path):
 
 def test_what_fails_leaves_the_old_store_as_it_was(tmp_path):
     build(tmp_path / "tokens", SONGS[:2])
-    mixed = [SONGS[0], ("other", replace(SONGS[1][1], settings=CodecSettings(split_ratio=None)))]
+    mixed = [SONGS[0], ("other", replace(SONGS[1][1], codec=CodecSettings(split_ratio=None)))]
     with pytest.raises(InputError, match=r"other was made with .*split_ratio=None.*; wanted one setting for all"):
         build(tmp_path / "tokens", mixed)
     assert len(load(tmp_path / "tokens").songs) == 2
@@ -239,27 +239,27 @@ def test_a_folder_with_other_files_is_not_replaced(tmp_path):
 
 
 def test_synthetic_songs_are_for_training_alone(tmp_path):
-    siblings = [(f"{name}~close", replace(song, synthesis="close")) for name, song in SONGS]
-    totals = build(tmp_path / "tokens", [*SONGS, *siblings])
+    made = [(f"{name}~close", replace(song, synthetic="close")) for name, song in SONGS]
+    totals = build(tmp_path / "tokens", [*SONGS, *made])
     corpus = load(tmp_path / "tokens")
     assert (totals["songs"], totals["synthetic"]) == (60, 30)
     for split, times in (("train", 2), ("validation", 1), ("test", 1)):
         songs = [song for song in corpus.songs if song["split"] == split]
         assert len(corpus.of_split(split)) == len(songs) * times / 2
         assert {song["name"].removesuffix("~close") for song in songs if song["synthetic"]} == {
-            song["name"] for song in songs if not song["synthetic"]}  # a sibling stands on its parent's side
+            song["name"] for song in songs if not song["synthetic"]}  # a synthetic song stands on its original's side
 
 
-@pytest.mark.parametrize(("siblings", "share"), [(None, 1), (0, 0), (1, 1 / 3), (0.5, 1 / 6), (9, 1)])
-def test_of_siblings_so_much_is_shown_as_is_asked_for(siblings, share, tmp_path):
-    parents = SONGS[:4]
-    family = [(f"{name} {number}", replace(song, group=song.group, synthesis="held")) for name, song in parents
+@pytest.mark.parametrize(("beside", "share"), [(None, 1), (0, 0), (1, 1 / 3), (0.5, 1 / 6), (9, 1)])
+def test_of_synthetic_songs_so_much_is_shown_as_is_asked_for(beside, share, tmp_path):
+    originals = SONGS[:4]
+    family = [(f"{name} {number}", replace(song, group=song.group, synthetic="held")) for name, song in originals
               for number in range(3)]
-    build(tmp_path / "tokens", parents + family)
+    build(tmp_path / "tokens", originals + family)
     store = load(tmp_path / "tokens")
     synthetic = [song["synthetic"] for song in store.songs if song["split"] == "train"]
     assert True in synthetic and False in synthetic
-    assert store.shares(siblings).tolist() == pytest.approx([share if made else 1 for made in synthetic])
+    assert store.shares(beside).tolist() == pytest.approx([share if made else 1 for made in synthetic])
 
 
 def test_the_store_does_not_depend_on_how_many_songs_are_read_at_a_time(store, tmp_path, monkeypatch):

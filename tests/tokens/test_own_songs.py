@@ -37,7 +37,7 @@ def test_every_song_that_can_be_read_is_there_in_the_vocabulary_s_tokens(folder)
     corpus, refused = read_folder(folder, VOCABULARY, CodecSettings())
     assert [song["name"] for song in corpus.songs] == ["0 in d.MID", *(f"deep/{number}.mid" for number in range(4))]
     assert sorted(line.split(": ")[0] for line in refused) == [str(folder / "cut.mid"), str(folder / "drums.mid")]
-    assert corpus.vocabulary is VOCABULARY and corpus.settings == CodecSettings()
+    assert corpus.vocabulary is VOCABULARY and corpus.codec == CodecSettings()
     song, row = of_score(midi_file.read(folder / "deep" / "3.mid")), corpus.songs[-1]
     events = codec.encode(song, CodecSettings()).events
     tokens, _ = VOCABULARY.encode(events)

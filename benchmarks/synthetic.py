@@ -1,11 +1,12 @@
-"""What does each rule of synthesis do to real songs, and what does it leave? Over songs with a MELODY track (POP909).
+"""What do the rules for synthetic songs do to real ones, and what do they leave? On songs with a MELODY track (POP909).
 
-    python benchmarks/synthesis.py FOLDER [--songs 50]
+    python benchmarks/synthetic.py FOLDER [--songs 50]
 
-For each rule: of how many songs it makes something; the share of events that differ from the parent's, as the networks
-read them; the share of notes that are left; of the notes on the MELODY track, and of the top voice as synthesis.py
-hears it, the share still there; and low intervals that are muddy, for a note (synthesis.LOW_INTERVAL_LIMITS). And for
-each family: how many siblings, and how different the two most alike of it are. Writes synthesis.json.
+For each rule: of how many songs it makes something; the share of events that differ from the original's, as the
+networks read them; the share of notes that are left; of the notes on the MELODY track, and of the top voice as
+synthetic.py hears it, the share still there; and low intervals that are muddy, for a note
+(synthetic.LOW_INTERVAL_LIMITS). And for each original: how many synthetic songs, and how different the two most alike
+of the family are. Writes synthetic.json.
 """
 
 import argparse
@@ -19,43 +20,43 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from serenity.music import categories, codec, midi_file, synthesis, voices  # noqa: E402 - the project lies beside this folder
+from serenity.music import categories, codec, midi_file, synthetic, voices  # noqa: E402 - the project lies beside this folder
 from serenity.music.grid import from_grid, to_grid  # noqa: E402
 from serenity.music.note import merge_tables  # noqa: E402
 from serenity.music.song import Song, of_score  # noqa: E402
 
 SETTINGS = codec.CodecSettings()
 NEAR = 0.03  # seconds; a note so near, of the same pitch, is the same note
-EVERY = 99   # siblings: as many as the rules give
+EVERY = 99   # synthetic songs: as many as the rules give
 COLUMNS = ("songs", "events changed", "notes left", "MELODY kept", "top voice kept", "muddy intervals a note")
 
 
 def main() -> None:
-    """Make all siblings of each song and compare them with it."""
+    """Make all synthetic songs of each song and compare them with it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--songs", type=int, default=50)
     arguments = parser.parse_args()
     every = sorted(arguments.folder.glob("*.mid"))
-    rules, parents, families, alike = {name: [] for name in synthesis.RULES}, [], [], []
+    rules, originals, families, alike = {name: [] for name in synthetic.RULES}, [], [], []
     for file in every[::max(len(every) // arguments.songs, 1)][:arguments.songs]:
         score = midi_file.read(file)
         song = of_score(score)
         notes = codec.on_grid(song, SETTINGS)  # as preprocessing has it
         melody = on_grid_of(song, merge_tables(track.notes for track in score.tracks if track.name == "MELODY"))
-        rows = synthesis.read(notes, categories.CATEGORIES["piano"]).rows
+        rows = synthetic.read(notes, categories.CATEGORIES["piano"]).rows
         top = rows[rows["part"] == voices.MELODY]
-        made, key = synthesis.siblings(notes, EVERY), codec.encode(song, SETTINGS).key
-        events = [events_of(version, key) for version in (song, *(song.with_notes(sibling.notes) for sibling in made))]
-        parents.append(muddy(notes))
-        for sibling, its_events in zip(made, events[1:]):
-            rules[sibling.name].append((difference(its_events, events[0]), len(sibling.notes) / len(notes),
-                                        share_there(melody, sibling.notes), share_there(top, sibling.notes),
-                                        muddy(sibling.notes)))
+        made, key = synthetic.make_songs(notes, EVERY), codec.encode(song, SETTINGS).key
+        events = [events_of(version, key) for version in (song, *(song.with_notes(other.notes) for other in made))]
+        originals.append(muddy(notes))
+        for other, its_events in zip(made, events[1:]):
+            rules[other.name].append((difference(its_events, events[0]), len(other.notes) / len(notes),
+                                        share_there(melody, other.notes), share_there(top, other.notes),
+                                        muddy(other.notes)))
         families.append(len(made))
         alike.append(min(difference(one, other) for place, one in enumerate(events) for other in events[:place]))
-    result = {"songs": len(families), "muddy intervals a note, parents": float(np.mean(parents)),
-              "siblings": [int(value) for value in np.percentile(families, [0, 50, 100])],
+    result = {"songs": len(families), "muddy intervals a note, originals": float(np.mean(originals)),
+              "synthetic songs": [int(value) for value in np.percentile(families, [0, 50, 100])],
               "least difference in a family": [float(value) for value in np.percentile(alike, [0, 50])],
               "rules": {name: dict(zip(COLUMNS, (len(rows), *map(float, np.mean(rows, axis=0)))))
                         for name, rows in rules.items() if rows}}
@@ -64,8 +65,8 @@ def main() -> None:
     for name, row in result["rules"].items():
         print(f"| {name} | {row['songs']} | {' | '.join(f'{row[column]:.0%}' for column in COLUMNS[1:5])} | "
               f"{row[COLUMNS[5]]:.3f} |")
-    print(f"\nparents: {result['muddy intervals a note, parents']:.3f} muddy intervals a note; siblings a song: least, "
-          f"median, most {result['siblings']}; the most alike of a family differ in "
+    print(f"\noriginals: {result['muddy intervals a note, originals']:.3f} muddy intervals a note; synthetic "
+          f"songs each: least, median, most {result['synthetic songs']}; the most alike of a family differ in "
           f"{result['least difference in a family'][0]:.1%} of the events at least, "
           f"{result['least difference in a family'][1]:.1%} in the median song")
 
@@ -104,7 +105,7 @@ def muddy(notes: np.ndarray) -> float:
     onset, end, pitch = low["onset"], low["onset"] + low["duration"], low["pitch"].astype(int)
     together = (onset <= onset[:, None]) & (end > onset[:, None] + 0.02)
     limits = np.zeros(128, int)
-    limits[list(synthesis.LOW_INTERVAL_LIMITS)] = list(synthesis.LOW_INTERVAL_LIMITS.values())
+    limits[list(synthetic.LOW_INTERVAL_LIMITS)] = list(synthetic.LOW_INTERVAL_LIMITS.values())
     interval = np.abs(pitch - pitch[:, None])
     return float((together & (np.minimum(pitch, pitch[:, None]) < limits[interval])).sum() / len(notes))
 

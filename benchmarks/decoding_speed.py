@@ -1,6 +1,6 @@
 """How long does a song take? With the cache and without, beside a peer, beside the floor, and the whole command.
 
-    .venv/bin/python benchmarks/generate.py [--peer-python PATH]    prints tables, writes benchmarks/generate.json
+    .venv/bin/python benchmarks/decoding_speed.py [--peer-python PATH]    prints tables, writes decoding_speed.json
 
 Decoding is `complete` with the shipped model: 128 events of prompt, 512 events, the likeliest each time. Per event:
 
@@ -222,7 +222,7 @@ def main() -> None:
               "numpy": np.__version__, "machine": platform.machine(), "processors": os.cpu_count(),
               "seconds an event, by variations side by side": seconds, "seconds of a command": whole,
               "generate over import tensorflow": round(medians["generate"] / medians["import tensorflow"], 2)}
-    (ROOT / "benchmarks" / "generate.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    (ROOT / "benchmarks" / "decoding_speed.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

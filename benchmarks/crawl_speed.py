@@ -1,6 +1,6 @@
 """How fast fetch.py takes a site beside `wget -r`, pauses off, and whether its memory grows with the site.
 
-    .venv/bin/python benchmarks/fetch.py          prints two tables, writes benchmarks/fetch.json; wants wget
+    .venv/bin/python benchmarks/crawl_speed.py    prints two tables, writes benchmarks/crawl_speed.json; wants wget
 
 The site runs in a process of its own on loopback, on 8 addresses: an index, pages of 100 links, files of 3 KB. Both
 take all of it, in turn, RUNS times: with answers at once, and with answers that take as long as those of a near host
@@ -120,7 +120,7 @@ def main() -> None:
     for files in SIZES:
         result["MiB"][str(files)] = round(measure("fetch.py", files, 0.0)[1], 1)
         print(f"| {files:,} | {result['MiB'][str(files)]:.0f} |")
-    (ROOT / "benchmarks" / "fetch.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    (ROOT / "benchmarks" / "crawl_speed.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,13 +1,13 @@
 """How fast is preprocessing? Songs a second, MIDI to tokens, beside MidiTok and pretty_midi, and where the time goes.
 
-    python benchmarks/preprocess.py FOLDER [--songs 100] [--peer-python PYTHON] [--memory]
+    python benchmarks/preparing_speed.py FOLDER [--songs 100] [--peer-python PYTHON] [--memory]
 
 PYTHON has miditok and pretty_midi installed (pip install miditok pretty_midi, in an environment of its own). Ours is
-the whole command with its start, filters, siblings, dictionaries and token store; the peers' clocks start when
+the whole command with its start, filters, synthetic songs, dictionaries and token store; the peers' clocks start when
 everything is imported and stop when the last song is tokenised or read, and nothing is written. All work with one
 process; ours with two as well. Processor seconds, of all processes together, tell more than seconds on the clock where
 the machine does other work besides. --memory compares the peak memory, of the process that takes most, for a tenth of
-the songs with that for all. Writes preprocess.json.
+the songs with that for all. Writes preparing_speed.json.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from serenity.music import abc_file, codec, harmony, instruments, midi_file, quality, synthesis  # noqa: E402
+from serenity.music import abc_file, codec, harmony, instruments, midi_file, quality, synthetic  # noqa: E402
 from serenity.music.event import bar_places  # noqa: E402
 from serenity.music.fingerprint import fingerprint  # noqa: E402
 from serenity.music.song import of_choice  # noqa: E402
@@ -113,8 +113,8 @@ def rate(work: Callable, jobs: list) -> float:
     return len(jobs) / (time.perf_counter() - start)
 
 
-def profile(files: list[Path], siblings: int = 22) -> dict[str, float]:
-    """Return the milliseconds that each step takes for one song and its siblings, over some files."""
+def profile(files: list[Path], songs: int = 22) -> dict[str, float]:
+    """Return the milliseconds that each step takes for one song and its synthetic songs, over some files."""
     spent, settings = {}, codec.CodecSettings()
 
     def timed(name: str, work: Callable, *arguments):
@@ -132,8 +132,8 @@ def profile(files: list[Path], siblings: int = 22) -> dict[str, float]:
         chords = timed("chords", harmony.find_chords, song.struck, song.beat_edges)
         timed("measures", quality.measure, song.notes, song.struck, chords, key)
         timed("fingerprint", fingerprint, song.notes)
-        made = timed("siblings", lambda: synthesis.siblings(codec.on_grid(song, settings), siblings))  # noqa: B023
-        versions = [song, *(song.with_notes(sibling.notes) for sibling in made)]
+        made = timed("synthetic songs", lambda: synthetic.make_songs(codec.on_grid(song, settings), songs))  # noqa: B023
+        versions = [song, *(song.with_notes(other.notes) for other in made)]
         encoded = [timed("notes to events", codec.encode, version, settings, key) for version in versions]
         songs = [abc_file.AbcSong("x", "x", str(key), 0, 0, song.beats.source, song.tempo_map, settings, one.events)
                  for one in encoded]

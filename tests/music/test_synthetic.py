@@ -10,15 +10,15 @@ from serenity.music.categories import CATEGORIES
 from serenity.music.codec import CodecSettings, encode
 from serenity.music.note import NOTE, note_table
 from serenity.music.pitch import pitch_bits, transpose
-from serenity.music.synthesis import (
+from serenity.music.synthetic import (
     DIFFERENT,
     FAULTS,
     LOWEST_BASS,
     RULES,
     choose,
+    make_songs,
     out_of_reach,
     read,
-    siblings,
     to_table,
 )
 from serenity.music.voices import INNER, MELODY
@@ -244,7 +244,7 @@ def test_notes_of_one_pitch_move_alike_through_a_harmony(notes):
             assert moved.setdefault((harmony, old), new) == new
 
 
-# --- siblings ---------------------------------------------------------------------------------------------------------
+# --- songs ------------------------------------------------------------------------------------------------------------
 
 def difference(notes, other):
     """Return the share of onsets at which two tables differ."""
@@ -263,66 +263,66 @@ def song():
     return bars([(rng.integers(5), rng.integers(2), rng.integers(4, 13)) for _ in range(24)])
 
 
-def test_a_song_has_many_siblings_and_all_differ(song):
-    family = siblings(song, count=18)
+def test_a_song_has_many_synthetic_songs_and_all_differ(song):
+    family = make_songs(song, count=18)
     assert len(family) >= 15
-    assert len({sibling.name for sibling in family}) == len(family)
-    tables = [song, *(sibling.notes for sibling in family)]
+    assert len({other.name for other in family}) == len(family)
+    tables = [song, *(other.notes for other in family)]
     assert all(difference(one, other) >= DIFFERENT for number, one in enumerate(tables) for other in tables[:number])
     assert len({events(notes) for notes in tables}) == len(tables)
 
 
-def test_siblings_are_named_after_their_rules_from_near_to_far(song):
-    names = [sibling.name for sibling in siblings(song, count=99)]
+def test_synthetic_songs_are_named_after_their_rules_from_near_to_far(song):
+    names = [other.name for other in make_songs(song, count=99)]
     assert names == [name for name in RULES if name in names]
 
 
-def test_the_same_seed_gives_the_same_siblings_and_another_gives_others(song):
-    first, again, other = (siblings(song, 9, seed) for seed in (1, 1, 2))
+def test_the_same_seed_gives_the_same_synthetic_songs_and_another_gives_others(song):
+    first, again, other = (make_songs(song, 9, seed) for seed in (1, 1, 2))
     assert [(one.name, one.notes.tolist()) for one in first] == [(one.name, one.notes.tolist()) for one in again]
     assert [one.name for one in first] != [one.name for one in other]
 
 
 @settings(max_examples=20)
 @given(note_tables)
-def test_any_table_has_only_siblings_that_differ(notes):
-    family = siblings(notes, 99)
-    assert all((sibling.notes["duration"] > 0).all() for sibling in family)
-    assert len({sibling.notes.tobytes() for sibling in family} | {to_table(read(notes, PIANO).rows).tobytes()}) == (
+def test_any_table_has_only_synthetic_songs_that_differ(notes):
+    family = make_songs(notes, 99)
+    assert all((other.notes["duration"] > 0).all() for other in family)
+    assert len({other.notes.tobytes() for other in family} | {to_table(read(notes, PIANO).rows).tobytes()}) == (
         len(family) + 1)
 
 
 @pytest.mark.parametrize("count", [0, 1, 5])
 def test_count_is_the_most(song, count):
-    assert len(siblings(song, count)) == count
+    assert len(make_songs(song, count)) == count
 
 
-def test_a_line_for_one_voice_has_no_siblings():
+def test_a_line_for_one_voice_has_no_synthetic_songs():
     line = [(0.5 * number, 0.5, 60 + number * 7 % 24, 80) for number in range(40)]
-    assert siblings(note_table(*zip(*line))) == siblings(np.empty(0, NOTE)) == []
+    assert make_songs(note_table(*zip(*line))) == make_songs(np.empty(0, NOTE)) == []
 
 
 def test_what_is_asked_wrongly_is_said(song):
     with pytest.raises(InputError, match="'organ' is unknown; wanted one of piano"):
-        siblings(song, category="organ")
+        make_songs(song, category="organ")
     with pytest.raises(InputError, match="seed -1, wanted 0 or more"):
-        siblings(song, seed=-1)
+        make_songs(song, seed=-1)
 
 
-def test_a_song_of_chords_that_are_repeated_has_siblings_too():
-    assert len(siblings(compose_notes(0))) >= 12
+def test_a_song_of_chords_that_are_repeated_has_synthetic_songs_too():
+    assert len(make_songs(compose_notes(0))) >= 12
 
 
 @over_real_files
-def test_siblings_of_a_real_song_differ_as_events_and_keep_its_melody(path):
+def test_synthetic_songs_of_a_real_song_differ_as_events_and_keep_its_melody(path):
     notes = notes_of(path)
     song = read(notes, PIANO)
     melody = pitches(to_table(song.rows[song.rows["part"] == MELODY]), "onset")
-    family = siblings(notes, 6)
-    encoded = [events(table) for table in (notes, *(sibling.notes for sibling in family))]
+    family = make_songs(notes, 6)
+    encoded = [events(table) for table in (notes, *(other.notes for other in family))]
     assert len(set(encoded)) == len(encoded)
     onsets = set(notes["onset"].tolist())
-    for sibling in family:
-        assert set(sibling.notes["onset"].tolist()) <= onsets
-        kept = {pitch for _, pitch in melody} <= set(sibling.notes["pitch"].tolist())
-        assert kept, sibling.name
+    for other in family:
+        assert set(other.notes["onset"].tolist()) <= onsets
+        kept = {pitch for _, pitch in melody} <= set(other.notes["pitch"].tolist())
+        assert kept, other.name

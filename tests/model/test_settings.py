@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from serenity.errors import InputError
-from serenity.model.quartet import DESIGNS, PRESETS, NetworkSettings, QuartetSettings, preset
+from serenity.model.settings import DESIGNS, PRESETS, ModelSettings, NetworkSettings, preset
 from serenity.music.codec import CodecSettings
 from serenity.tokens.vocabulary import TOP_K
 from serenity.tokens.windows import WindowSettings
@@ -14,19 +14,19 @@ from serenity.tokens.windows import WindowSettings
 TINY = NetworkSettings(8, 1, 2, 12)
 
 
-def quartet(networks, design="serenity"):
-    return QuartetSettings(networks, TOP_K, WindowSettings(), CodecSettings(), design)
+def model_settings(networks, design="serenity"):
+    return ModelSettings(networks, TOP_K, WindowSettings(), CodecSettings(), design)
 
 
 @pytest.mark.parametrize("design", DESIGNS)
 def test_settings_survive_json(design):
-    settings = quartet(preset("mini", design), design)
-    assert QuartetSettings.from_dict(json.loads(json.dumps(settings.to_dict()))) == settings
+    settings = model_settings(preset("mini", design), design)
+    assert ModelSettings.from_dict(json.loads(json.dumps(settings.to_dict()))) == settings
 
 
 def test_a_decoder_sees_the_continuation_or_the_whole_window_where_it_reads_the_prompt_too():
     window = WindowSettings()
-    own, original = (quartet(preset("mini", design), design) for design in DESIGNS)
+    own, original = (model_settings(preset("mini", design), design) for design in DESIGNS)
     assert (own.has_encoder, own.reach) == (False, window.length)
     assert (original.has_encoder, original.reach) == (True, window.continuation)
 
@@ -49,11 +49,11 @@ def test_an_unknown_preset_or_design_is_refused():
     with pytest.raises(InputError, match="'modern' is unknown; wanted one of serenity, original"):
         preset("mini", "modern")
     with pytest.raises(InputError, match="design 'modern' is unknown; wanted one of serenity, original"):
-        quartet(PRESETS["serenity"]["mini"], "modern")
+        model_settings(PRESETS["serenity"]["mini"], "modern")
 
 
 def test_settings_that_name_what_is_no_more_are_refused():
-    data = quartet(preset("mini")).to_dict()
+    data = model_settings(preset("mini")).to_dict()
     data["networks"]["pitch"] |= {"encoder_layers": 0}
     with pytest.raises(InputError, match="the settings cannot be read .*encoder_layers"):
-        QuartetSettings.from_dict(data)
+        ModelSettings.from_dict(data)

@@ -1,4 +1,4 @@
-"""Synthesis: one song into many, by what a pianist may do with a song and leave its music as it is.
+"""Synthetic songs: one song becomes many, by what a pianist may do with a song and leave its music as it is.
 
 No pitch class is ever transposed. A rule moves notes by octaves, leaves notes out, doubles them in the octave, or lets
 them begin at another onset of the same harmony. How a song is read for that (`read`):
@@ -43,7 +43,7 @@ ROOT_SUPPORT = {0: 1, 7: 1 / 2, 4: 1 / 3, 10: 1 / 4, 2: 1 / 5, 3: 1 / 10}
 THIRDS, SUSPENDED, SEVENTHS, FIFTH = (3, 4), (2, 5), (10, 11), 7  # semitones above the root
 
 PASSAGE = 8.0, 16.0    # seconds; the shortest, and after how long it ends within a phrase or a harmony later
-DIFFERENT = 0.05       # share of strikes in which two siblings differ at least
+DIFFERENT = 0.05       # share of strikes in which two of a family differ at least
 
 _PITCH = np.arange(HIGHEST_PITCH + 1)
 
@@ -51,10 +51,10 @@ _ROW = np.dtype(NOTE.descr + [("strike", np.intp), ("harmony", np.intp), ("part"
 
 
 @dataclass(frozen=True, eq=False)
-class Sibling:
+class SyntheticSong:
     """A song made from another one."""
 
-    name: str  # of the rule, unique among a song's siblings
+    name: str  # of the rule, unique among those of one original
     notes: np.ndarray  # note table
 
 
@@ -95,11 +95,11 @@ class Song:
         return [judge(self, self.chords) for judge in FAULTS]
 
 
-def siblings(notes: np.ndarray, count: int = 18, seed: int = 0, category: str = "piano") -> list[Sibling]:
-    """Return up to `count` songs made from a note table, from the nearest to its parent to the farthest.
+def make_songs(notes: np.ndarray, count: int = 18, seed: int = 0, category: str = "piano") -> list[SyntheticSong]:
+    """Return up to `count` songs made from a note table, from the nearest to the original to the farthest.
 
     Fewer where fewer rules make something of the song: a line for one voice has none. The same arguments give the
-    same siblings. Each differs from the parent and from every other in DIFFERENT of the strikes or more. A note that
+    same songs. Each differs from the original and from every other in DIFFERENT of the strikes or more. A note that
     has moved lies in the category's range; notes of one pitch never overlap. InputError for an unknown category and
     for a seed below 0.
     """
@@ -118,7 +118,7 @@ def siblings(notes: np.ndarray, count: int = 18, seed: int = 0, category: str = 
         chords = _bits(_struck(rows, len(song.strikes)))
         if all(_difference(chords, other) >= DIFFERENT for other in known):
             known.append(chords)
-            made[name] = Sibling(name, to_table(rows))
+            made[name] = SyntheticSong(name, to_table(rows))
     return [made[name] for name in RULES if name in made]
 
 
@@ -184,7 +184,7 @@ def _bits(struck: np.ndarray) -> np.ndarray:
 
 
 def _difference(chords: np.ndarray, other: np.ndarray) -> float:
-    """Return the share of strikes that differ, of those that one or both of two siblings have."""
+    """Return the share of strikes that differ, of those that one or both of two songs have."""
     changed, either = chords ^ other, chords | other
     return np.count_nonzero(changed[:, 0] | changed[:, 1]) / np.count_nonzero(either[:, 0] | either[:, 1])
 
@@ -290,7 +290,7 @@ FAULTS = (crossing, muddy, grinding, clustered, out_of_reach)
 
 # --- the rules --------------------------------------------------------------------------------------------------------
 # A rule takes a song and chance, and returns the ways in which it may be done, as rows. Of all of them holds: every
-# onset is one of the parent's, melody notes stay as they are, and each harmony keeps its top note and gains no pitch
+# onset is one of the original's, melody notes stay as they are, and each harmony keeps its top note and gains no pitch
 # class. Said with each: what else holds.
 
 def inversion(song: Song, chance: np.random.Generator, turn: int | None, share: float) -> list[np.ndarray]:
@@ -401,7 +401,7 @@ def bass_bounce(song: Song, chance: np.random.Generator) -> list[np.ndarray]:
 def doubling(song: Song, chance: np.random.Generator, part: int) -> list[np.ndarray]:
     """Double melody or bass in the octave below; the bass above where there is no room below.
 
-    Invariant: the parent's notes stay, all of them; each strike keeps its pitch classes.
+    Invariant: the original's notes stay, all of them; each strike keeps its pitch classes.
     """
     doubles = song.rows[song.rows["part"] == part]
     ways = []

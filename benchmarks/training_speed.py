@@ -1,6 +1,6 @@
 """How fast is training? Events a second beside keras-hub and GPT-2, with XLA and without, and the share of the peak.
 
-    train.py --tokens FOLDER [--peer-python PATH]    prints tables, writes benchmarks/train.json
+    training_speed.py --tokens FOLDER [--peer-python PATH]    prints tables, writes benchmarks/training_speed.json
 
 PATH is a Python with keras-hub, TensorFlow, torch and transformers, in an environment of its own. All contenders have
 the same width, layers, heads, feed-forward, tokens, window and batch. Each is a process of its own, with its own pool
@@ -118,14 +118,14 @@ def ours(job: dict):
     import keras
 
     from serenity.model.devices import Devices
-    from serenity.model.quartet import QuartetSettings, preset
+    from serenity.model.settings import ModelSettings, preset
     from serenity.model.training import prepare
     from serenity.model.training_settings import TrainingSettings
     from serenity.tokens import corpus as corpora
     from serenity.tokens.windows import WindowSettings
 
     corpus = corpora.load(Path(job["tokens"]))
-    settings = QuartetSettings(preset(job["preset"]), corpus.vocabulary.sizes, WindowSettings(), corpus.settings)
+    settings = ModelSettings(preset(job["preset"]), corpus.vocabulary.sizes, WindowSettings(), corpus.codec)
     training = TrainingSettings(batch=job["batch"], precision=job["precision"], xla=job.get("compiled", False))
     keras.config.set_dtype_policy(policy(job))
     return prepare(corpus, settings, job["attribute"], training, Devices(training, []))  # on one device
@@ -334,7 +334,7 @@ WORKS = {work.__name__: work for work in (serenity, keras_hub, gpt2, products, l
 
 def shape_of(corpus, preset_name: str, attribute: str) -> dict[str, int]:
     """Return what all contenders have in common."""
-    from serenity.model.quartet import preset
+    from serenity.model.settings import preset
     from serenity.tokens.windows import WindowSettings
 
     network = preset(preset_name)[attribute]
@@ -525,7 +525,7 @@ def parse() -> argparse.Namespace:
                         help="0: all; with fewer what is compiled is left out")
     parser.add_argument("--peer-python", help="a Python with keras-hub, tensorflow, torch and transformers")
     parser.add_argument("--only", nargs="+", default=list(CONTENDERS), choices=CONTENDERS, metavar="CONTENDER")
-    parser.add_argument("--output", type=Path, default=ROOT / "benchmarks" / "train.json")
+    parser.add_argument("--output", type=Path, default=ROOT / "benchmarks" / "training_speed.json")
     return parser.parse_args()
 
 

@@ -42,7 +42,7 @@ class NetworkSettings:
 
 
 @dataclass(frozen=True)
-class QuartetSettings:
+class ModelSettings:
     """All that is needed, beside weights and dictionaries, to rebuild the four networks and use them."""
 
     networks: dict[str, NetworkSettings]  # one for each attribute
@@ -72,10 +72,10 @@ class QuartetSettings:
         return asdict(self)
 
     @staticmethod
-    def from_dict(data: dict) -> "QuartetSettings":
+    def from_dict(data: dict) -> "ModelSettings":
         """Return the settings of plain values. The inverse of to_dict. Raises InputError."""
         try:
-            return QuartetSettings({name: NetworkSettings(**values) for name, values in data["networks"].items()},
+            return ModelSettings({name: NetworkSettings(**values) for name, values in data["networks"].items()},
                                    {name: int(size) for name, size in data["vocabulary_sizes"].items()},
                                    WindowSettings(**data["window"]), CodecSettings(**data["codec"]), data["design"])
         except (KeyError, TypeError, ValueError, AttributeError) as error:
