@@ -76,6 +76,9 @@ class Parameters:
     prompt_last: int | None = None    # the last so many events
     prompt_seconds: tuple[float, float] | None = None  # what begins between these two times, in seconds
 
+    # Going on from a song that Serenity made: its seed and so many bars of its continuation stay, the rest is made anew
+    keep_bars: int | None = None
+
     # Beats: where they are in the seed, if you know it better than Serenity.
     bpm: float | None = None         # quarters per minute
     metre: str | None = None         # time signature, such as 3/4 or 6/8

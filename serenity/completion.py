@@ -31,11 +31,15 @@ from serenity.model.sampling import Guard, Sampling
 from serenity.music import beats, chunks, expression, layout, midi_file
 from serenity.music.beats import Hints
 from serenity.music.categories import CATEGORIES, CategoryName
+from serenity.music.chunks import Chunks
+from serenity.music.codec import CodecSettings
 from serenity.music.midi_file import Track
 from serenity.music.nearness import Collapse, Nearness, nearness
 from serenity.music.nearness import collapse as find_collapse
+from serenity.music.note import merge_tables
 from serenity.music.remarks import remarks
 from serenity.music.song_file import read as read_song_file
+from serenity.music.tempo_map import TempoMap
 from serenity.tokens import novelty
 from serenity.tokens import seed as seeds
 from serenity.tokens.novelty import Index
@@ -51,12 +55,13 @@ LEVELS = {"half": 0.5, "as-found": 1.0, "double": 2.0}  # quarters for each one 
 DRAWING = ("temperature", "top_k", "top_p", "min_p")    # the fields of Sampling
 _RANGES = {  # field -> lowest, highest
     "events": (1, LONGEST), "seconds": (0.1, 24 * 3600), "bars": (1, 10_000), "prompt_events": (1, LONGEST),
-    "prompt_last": (1, LONGEST), "seed": (0, 2**64 - 1), "variations": (1, 1000), "novel": (1, LONGEST),
+    "prompt_last": (1, LONGEST), "keep_bars": (0, 10_000), "seed": (0, 2**64 - 1), "variations": (1, 1000),
+    "novel": (1, LONGEST),
 }
 # What determines a song beside model and seed, in the order in which a recipe has it.
-FLAGS = ("events", "seconds", "bars", "prompt_events", "prompt_last", "prompt_seconds", "bpm", "metre", "first_beat",
-         "level", "temperature", "top_k", "top_p", "min_p", "seed", "guard", "may_end", "novel", "category", "tracks",
-         "layout", "match_velocity", "after", "write_beats")
+FLAGS = ("events", "seconds", "bars", "prompt_events", "prompt_last", "prompt_seconds", "keep_bars", "bpm", "metre",
+         "first_beat", "level", "temperature", "top_k", "top_p", "min_p", "seed", "guard", "may_end", "novel",
+         "category", "tracks", "layout", "match_velocity", "after", "write_beats")
 
 Level = Literal["half", "as-found", "double"]
 Layout = Literal["separate", "two", "joined", "alone"]
@@ -72,6 +77,9 @@ class SeedSettings:
     prompt_events: int | None = None  # its first so many events
     prompt_last: int | None = None    # its last so many events
     prompt_seconds: tuple[float, float] | None = None  # what begins from .. up to .., seconds
+    # Of a song of Serenity's: its seed and so many bars of its continuation; None: it is a seed as any other. The song
+    # knows how its seed was read, so that all other settings must be left alone.
+    keep_bars: int | None = None
     # What is known of the beats; None: they are found.
     bpm: float | None = None         # quarters a minute
     metre: str | None = None         # time signature, as "3/4"
@@ -199,9 +207,24 @@ class Model:
         """The dictionaries."""
         return self.checkpoint.vocabulary
 
+    @property
+    def codec(self) -> CodecSettings:
+        """How its songs become events."""
+        return self.checkpoint.settings.codec
+
     def sha256(self, request: Request) -> str:
         """Return the fingerprint of all that a continuation depends on."""
         return recipes.model_sha256(self.folder, request.novel is not None)
+
+
+@dataclass(frozen=True, eq=False)
+class Earlier:
+    """A song of Serenity's of which more stays than the seed."""
+
+    recipe: Recipe
+    steps: tuple[str, ...]  # recipes that the next song carries on, as texts: how this one came to be, the newest first
+    track: Track | None     # of its continuation what is kept; None: nothing
+    begin: float            # seconds from which on there is something else
 
 
 @dataclass(frozen=True, eq=False)
@@ -211,6 +234,14 @@ class Seed:
     path: Path              # of its file, as it was given
     settings: SeedSettings  # with the category that was taken
     music: seeds.Seed       # its notes, beats and events
+    earlier: Earlier | None = None  # None: it was read as a seed
+
+    @property
+    def join(self) -> float:
+        """The second, to a microsecond, from which on a continuation is something new."""
+        music, earlier = self.music, self.earlier
+        is_kept = earlier is not None and earlier.track is not None
+        return earlier.begin if is_kept else round(music.start + music.seconds_after(music.wait), 6)
 
     def report(self) -> list[str]:
         """Return what was read, in lines for a person."""
@@ -225,11 +256,13 @@ def load(folder: str | os.PathLike) -> Model:
 
 def read_seed(path: str | os.PathLike, model: Model, settings: SeedSettings = SeedSettings()) -> Seed:
     """Read a song (MIDI, MusicXML or ABC) as this model knows songs. Raises InputError, which names the file."""
-    path, codec = Path(path), model.checkpoint.settings.codec
-    settings = replace(settings, category=settings.category or codec.category)
+    path = Path(path)
+    if settings.keep_bars is not None:
+        return _read_song(path, model, settings)
+    settings = replace(settings, category=settings.category or model.codec.category)
     score = read_song_file(path)
     with naming(path):
-        music = seeds.read(score, settings.category, codec, model.vocabulary, settings.prompt_events,
+        music = seeds.read(score, settings.category, model.codec, model.vocabulary, settings.prompt_events,
                            settings.prompt_last, settings.prompt_seconds, settings.hints(), settings.listed_tracks())
     return Seed(path, settings, music)
 
@@ -250,7 +283,8 @@ class Take:
     """One continuation, with a note or more."""
 
     number: int       # of the variation, from 1
-    track: Track      # its notes, in the time of the seed's score
+    track: Track      # of the song, with what is kept of an earlier one, in the time of the seed's score
+    notes: np.ndarray  # note table: what is new in it
     events: int
     bits: float       # an event, under the model: the fewer, the likelier
     run: int | None   # events of its longest run that stands in a training song; None: the model cannot tell
@@ -260,11 +294,6 @@ class Take:
     collapse: Collapse | None  # where it stops to be music; None: it does not
     request: Request
     recipe: Recipe    # how it was made
-
-    @property
-    def notes(self) -> np.ndarray:
-        """Its notes, as a note table."""
-        return self.track.notes
 
     @property
     def novelty(self) -> str:
@@ -278,7 +307,8 @@ class Length(NamedTuple):
     """How long a continuation is at most."""
 
     events: int
-    until: int | None  # grid points after the join at which it ends; None: it ends after so many events
+    until: int | None = None  # grid points after the join at which it ends; None: it ends after so many events
+    end: float | None = None  # seconds at which it ends
 
 
 def complete(model: Model, seed: Seed, request: Request = Request(), progress: Callable[[int], object] | None = None,
@@ -292,6 +322,7 @@ def complete(model: Model, seed: Seed, request: Request = Request(), progress: C
     """
     request, vocabulary = request.spelled_out(), model.vocabulary
     size = length(seed, request)
+    _check_layout(seed, request)
     if size.events * request.variations > MOST_EVENTS:
         raise InputError(f"variations {request.variations} of up to {size.events:,} events each; wanted "
                          f"{MOST_EVENTS:,} events at most in all")
@@ -312,21 +343,32 @@ def complete(model: Model, seed: Seed, request: Request = Request(), progress: C
     raise InputError(f"{seed.path}: {why}")
 
 
+def _check_layout(seed: Seed, request: Request) -> None:
+    """Refuse a layout in which the next song could not find again what is kept."""
+    if seed.music.kept is None:
+        return
+    if request.layout == "joined":
+        raise InputError("layout joined with keep_bars: seed and continuation would be one track; wanted another one")
+    if request.write_beats != seed.earlier.recipe.flags.get("write_beats", False):
+        raise InputError(f"write_beats {request.write_beats} with keep_bars: {seed.path} was written otherwise; wanted "
+                         "it as there")
+
+
 def length(seed: Seed, request: Request) -> Length:
     """Return how long a continuation becomes at most. Raises InputError where that is too far."""
     with naming(seed.path):
-        until = seeds.steps_until(seed.music, request.bars, request.seconds)
-    if until is None:
-        return Length(request.events or DEFAULT_EVENTS, None)
-    most = DEFAULT_EVENTS + int(MOST_EVENTS_A_SECOND * seed.music.seconds_after(until))
-    return Length(min(LONGEST, most), until)
+        end = seeds.end_of(seed.music, request.bars, request.seconds)
+    if end is None:
+        return Length(request.events or DEFAULT_EVENTS)
+    most = DEFAULT_EVENTS + int(MOST_EVENTS_A_SECOND * (end - seed.music.start))
+    return Length(min(LONGEST, most), seeds.steps_until(seed.music, request.bars, request.seconds), end)
 
 
 def expected_events(seed: Seed, request: Request) -> int:
     """Return about how many events all variations have, as close together as in the seed."""
-    events, until = length(seed, request)
-    if until is not None:
-        events = int(seed.music.events * seed.music.seconds_after(until) / max(seed.music.start, 1.0))
+    events, _, end = length(seed, request)
+    if end is not None:
+        events = int(seed.music.events * (end - seed.music.start) / max(seed.music.start, 1.0))
     return request.variations * events
 
 
@@ -342,20 +384,24 @@ def _refusal(model: Model, request: Request) -> generation.Refuse | None:
 def _take(model: Model, seed: Seed, request: Request, size: Length, number: int, continuation: Continuation,
           sha256: str) -> Take | None:
     """Return a continuation in the seed's key and time, edited as asked; None where no note of it is left."""
-    music, rng = seed.music, np.random.default_rng([request.seed, number])
+    music, earlier, rng = seed.music, seed.earlier, np.random.default_rng([request.seed, number])
     notes = seeds.continue_notes(music, continuation.tokens, model.vocabulary, rng)
     if request.match_velocity:
         notes = layout.match_velocities(notes, music.notes[-MATCHED:])
-    track = layout.continuation_track(music.choice.tracks, notes)
+    made = layout.continuation_track(music.choice.tracks, notes)
     if request.after:
-        track = expression.apply(track, *request.edits(), music.tempo_map)
-    if size.until is not None:
-        track = layout.trim(track, music.start + (request.seconds or music.seconds_after(size.until)))
-    if not len(track.notes):
+        made = expression.apply(made, *request.edits(), music.tempo_map)
+    if size.end is not None:
+        made = layout.trim(made, size.end)
+    if not len(made.notes):
         return None
+    track = made
+    if music.kept is not None:
+        made = layout.not_before(made, earlier.begin)
+        track = layout.go_on(earlier.track, made, earlier.begin)
     bits = float(continuation.bits.sum(axis=1).mean())
-    near, collapse = (judge(music.notes, track.notes, music.tempo_map) for judge in (nearness, find_collapse))
-    return Take(number, track, len(continuation.tokens), bits, _longest_run(model, seed, continuation),
+    near, collapse = (judge(music.notes, made.notes, music.tempo_map) for judge in (nearness, find_collapse))
+    return Take(number, track, made.notes, len(continuation.tokens), bits, _longest_run(model, seed, continuation),
                 continuation.forced, seeds.loops(continuation.tokens), near, collapse, request,
                 _recipe(model, seed, request, number, sha256))
 
@@ -372,11 +418,13 @@ def _longest_run(model: Model, seed: Seed, continuation: Continuation) -> int | 
 
 def _recipe(model: Model, seed: Seed, request: Request, number: int, sha256: str) -> Recipe:
     """Return the recipe of a variation; what the song is will be filled in."""
-    asked = {**vars(seed.settings), **vars(request)}
-    whole = recipes.digest((seed.music.whole or seed.music).score.chunks)
-    return Recipe(recipes.one_line(model.folder.resolve().name), sha256, recipes.one_line(str(seed.path)), whole,
-                  recipes.part_to_dict(seed.music), recipes.NOTHING, number,
-                  recipes.plain({name: asked[name] for name in FLAGS}), recipes.versions())
+    values = {**vars(seed.settings), **vars(request)}
+    earlier, music = seed.earlier and seed.earlier.recipe, seed.music
+    whole = (music.whole or music).score.chunks
+    first = (earlier.seed, earlier.seed_sha256, earlier.part) if earlier else (
+        recipes.one_line(str(seed.path)), recipes.digest(whole), recipes.part_to_dict(music))
+    return Recipe(recipes.one_line(model.folder.resolve().name), sha256, *first, recipes.NOTHING, number,
+                  recipes.plain({name: values[name] for name in FLAGS}), recipes.versions(), seed.join)
 
 
 def rank(takes: Iterable[Take]) -> list[Take]:
@@ -402,8 +450,14 @@ def write(path: str | os.PathLike, seed: Seed, take: Take, overwrite: bool = Fal
     """
     path = Path(path)
     check_outputs([path], read=[seed.path], overwrite=overwrite)
-    recipe = replace(take.recipe, song_sha256=hashlib.sha256(to_bytes(seed, take)).hexdigest())
-    write_whole(path, to_bytes(seed, take, [recipes.to_text(recipe)]))
+    write_whole(path, song_bytes(seed, take))
+
+
+def song_bytes(seed: Seed, take: Take) -> bytes:
+    """Return the MIDI file of seed and continuation, with the recipes inside."""
+    steps = seed.earlier.steps if seed.earlier else ()
+    recipe = replace(take.recipe, song_sha256=hashlib.sha256(to_bytes(seed, take, steps)).hexdigest())
+    return to_bytes(seed, take, [recipes.to_text(recipe), *steps])
 
 
 def to_bytes(seed: Seed, take: Take, texts: Iterable[str] = ()) -> bytes:
@@ -440,3 +494,109 @@ def _is_ours(path: Path) -> bool:
         return path.exists() and recipes.is_untouched(chunks.split(midi_file.read_bytes(path)))
     except InputError:  # no MIDI file
         return False
+
+
+# --- a song of Serenity's, gone on with -------------------------------------------------------------------------------
+
+def keep(model: Model, seed: Seed, take: Take, bars: int) -> Seed:
+    """Return the seed that goes on with a take: its seed and its first `bars` bars stay as they are.
+
+    Bars count from the end of the first seed. Raises InputError where there are fewer.
+    """
+    return _keep(seed.path, chunks.split(song_bytes(seed, take)), model, bars)
+
+
+def asked(recipe: Recipe) -> tuple[SeedSettings, Request]:
+    """Return what a recipe's flags ask. Raises InputError where a name, a type or a value is wrong."""
+    of_seed = {field.name for field in fields(SeedSettings)}
+    of_request = {field.name for field in fields(Request)} - {"variations"}
+    flags = [{}, {}]
+    for name, value in recipe.flags.items():
+        flags[name not in of_seed][name] = value
+    settings, request = (kind(**recipes.check_flags(found, kind, names)) for kind, found, names in
+                         ((SeedSettings, flags[0], of_seed), (Request, flags[1], of_request)))
+    recipes.part_from_dict(recipe.part)
+    if settings.keep_bars is not None and recipe.join is None:
+        raise InputError("recipe: keep_bars without join")
+    return settings, request
+
+
+def find_seed(path: Path, song: Chunks, recipe: Recipe, places: Iterable[Path]) -> Path | None:
+    """Return where the first seed of a song at `path` stands as it was: in the song, so at `path`, or at one of the
+    places; None: nowhere.
+    """
+    return path if recipes.seed_in(song) else recipes.find_seed(recipe, places)
+
+
+def read_again(path: Path, song: Chunks, recipe: Recipe, model: Model, found: Path) -> Seed:
+    """Return what the song at `path` was made from, with its first seed at `found` (see find_seed). Raises InputError.
+    """
+    settings, request = asked(recipe)
+    seed = _first_seed(path, song, recipe, model, found)
+    if settings.keep_bars is None:
+        return seed
+    return _behind(seed, model, song, settings.keep_bars, Earlier(recipe, recipes.steps(song)[1:], None, recipe.join))
+
+
+def _first_seed(path: Path, song: Chunks, recipe: Recipe, model: Model, found: Path) -> Seed:
+    settings, _ = asked(recipe)
+    settings = replace(settings, keep_bars=None)
+    if found != path:
+        return replace(read_seed(found, model, settings), settings=asked(recipe)[0])
+    score, part = midi_file.parse(chunks.join(recipes.seed_in(song))), recipes.part_from_dict(recipe.part)
+    if part:
+        music = seeds.read_part(score, settings.category, model.codec, model.vocabulary, part)
+    else:
+        music = seeds.read(score, settings.category, model.codec, model.vocabulary, hints=settings.hints(),
+                           tracks=settings.listed_tracks())
+    return Seed(path, settings, music)
+
+
+def _read_song(path: Path, model: Model, settings: SeedSettings) -> Seed:
+    """Read a song of Serenity's with its first bars."""
+    if changed := [field.name for field in fields(settings) if field.name != "keep_bars"
+                   and getattr(settings, field.name) != field.default]:
+        raise InputError(f"{changed[0]} with keep_bars: the song says how its seed is read; wanted one of the two")
+    with naming(path):
+        return _keep(path, chunks.split(midi_file.read_bytes(path)), model, settings.keep_bars)
+
+
+def _keep(path: Path, song: Chunks, model: Model, bars: int) -> Seed:
+    """Return the seed of a song with the first bars of its continuation."""
+    recipe = recipes.read(song)
+    _, request = asked(recipe)
+    if request.layout == "joined":
+        raise InputError("holds seed and continuation in one track (layout joined); wanted them apart to keep bars")
+    found = find_seed(path, song, recipe, recipes.places(recipe, path))
+    if found is None:
+        raise InputError(f"its seed {recipe.seed} is not there, or is not as it was; wanted it beside the song")
+    seed = _first_seed(path, song, recipe, model, found)
+    track, clock = _continuation(song, request)
+    bar, tick = seeds.bars_of(seed.music, track.notes), clock.ticks(track.notes["onset"])
+    if not 0 <= bars <= bar[-1]:
+        raise InputError(f"keep_bars {bars}: {bar[-1]} bars stand behind those of its seed; wanted 0 to {bar[-1]}")
+    # Early notes of the next bar do not stay: what does ends before them, though not before its own last note.
+    line = clock.ticks(seeds.end_of(seed.music, bars=bars))
+    begin = max(tick[bar <= bars].max(initial=-1) + 1, min(line, tick[bar > bars].min(initial=line)))
+    earlier = Earlier(recipe, recipes.steps(song), None, round(float(clock.seconds_of_ticks(begin)), 6))
+    return _behind(seed, model, song, bars, earlier)
+
+
+def _behind(seed: Seed, model: Model, song: Chunks, bars: int, earlier: Earlier) -> Seed:
+    """Return the seed with the bars of a song that are kept."""
+    settings, (_, request) = replace(seed.settings, keep_bars=bars), asked(earlier.recipe)
+    if not bars:
+        return replace(seed, settings=settings, earlier=earlier)
+    kept = layout.kept_part(*_continuation(song, request), earlier.begin)
+    return replace(seed, settings=settings, earlier=replace(earlier, track=kept),
+                   music=seeds.keep(seed.music, kept.notes, bars, model.vocabulary))
+
+
+def _continuation(song: Chunks, request: Request) -> tuple[Track, TempoMap]:
+    """Return the track of a song's continuation, and the song's tempo map."""
+    number = recipes.continuation_in(song, request.layout == "separate" and not request.write_beats)
+    score = midi_file.parse(chunks.join(song))
+    parts = [track for track in score.tracks if track.chunk == number]
+    if not parts:
+        raise InputError("holds no continuation; wanted a song that generate.py made")
+    return replace(parts[0], notes=merge_tables(track.notes for track in parts)), score.tempo_map

@@ -1,14 +1,15 @@
 """Make a song again, byte for byte, from the recipe inside it (see serenity/model/recipe.py)."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
-from serenity.completion import Model, Request, Seed, SeedSettings, naming, read_seed
+from serenity import completion
+from serenity.completion import Model, Request, Seed, SeedSettings, naming
 from serenity.errors import InputError
 from serenity.model import recipe as recipes
 from serenity.model.recipe import Recipe
 from serenity.music import chunks, midi_file, song_file
-from serenity.tokens import seed as seeds
+from serenity.music.chunks import Chunks
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,6 +17,7 @@ class Replay:
     """How a song was made."""
 
     song: Path
+    chunks: Chunks    # what it holds
     recipe: Recipe
     settings: SeedSettings
     request: Request  # of this one variation
@@ -33,19 +35,9 @@ class Replay:
                              f"{model.folder} is {sha256[:12]}; name that one with --model")
 
     def read_seed(self, model: Model) -> Seed:
-        """Read the seed, out of the song where that holds it. Raises InputError."""
-        if self.seed != self.song:
-            return read_seed(self.seed, model, self.settings)
-        held = recipes.seed_in(midi_file.read(self.song).chunks)
-        score, part = midi_file.parse(chunks.join(held)), recipes.part_from_dict(self.recipe.part)
-        settings, codec, vocabulary = self.settings, model.checkpoint.settings.codec, model.vocabulary
+        """Read the seed, out of the song where that holds it, and what the song has kept. Raises InputError."""
         with naming(self.song):
-            if part:
-                music = seeds.read_part(score, settings.category, codec, vocabulary, part)
-            else:
-                music = seeds.read(score, settings.category, codec, vocabulary, hints=settings.hints(),
-                                   tracks=settings.listed_tracks())
-        return Seed(self.song, settings, music)
+            return completion.read_again(self.song, self.chunks, self.recipe, model, self.seed)
 
 
 def read(song: Path, seed: Path | None = None, example: Path | None = None) -> Replay:
@@ -56,27 +48,15 @@ def read(song: Path, seed: Path | None = None, example: Path | None = None) -> R
     with naming(song):
         file = chunks.split(midi_file.read_bytes(song))
         recipe = recipes.read(file)
-        settings, request = _asked(recipe)
-        recipes.part_from_dict(recipe.part)
+        settings, request = completion.asked(recipe)
     if seed and not song_file.file_of(seed)[0].exists():  # likely meant as the name of the song that is to be made
         raise InputError(f"{seed}: no such file; wanted the seed, and after it the song to write: "
                          f"generate.py SEED.mid OUT.mid --replay {song}")
-    named = Path(recipe.seed)
-    places = [seed] if seed else [named, song.parent / named.name, *([example] if example else [])]
-    found = song if recipes.seed_in(file) else recipes.find_seed(recipe, places)
+    places = [seed] if seed else [*recipes.places(recipe, song), *([example] if example else [])]
+    with naming(song):
+        found = completion.find_seed(song, file, recipe, places)
     if found is None:
         where = f"not {seed}" if seed else "not there"
         raise InputError(f"{song}: its seed {recipe.seed} is {where}, or is not as it was; wanted: "
                          f"generate.py SEED.mid --replay {song}, and OUT.mid after the seed if you like")
-    return Replay(song, recipe, settings, request, found)
-
-
-def _asked(recipe: Recipe) -> tuple[SeedSettings, Request]:
-    """Return what a recipe's flags ask. Raises InputError where a name, a type or a value is wrong."""
-    of_seed = {field.name for field in fields(SeedSettings)}
-    of_request = {field.name for field in fields(Request)} - {"variations"}
-    asked = [{}, {}]
-    for name, value in recipe.flags.items():
-        asked[name not in of_seed][name] = value
-    return (SeedSettings(**recipes.check_flags(asked[0], SeedSettings, of_seed)),
-            Request(**recipes.check_flags(asked[1], Request, of_request)))
+    return Replay(song, file, recipe, settings, request, found)

@@ -20,11 +20,13 @@ from serenity.errors import InputError
 from serenity.model import checkpoint
 from serenity.music import chunks, song_file
 from serenity.music.chunks import Chunks
+from serenity.music.midi_file import LONGEST_SONG
 from serenity.tokens.seed import Part, Seed
 from serenity.tokens.vocabulary import ATTRIBUTES
 
 FORMAT = "serenity-recipe 2"
 LONGEST = 20_000      # characters of a recipe
+MOST_STEPS = 100      # recipes in one song
 LONGEST_TEXT = 1_000  # characters of a text in it
 NOTHING = "0" * 64    # the digest of what is not there yet
 
@@ -42,6 +44,7 @@ class Recipe:
     variation: int            # which of the variations, counted from 1
     flags: dict[str, object]  # flags of the command line that matter for the song: name -> value, as JSON has it
     versions: dict[str, str]  # of what had a hand in it
+    join: float | None = None  # seconds of the song from which on it was made; None: an older Serenity did not say
 
     def __post_init__(self):
         check_types(self, "recipe: ")
@@ -54,6 +57,8 @@ class Recipe:
                 raise InputError(f"recipe: {name} {_short(digest)}, wanted 64 hexadecimal digits")
         if self.variation < 1:
             raise InputError(f"recipe: variation {self.variation}, wanted 1 or more")
+        if self.join is not None and not 0 <= self.join <= LONGEST_SONG:
+            raise InputError(f"recipe: join {self.join:g}, wanted a time in the song, in seconds")
 
 
 # --- text -------------------------------------------------------------------------------------------------------------
@@ -74,7 +79,7 @@ def from_text(text: str) -> Recipe:
     if not isinstance(fields, dict) or fields.pop("format", None) != FORMAT:
         raise InputError(f"recipe is of another format, wanted '{FORMAT}'")
     wanted = typing.get_type_hints(Recipe)
-    if odd := sorted(fields.keys() ^ wanted.keys()):
+    if odd := sorted((fields.keys() | {"join"}) ^ wanted.keys()):
         raise InputError(f"recipe: field {_short(odd[0])}, wanted {', '.join(wanted)}")
     return Recipe(**fields)
 
@@ -103,6 +108,15 @@ def _find(song: Chunks) -> tuple[int, bytes]:
         if found := [text for text in chunks.texts(body) if is_recipe(text.decode(errors="replace"))]:
             return number, found[0]
     raise InputError("holds no recipe; wanted a song that generate.py made")
+
+
+def steps(song: Chunks) -> tuple[str, ...]:
+    """Return the recipes of a song as texts, the newest first: its own, and of those whose bars it has kept. Raises
+    InputError.
+    """
+    number, _ = _find(song)
+    found = [text.decode(errors="replace") for text in chunks.texts(song.tracks[number])]
+    return tuple(text for text in found if is_recipe(text) and len(text) <= LONGEST)[:MOST_STEPS]
 
 
 def is_recipe(text: str) -> bool:
@@ -174,6 +188,13 @@ def _name(hint: object) -> str:
 
 # --- the seed ---------------------------------------------------------------------------------------------------------
 
+def continuation_in(song: Chunks, is_apart: bool) -> int:
+    """Return the number of the track that holds a song's continuation: that of the recipe, or, where all tracks were
+    written anew, not `is_apart`, the last. Raises InputError.
+    """
+    return _find(song)[0] if is_apart else len(song.tracks) - 1
+
+
 def seed_in(song: Chunks) -> Chunks | None:
     """Return the seed that a song holds as it was, or None. Raises InputError where it is no song of generate.py."""
     made, seed = read(song), chunks.without_track(song, _find(song)[0])
@@ -194,6 +215,11 @@ def part_from_dict(fields: dict[str, object] | None) -> Part | None:
     if missing := sorted({"is_beginning", "is_end", "tracks", "tonic", "mode"} - known.keys()):
         raise InputError(f"recipe: part without {missing[0]}")
     return Part(**known)
+
+
+def places(recipe: Recipe, song: Path) -> list[Path]:
+    """Return where the seed of the song at a path may stand: where the recipe says, or beside the song."""
+    return [Path(recipe.seed), song.parent / Path(recipe.seed).name]
 
 
 def find_seed(recipe: Recipe, places: Iterable[Path]) -> Path | None:

@@ -65,9 +65,17 @@ def encode(song: Song, settings: CodecSettings, key: Key | None = None) -> Encod
         transposition += centre_transposition(transpose(table, transposition), category.centre, OCTAVE)
     elif settings.normalise == "centre":
         transposition = centre_transposition(table, category.centre)
+    events, folded = to_events(table, settings, transposition)
+    return Encoded(events, song.tempo_map, key, transposition, folded, table["onset"], beside)
+
+
+def to_events(table: np.ndarray, settings: CodecSettings, transposition: int) -> tuple[np.ndarray, int]:
+    """Return the events of notes on the grid, moved by so many semitones, and how many notes had to be moved by octaves
+    into the category's range. The first step counts from the grid point 0.
+    """
+    category = category_named(settings.category)
     inside, folded = fold(transpose(table, transposition), category.lowest, category.highest)
-    return Encoded(notes_to_events(inside, settings.split_ratio), song.tempo_map, key, transposition, folded,
-                   table["onset"], beside)
+    return notes_to_events(inside, settings.split_ratio), folded
 
 
 def on_grid(song: Song, settings: CodecSettings) -> np.ndarray:

@@ -7,8 +7,9 @@ import numpy as np
 
 from serenity.music import chunks, midi_file
 from serenity.music.chunks import Chunks
+from serenity.music.grid import SHORTEST
 from serenity.music.midi_file import CONTROL, EXPRESSION, Track, sustain
-from serenity.music.note import merge_tables
+from serenity.music.note import merge_tables, sort_notes
 from serenity.music.prompt import cut_track
 from serenity.music.tempo_map import TempoMap
 
@@ -16,6 +17,7 @@ CONTINUATION, SEED = "continuation", "seed"  # names of tracks
 NEAR = 1e-6  # seconds
 FEWEST = 16  # notes whose velocities show how loud and soft a song is
 VOLUME, PAN, REVERB, CHORUS = 7, 10, 91, 93  # controller numbers
+FULL = 127  # expression that nobody has moved
 MIX = (VOLUME, PAN, EXPRESSION, REVERB, CHORUS)  # what a track stands in the song with
 # What a new track needs where others have set its channel: all controllers as at first, and those that this does not
 # change.
@@ -106,6 +108,44 @@ def trim(track: Track, end: float) -> Track:
     notes = track.notes.copy()
     notes["duration"] = np.minimum(notes["duration"], end - notes["onset"])
     return replace(track, notes=notes)
+
+
+def kept_part(track: Track, clock: TempoMap, begin: float) -> Track:
+    """Return what begins in a song's continuation before `begin`, seconds; `clock` is the song's tempo map.
+
+    Notes last as they did. A pedal that is down at `begin` comes up there.
+    """
+    return replace(track, notes=track.notes[clock.ticks(track.notes["onset"]) < clock.ticks(begin)],
+                   pedals=np.minimum(track.pedals[track.pedals[:, 0] < begin - NEAR], begin),
+                   controls=track.controls[track.controls["time"] < begin - NEAR])
+
+
+def not_before(track: Track, begin: float) -> Track:
+    """Return the track with what would begin before `begin`, seconds, beginning there. Its setup stays at 0 s."""
+    notes, controls = track.notes.copy(), track.controls.copy()
+    late = np.maximum(begin - notes["onset"], 0)
+    notes["onset"] += late
+    notes["duration"] = np.maximum(notes["duration"] - late, SHORTEST)
+    controls["time"][controls["time"] > 0] = np.maximum(controls["time"][controls["time"] > 0], begin)
+    pedals = np.maximum(track.pedals, begin)
+    return replace(track, notes=sort_notes(notes), controls=controls, pedals=pedals[pedals[:, 0] < pedals[:, 1]])
+
+
+def go_on(kept: Track, made: Track, begin: float) -> Track:
+    """Return one continuation of two: what is kept of an earlier one, and what is made from `begin`, seconds, on.
+
+    It is set up as `made` is. An expression that moves in what is kept stands at `begin` where it usually does.
+    """
+    is_setup = made.controls["time"] == 0
+    mix = {number: value for _, number, value in made.controls[is_setup].tolist()}
+    said = {*mix.items(), *RESET}  # what stands in the file again where the track begins
+    first = kept.controls["time"].min(initial=np.inf) + NEAR
+    moves = [row for row in kept.controls.tolist() if row[0] > first or row[1:] not in said]
+    if any(number == EXPRESSION for _, number, _ in moves):
+        moves.append((begin, EXPRESSION, mix.get(EXPRESSION, FULL)))
+    controls = (made.controls[is_setup], np.array(moves, CONTROL), made.controls[~is_setup])
+    return replace(made, notes=merge_tables([kept.notes, made.notes]), controls=np.concatenate(controls),
+                   pedals=np.concatenate([kept.pedals, made.pedals]))
 
 
 def match_velocities(notes: np.ndarray, reference: np.ndarray) -> np.ndarray:

@@ -99,6 +99,7 @@ class Track:
     pedals: np.ndarray = field(default_factory=lambda: np.empty((0, 2)))  # (pedal, 2): seconds [down, up), in order
     controls: np.ndarray = field(default_factory=lambda: np.empty(0, CONTROL))  # CONTROL, in order
     channel: int | None = None  # of the file it was read from, counted from 0, 16 for each port; None: of none
+    chunk: int | None = None    # of that file: which of its track chunks, counted from 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,6 +150,7 @@ def read_bytes(path: Path) -> bytes:
 class _Heard:
     """What the events of one track chunk say. Rows of numbers, times in ticks from the start of the file."""
 
+    chunk: int  # its number, from 0
     name: str
     end: int
     notes: np.ndarray  # (note, 6): place among the track's events, onset, end, pitch, velocity, channel
@@ -163,6 +165,7 @@ class _Heard:
 class _Part:
     """The notes that one track chunk has on one channel in one program, and the channel's controls, in ticks."""
 
+    chunk: int
     name: str
     program: int
     channel: int  # counted from 0, 16 for each port
@@ -174,8 +177,8 @@ def parse(data: bytes) -> Score:
     """Return what the bytes of a plain MIDI file hold. Raises InputError where they are none, or damaged."""
     file = split(data)
     heard, start = [], 0
-    for number, body in enumerate(file.tracks, 1):
-        heard.append(_hear(messages(body, number), start, file.is_sequences))
+    for number, body in enumerate(file.tracks):
+        heard.append(_hear(number, messages(body, number + 1), start, file.is_sequences))
         start = heard[-1].end if file.is_sequences else 0
     if sum(len(track.notes) for track in heard) > MOST_NOTES:
         raise InputError(f"holds more than {MOST_NOTES:,} notes")
@@ -186,7 +189,7 @@ def parse(data: bytes) -> Score:
     return _score(file, parts, tempos, signatures, [text for track in heard for text in track.texts])
 
 
-def _hear(track: Iterable[Message], start: int, is_sequence: bool) -> _Heard:
+def _hear(chunk: int, track: Iterable[Message], start: int, is_sequence: bool) -> _Heard:
     """Return what the messages of one track say; it begins at the tick `start`. A data byte above 127 counts as 127."""
     name, port, end, is_head, texts = "", 0, start, True, []
     sounding = defaultdict(deque)  # (channel, pitch) -> rows of `notes` that have not ended, oldest first
@@ -222,7 +225,7 @@ def _hear(track: Iterable[Message], start: int, is_sequence: bool) -> _Heard:
             texts.append(text_of(content[1:]))
     for row in (row for queue in sounding.values() for row in queue):
         row[2] = end
-    return _Heard(name, end, _rows(notes, 6), _rows(controls, 4), _rows(programs, 4), _rows(tempos, 2),
+    return _Heard(chunk, name, end, _rows(notes, 6), _rows(controls, 4), _rows(programs, 4), _rows(tempos, 2),
                   _rows(signatures, 3), tuple(texts))
 
 
@@ -239,7 +242,7 @@ def _parts(tracks: Sequence[_Heard]) -> Iterator[_Part]:
                                        _in_time(others[others[:, 1] == channel], column=2))
         for channel, program in np.unique(np.stack([track.notes[:, 5], programs], axis=1), axis=0).tolist():
             chosen = (track.notes[:, 5] == channel) & (programs == program)
-            yield _Part(track.name, program, channel, track.notes[chosen, 1:5],
+            yield _Part(track.chunk, track.name, program, channel, track.notes[chosen, 1:5],
                         controls[controls[:, 0] == channel, 1:])
 
 
@@ -315,7 +318,7 @@ def _track(part: _Part, clock: TempoMap) -> Track:
     pedals = _pedals(moves["time"], moves["value"] >= PEDAL_DOWN, last)
     curves = controls[np.isin(controls["number"], CURVES) & (controls["time"] <= last)]
     is_drum = part.channel % CHANNELS == DRUM_CHANNEL
-    return Track(part.name, part.program, is_drum, notes, pedals, curves, part.channel)
+    return Track(part.name, part.program, is_drum, notes, pedals, curves, part.channel, part.chunk)
 
 
 def _pedals(time: np.ndarray, is_down: np.ndarray, end: float) -> np.ndarray:

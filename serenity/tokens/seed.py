@@ -12,11 +12,11 @@ from serenity.music.beats import Hints, after_hold, going_on
 from serenity.music.codec import CodecSettings, Encoded
 from serenity.music.event import bar_places
 from serenity.music.feel import play, read_feel
-from serenity.music.grid import SHORTEST
+from serenity.music.grid import SHORTEST, to_grid
 from serenity.music.harmony import Key
 from serenity.music.instruments import Choice
 from serenity.music.midi_file import LONGEST_SONG, Score
-from serenity.music.note import end_time, sort_notes
+from serenity.music.note import end_time, merge_tables, sort_notes
 from serenity.music.prompt import choose_events, cut_file, cut_times
 from serenity.music.song import Song, of_choice
 from serenity.music.tempo_map import NEAR, TempoMap
@@ -70,8 +70,10 @@ class Seed:
     score: Score        # all that its file holds
     tempo_map: TempoMap  # of the music, and how it goes on after the join
     join: int           # grid point from which the continuation's steps count: that of the prompt's last event
-    wait: int = 0       # grid points of the first step where the prompt ends in a chord that is held: `join` is then so
-                        # far before the bar line after it; 0: the model decides
+    wait: int = 0       # grid points of the first step where that is decided, since the prompt ends in a chord that is
+                        # held or is kept up to a bar line: `join` is so far before the line; 0: the model decides
+    steady: int = 0     # grid point from which the tempo is that of the continuation
+    kept: np.ndarray | None = None  # note table: notes of an earlier continuation that the prompt ends with
     part: Part | None = None     # what was known of it, where it is a part
     whole: "Seed | None" = None  # of which it is a part
 
@@ -89,7 +91,7 @@ class Seed:
         """The file's tempo map, with the tempo that goes on from the join, where its beats are the music's."""
         if self.song.beats.source != "file" or self.score.chunks.is_time_code:
             return self.score.tempo_map
-        clock, steady = self.score.tempo_map, (self.join + self.wait) / self.codec.grid
+        clock, steady = self.score.tempo_map, self.steady / self.codec.grid
         tick = clock.ticks(self.tempo_map.seconds(steady)) / clock.ticks_per_quarter
         return clock.steady_from(float(tick), round(self.tempo_map.tempo(steady) * self.song.beats.scale, 3))
 
@@ -100,8 +102,19 @@ class Seed:
 
     @property
     def notes(self) -> np.ndarray:
-        """The notes as struck, as one table."""
-        return self.choice.struck
+        """The notes as struck, as one table, with those that are kept."""
+        return self.choice.struck if self.kept is None else merge_tables([self.choice.struck, self.kept])
+
+    @property
+    def line(self) -> int | None:
+        """The grid point of the bar line at which the continuation begins; None: the model decides where."""
+        return self.join + self.wait if self.wait else None
+
+    @property
+    def last_bar(self) -> int:
+        """The number of the last bar before the continuation's own."""
+        point = self.join if self.line is None else self.line - 1
+        return int(self.tempo_map.bars(point / self.codec.grid)[0])
 
 
 def read(score: Score, category: str, settings: CodecSettings, vocabulary: Vocabulary, first: int | None = None,
@@ -147,7 +160,8 @@ def read_part(score: Score, category: str, settings: CodecSettings, vocabulary: 
         _, place, bar = song.tempo_map.bars(join / grid)
         begin, wait = round(line * grid), _known(round(float(bar - place) * grid), vocabulary)
     tempo_map = going_on(song.tempo_map, join / grid, begin / grid, song.beats.source == "file")
-    return Seed(choice, song, encoded, settings, prompt, replaced, score, tempo_map, begin - wait, wait, part)
+    return Seed(choice, song, encoded, settings, prompt, replaced, score, tempo_map, begin - wait, wait, begin,
+                part=part)
 
 
 def _part_of(whole: Seed, hints: Hints, is_beginning: bool, is_end: bool, begin: float, times: tuple[float, float]
@@ -195,22 +209,58 @@ def continue_notes(seed: Seed, tokens: np.ndarray, vocabulary: Vocabulary, rng: 
     return sort_notes(notes)
 
 
-def steps_until(seed: Seed, bars: int | None = None, seconds: float | None = None) -> int | None:
-    """Return how many grid points after the join a continuation ends: after so many whole `bars` behind the seed's
-    last one, or so many `seconds` after the join; None: nothing said. InputError where that is too far.
+def end_of(seed: Seed, bars: int | None = None, seconds: float | None = None) -> float | None:
+    """Return the second at which a continuation ends: after so many whole `bars` behind the last one before it, or so
+    many `seconds` after the join; where notes are kept, after the bar line behind them. None: nothing said. InputError
+    where that is too far.
     """
     grid, tempo_map = seed.codec.grid, seed.tempo_map
     if bars is not None:
-        number, _, _ = tempo_map.bars(seed.join / grid)
-        end = float(tempo_map.bar_line(number + 1 + bars))
+        end = float(tempo_map.seconds(tempo_map.bar_line(seed.last_bar + 1 + bars)))
     elif seconds is not None:
-        end = float(tempo_map.quarters(seed.start + seconds))
+        end = (seed.start if seed.kept is None else float(tempo_map.seconds(seed.line / grid))) + seconds
     else:
         return None
-    if tempo_map.seconds(end) > LONGEST_SONG:
+    if end > LONGEST_SONG:
         more = f"{seconds:g} seconds" if bars is None else f"{bars} bars"
         raise InputError(f"{more} more are not over within {LONGEST_SONG / 3600:.0f} hours; wanted fewer")
-    return math.ceil(end * grid - 1e-6) - seed.join
+    return end
+
+
+def steps_until(seed: Seed, bars: int | None = None, seconds: float | None = None) -> int | None:
+    """Return how many grid points after the join a continuation ends, see end_of; None: nothing said."""
+    end, grid = end_of(seed, bars, seconds), seed.codec.grid
+    return None if end is None else math.ceil(float(seed.tempo_map.quarters(end)) * grid - 1e-6) - seed.join
+
+
+# --- an earlier continuation, kept in part ----------------------------------------------------------------------------
+
+def bars_of(seed: Seed, notes: np.ndarray) -> np.ndarray:
+    """Return in which bar behind the seed's last one each note of a continuation begins: 0 for the rest of that one."""
+    table, _ = to_grid(notes, seed.tempo_map, seed.codec.grid)
+    return seed.tempo_map.bars(table["onset"] / seed.codec.grid)[0] - seed.last_bar
+
+
+def keep(seed: Seed, notes: np.ndarray, bars: int, vocabulary: Vocabulary) -> Seed:
+    """Return a seed that goes on behind the first `bars` bars, 1 or more, of its continuation; `notes` are those in
+    them.
+
+    What sounds beyond these bars is cut at their end for the model, which makes anew what follows.
+    """
+    settings, tempo_map, end = seed.codec, seed.tempo_map, end_of(seed, bars=bars)
+    line = round(float(tempo_map.quarters(end)) * settings.grid)
+    cut = notes.copy()
+    cut["duration"] = np.minimum(notes["duration"], np.maximum(end - notes["onset"], SHORTEST))
+    table, _ = to_grid(cut, tempo_map, settings.grid, settings.exact_lengths)
+    events, _ = codec.to_events(table, settings, seed.encoded.transposition)
+    places = bar_places(events, tempo_map, settings.grid)
+    before = int(seed.encoded.events["step"].sum())
+    last = max(int(events["step"].sum()), before)
+    events["step"][:1] = np.maximum(events["step"][:1] - before, 0)
+    rows = np.concatenate([vocabulary.encode(events)[0], places], axis=1)
+    wait = max(_known(line - last, vocabulary), 1)
+    return replace(seed, prompt=np.concatenate([seed.prompt, rows]).astype(np.int32), join=line - wait, wait=wait,
+                   kept=notes)
 
 
 def loops(tokens: np.ndarray) -> bool:
@@ -226,12 +276,15 @@ def report(seed: Seed) -> list[str]:
     names = [instruments.printable(name) for name in dict.fromkeys(choice.names) if name.strip()]
     shown = f" ({', '.join(names[:4])}{', ..' * (len(names) > 4)})" if names else ""
     folded = f", {encoded.folded} moved by octaves into the model's range" if encoded.folded else ""
-    key, seconds, whole_seconds = encoded.key, end_time(seed.notes), end_time(choice.struck)
+    key, seconds, whole_seconds = encoded.key, end_time(seed.choice.struck), end_time(choice.struck)
     lines = [f"{choice.reason}{shown}; {len(choice.notes)} notes, {choice.dropped} left out{folded}",
              *_left_out_line(choice),
-             f"{key.name} (confidence {key.confidence:.2f}); {seed.events} of {len(encoded.events)} events as prompt, "
-             f"{seconds:.1f} of {whole_seconds:.1f} s", _beat_line(seed)]
-    if seed.wait:
+             f"{key.name} (confidence {key.confidence:.2f}); {len(seed.encoded.events)} of {len(encoded.events)} "
+             f"events as prompt, {seconds:.1f} of {whole_seconds:.1f} s", _beat_line(seed)]
+    if seed.kept is not None:
+        begin = seed.start + seed.seconds_after(seed.wait)
+        lines.append(f"{len(seed.kept)} notes of its continuation are kept, up to the bar line at {begin:.2f} s")
+    elif seed.wait:
         begin = seed.start + seed.seconds_after(seed.wait)
         lines.append(f"the last chord is held: the next bar begins at {begin:.2f} s")
     if seed.unknown:
