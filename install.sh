@@ -2,7 +2,8 @@
 # Makes .venv beside this file and installs into it what Serenity needs. `./install.sh --help` says more.
 #
 # What is installed: the direct dependencies of pyproject.toml, at the versions of requirements.lock. Those of the extra
-# `sound` come last; where they cannot be had, the rest stands without them.
+# `sound` come after them; where they cannot be had, the rest stands without them. Last comes Serenity's own library,
+# editable: Python finds it where it lies.
 # A new environment grows in .venv.new and is moved to .venv when it is complete and works, so that a failure or an
 # interruption, even kill -9, leaves the .venv of before. .venv/installed states what .venv holds; where that is what
 # is wanted, there is nothing to do. It is written last, and removed while packages are added.
@@ -103,7 +104,7 @@ pip_install() {
         --requirement ".venv.new/$2.txt" --constraint requirements.lock
 }
 
-# Install into the environment $1 what is needed and then, if it can be, what makes sound.
+# Install into the environment $1 what is needed, what makes sound if it can be had, and Serenity's own library.
 install_packages() {
     "$python" - $hardware $level <<'PYTHON'
 import pathlib, sys, tomllib
@@ -116,6 +117,9 @@ PYTHON
     pip_install "$1" needed || fail "the packages could not be installed: $(reason) (log: $log)"
     : >"$log"  # so that `reason` finds that of the next step
     pip_install "$1" sound || say "Songs will have no sound here, all else works: $(reason)"
+    : >"$log"
+    quietly "$1/bin/python" -m pip install --no-input --no-index --no-deps --no-build-isolation --editable . ||
+        fail "Serenity's own library could not be installed: $(reason) (log: $log)"
 }
 
 # Leave the .venv of before or the new one, and nothing beside it.

@@ -9,10 +9,7 @@ intervals over songs can be drawn.
 
 import argparse
 import json
-import sys
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from serenity.tokens import corpus as corpora
 from serenity.tokens.baselines import Column, all_bits, markov_bits

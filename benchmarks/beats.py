@@ -26,11 +26,8 @@ from pathlib import Path
 import mir_eval
 import numpy as np
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-
-from serenity.music import beat_tracking, instruments, midi_file  # noqa: E402 - the project lies beside this folder
-from serenity.music.note import note_table  # noqa: E402
+from serenity.music import beat_tracking, instruments, midi_file
+from serenity.music.note import note_table
 
 JITTER = 0.015  # seconds
 DRIFT = 0.03    # standard deviation of the tempo's logarithm from one 20 s to the next

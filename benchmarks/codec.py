@@ -22,21 +22,18 @@ from pathlib import Path
 
 import numpy as np
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-
-from serenity.errors import InputError  # noqa: E402 - the project is not installed: it lies beside this folder
-from serenity.midi_container import midi_files_below, without_ending  # noqa: E402
-from serenity.music import abc_file, codec, midi_file  # noqa: E402
-from serenity.music.categories import CATEGORIES  # noqa: E402
-from serenity.music.codec import CodecSettings  # noqa: E402
-from serenity.music.event import events_to_notes, notes_to_events  # noqa: E402
-from serenity.music.grid import GRID_NOTE  # noqa: E402
-from serenity.music.note import NOTE  # noqa: E402
-from serenity.music.pitch import fold, transpose  # noqa: E402
-from serenity.music.song import Song, of_score  # noqa: E402
-from serenity.tokens.corpus import split_groups  # noqa: E402
-from serenity.tokens.vocabulary import ATTRIBUTES, count_values  # noqa: E402
+from serenity.errors import InputError
+from serenity.midi_container import midi_files_below, without_ending
+from serenity.music import abc_file, codec, midi_file
+from serenity.music.categories import CATEGORIES
+from serenity.music.codec import CodecSettings
+from serenity.music.event import events_to_notes, notes_to_events
+from serenity.music.grid import GRID_NOTE
+from serenity.music.note import NOTE
+from serenity.music.pitch import fold, transpose
+from serenity.music.song import Song, of_score
+from serenity.tokens.corpus import split_groups
+from serenity.tokens.vocabulary import ATTRIBUTES, count_values
 
 SECONDS = 0.02  # of the codec in seconds
 DEFAULT, IN_SECONDS = "default", f"seconds, {SECONDS:g}"

@@ -32,8 +32,6 @@ os.environ["OPENBLAS_NUM_THREADS"] = "1"  # read when NumPy is imported: in prod
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
 from serenity.model import checkpoint
 from serenity.model.designs import make_decoder, weight_shapes
 from serenity.model.generation import complete

@@ -15,14 +15,13 @@ from pathlib import Path
 
 import numpy as np
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+from serenity.music import harmony, measures, midi_file, quality
+from serenity.music.intro import voice, write_file
+from serenity.music.midi_file import Score, Track
+from serenity.music.note import end_time, note_table
+from serenity.music.tempo_map import TempoMap, metres, tempos
 
-from serenity.music import harmony, measures, midi_file, quality  # noqa: E402 - the project is not installed: it lies beside this folder
-from serenity.music.intro import voice, write_file  # noqa: E402
-from serenity.music.midi_file import Score, Track  # noqa: E402
-from serenity.music.note import end_time, note_table  # noqa: E402
-from serenity.music.tempo_map import TempoMap, metres, tempos  # noqa: E402
+ROOT = Path(__file__).resolve().parent.parent
 
 FOLDER = ROOT / "docs" / "examples"
 SETTINGS = ("--bars", "32", "--seed", "1")

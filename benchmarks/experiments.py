@@ -11,14 +11,11 @@ Bits are those of the validation songs, by serenity.model.evaluation.
 
 import json
 import os
-import sys
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import tyro
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # not installed: it lies beside this folder
 
 RESULTS = Path(__file__).with_suffix(".jsonl")
 TICKS = 10**6  # of the time, which the learning rate follows as training's follows batches

@@ -20,15 +20,14 @@ from pathlib import Path
 
 import numpy as np
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+from serenity.errors import InputError
+from serenity.midi_container import midi_files_below, unwrapped
+from serenity.model import checkpoint
+from serenity.music import midi_file
+from serenity.parallel import in_parallel
+from serenity.tokens import seed as seeds
 
-from serenity.errors import InputError  # noqa: E402 - the project lies beside this folder
-from serenity.midi_container import midi_files_below, unwrapped  # noqa: E402
-from serenity.model import checkpoint  # noqa: E402
-from serenity.music import midi_file  # noqa: E402
-from serenity.parallel import in_parallel  # noqa: E402
-from serenity.tokens import seed as seeds  # noqa: E402
+ROOT = Path(__file__).resolve().parent.parent
 
 LARGEST = 30_000            # bytes of a file to be mutated: larger ones do nothing else, and take longer
 LONGEST, MOST = 5.0, 2**30  # seconds of one thread, bytes of memory

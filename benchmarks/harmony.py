@@ -13,19 +13,15 @@ or minor" is MIREX's majmin: root, and the third's colour, where the annotation 
 
 import argparse
 import json
-import sys
 import time
 import warnings
 from pathlib import Path
 
 import numpy as np
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-
-from serenity.music import harmony, instruments, midi_file  # noqa: E402 - the project lies beside this folder
-from serenity.music.note import end_time  # noqa: E402
-from serenity.music.song import of_score  # noqa: E402
+from serenity.music import harmony, instruments, midi_file
+from serenity.music.note import end_time
+from serenity.music.song import of_score
 
 LETTERS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 SAME = {"sus4(b7)": "sus4", "maj6": "maj", "min6": "min", "minmaj7": "min"}  # annotated, without a row of ours

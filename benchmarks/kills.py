@@ -1,6 +1,6 @@
 """Is the result the same after kill -9? preprocess.py and train.py, killed over and over, then run to their end.
 
-    python benchmarks/kills.py WORK [--kills 50]
+    python -m benchmarks.kills WORK [--kills 50]        in the project's folder
 
 WORK is a new folder. Each script runs once undisturbed, on songs made here, small networks in training. Then it is
 killed at a moment by chance, and run again as it tells a user to, and killed again, CHAIN times, and then left in
@@ -10,6 +10,7 @@ each of them, and so between any two, a run can end. Writes kills.json beside th
 
 import argparse
 import json
+import os
 import random
 import re
 import shutil
@@ -22,8 +23,6 @@ from pathlib import Path
 import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-
 CHAIN = 5  # kills after which a run is let to its end
 CHANGES = ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir")  # events of sys.audit
 WRITING = 0b11  # os.O_WRONLY, os.O_RDWR: opened for more than reading
@@ -166,7 +165,8 @@ def run(script: str, folder: Path, at: int) -> int | None:
     """Run a script in a folder; return how many moments it had, None where it was killed."""
     resume = ["--resume"] if script == "train" and list((folder / "model").glob("*.npz")) else []
     command = [sys.executable, __file__, "--child", script, str(at), *ARGUMENTS[script], *resume]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    scripts = os.environ | {"PYTHONPATH": str(ROOT)}  # a run works elsewhere, and imports them
+    done = subprocess.run(command, cwd=folder, env=scripts, capture_output=True, text=True)
     if done.returncode == -signal.SIGKILL:
         return None
     if done.returncode:

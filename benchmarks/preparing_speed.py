@@ -22,15 +22,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+from serenity.music import abc_file, codec, harmony, instruments, midi_file, quality, synthetic
+from serenity.music.event import bar_places
+from serenity.music.fingerprint import fingerprint
+from serenity.music.song import of_choice
+from serenity.tokens import corpus
+from serenity.tokens.vocabulary import counts_of
 
-from serenity.music import abc_file, codec, harmony, instruments, midi_file, quality, synthetic  # noqa: E402
-from serenity.music.event import bar_places  # noqa: E402
-from serenity.music.fingerprint import fingerprint  # noqa: E402
-from serenity.music.song import of_choice  # noqa: E402
-from serenity.tokens import corpus  # noqa: E402
-from serenity.tokens.vocabulary import counts_of  # noqa: E402
+ROOT = Path(__file__).resolve().parent.parent
 
 PEERS = {  # what to do with each file, after what preparation
     "MidiTok REMI, tokenising": ("tokenizer", "from miditok import REMI, TokenizerConfig as C; tokenizer = REMI(C())"),

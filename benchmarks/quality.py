@@ -53,28 +53,27 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+from serenity.command_line import run, tensorflow_quiet
+from serenity.errors import InputError
+from serenity.intervals import apart, interval, ratio_interval
+from serenity.model import checkpoint
+from serenity.model.checkpoint import Checkpoint
+from serenity.model.designs import parameter_count
+from serenity.model.generation import complete
+from serenity.model.sampling import GREEDY, Sampling
+from serenity.music import beat_tracking, codec, harmony, measures, quality
+from serenity.music.event import EVENT
+from serenity.music.note import end_time
+from serenity.music.song import beat_edges
+from serenity.music.tempo_map import TempoMap, metres, tempos
+from serenity.tokens import corpus as corpora
+from serenity.tokens import novelty
+from serenity.tokens import seed as seeds
+from serenity.tokens.notes import note_counts
+from serenity.tokens.vocabulary import ATTRIBUTES, BAR, LEFT, PLACE
+from serenity.tokens.windows import stream
 
-from serenity.command_line import run, tensorflow_quiet  # noqa: E402 - the project is not installed: it lies beside this folder
-from serenity.errors import InputError  # noqa: E402
-from serenity.intervals import apart, interval, ratio_interval  # noqa: E402
-from serenity.model import checkpoint  # noqa: E402
-from serenity.model.checkpoint import Checkpoint  # noqa: E402
-from serenity.model.designs import parameter_count  # noqa: E402
-from serenity.model.generation import complete  # noqa: E402
-from serenity.model.sampling import GREEDY, Sampling  # noqa: E402
-from serenity.music import beat_tracking, codec, harmony, measures, quality  # noqa: E402
-from serenity.music.event import EVENT  # noqa: E402
-from serenity.music.note import end_time  # noqa: E402
-from serenity.music.song import beat_edges  # noqa: E402
-from serenity.music.tempo_map import TempoMap, metres, tempos  # noqa: E402
-from serenity.tokens import corpus as corpora  # noqa: E402
-from serenity.tokens import novelty  # noqa: E402
-from serenity.tokens import seed as seeds  # noqa: E402
-from serenity.tokens.notes import note_counts  # noqa: E402
-from serenity.tokens.vocabulary import ATTRIBUTES, BAR, LEFT, PLACE  # noqa: E402
-from serenity.tokens.windows import stream  # noqa: E402
+ROOT = Path(__file__).resolve().parent.parent
 
 PROMPT, EVENTS = 128, 512
 BEAT = 0.5   # seconds, of all songs: the store does not know how fast they were

@@ -28,7 +28,6 @@ The figures stand under the optimizer's name; a later run replaces them. `--labe
 import json
 import os
 import subprocess
-import sys
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -36,21 +35,18 @@ from typing import Literal
 
 import numpy as np
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-
-from serenity.command_line import run  # noqa: E402 - the project is not installed: it lies beside this folder
-from serenity.errors import InputError  # noqa: E402
-from serenity.intervals import ratio_interval  # noqa: E402
-from serenity.music import codec, midi_file  # noqa: E402
-from serenity.music.categories import CATEGORIES  # noqa: E402
-from serenity.music.codec import CodecSettings  # noqa: E402
-from serenity.music.note import sort_notes  # noqa: E402
-from serenity.music.pitch import fold, transpose  # noqa: E402
-from serenity.music.song import of_score  # noqa: E402
-from serenity.music.tempo_map import TempoMap  # noqa: E402
-from serenity.tokens import corpus as corpora  # noqa: E402
-from serenity.tokens.notes import note_counts  # noqa: E402
+from serenity.command_line import run
+from serenity.errors import InputError
+from serenity.intervals import ratio_interval
+from serenity.music import codec, midi_file
+from serenity.music.categories import CATEGORIES
+from serenity.music.codec import CodecSettings
+from serenity.music.note import sort_notes
+from serenity.music.pitch import fold, transpose
+from serenity.music.song import of_score
+from serenity.music.tempo_map import TempoMap
+from serenity.tokens import corpus as corpora
+from serenity.tokens.notes import note_counts
 
 NAMES = {"adamw": "REMI + GPT-2, AdamW", "muon": "REMI + GPT-2, Muon"}  # of the figures, by optimizer
 PEER_NOTE = np.dtype([("onset", np.float64), ("duration", np.float64),  # quarter notes; as remi_peer.NOTES

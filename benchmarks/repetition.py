@@ -15,14 +15,11 @@ share of events whose chord the guard made less likely by a bit or more, and by 
 import argparse
 import json
 import os
-import sys
 from pathlib import Path
 
 os.environ["OPENBLAS_NUM_THREADS"] = "1"  # read when NumPy is imported: in products this small threads only wait
 
 import numpy as np
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from serenity.model import checkpoint
 from serenity.model.generation import complete

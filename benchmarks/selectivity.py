@@ -17,12 +17,9 @@ from pathlib import Path
 
 import numpy as np
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-
-from serenity.midi_container import midi_files_below  # noqa: E402 - the project lies beside this folder
-from serenity.music import quality, selection  # noqa: E402
-from serenity.parallel import in_parallel  # noqa: E402
+from serenity.midi_container import midi_files_below
+from serenity.music import quality, selection
+from serenity.parallel import in_parallel
 
 EARLY = ("palestrina", "monteverdi", "trecento", "bach")
 OTHER = (*EARLY, "asap")

@@ -11,19 +11,15 @@ of the family are. Writes synthetic.json.
 
 import argparse
 import json
-import sys
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-
-from serenity.music import categories, codec, midi_file, synthetic, voices  # noqa: E402 - the project lies beside this folder
-from serenity.music.grid import from_grid, to_grid  # noqa: E402
-from serenity.music.note import merge_tables  # noqa: E402
-from serenity.music.song import Song, of_score  # noqa: E402
+from serenity.music import categories, codec, midi_file, synthetic, voices
+from serenity.music.grid import from_grid, to_grid
+from serenity.music.note import merge_tables
+from serenity.music.song import Song, of_score
 
 SETTINGS = codec.CodecSettings()
 NEAR = 0.03  # seconds; a note so near, of the same pitch, is the same note

@@ -23,10 +23,7 @@ from pathlib import Path
 import numpy as np
 import tyro
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # not installed: it lies beside this folder
-
-import config
-
+ROOT = Path(__file__).resolve().parent.parent
 RESULTS = Path(__file__).with_suffix(".json")
 BPM = (40, 60, 96, 138, 200, 240)
 METRES = ((4, 4), (3, 4), (6, 8), (12, 8))
@@ -41,7 +38,7 @@ SCALE = (72, 74, 76, 77, 79, 81, 83, 84)
 class Parameters:
     """Go on with composed seeds."""
 
-    model: Path = config.MODEL
+    model: Path = ROOT / "models" / "serenity-mini"
     hidden: bool = False        # the files state neither tempo nor metre
     events: int = 4000          # of a continuation at most: 32 bars hold fewer
     temperature: float = 0.9

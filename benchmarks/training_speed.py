@@ -42,7 +42,6 @@ from itertools import cycle
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))  # of Serenity's own library only the processes of Serenity import
 
 ENVIRONMENT = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "1", "KERAS_BACKEND": "tensorflow",
                             "TF_FORCE_GPU_ALLOW_GROWTH": "true"}  # they stand side by side in a GPU's memory

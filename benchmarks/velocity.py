@@ -17,18 +17,17 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read when NumPy is importe
 
 import numpy as np
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+from serenity.errors import InputError
+from serenity.intervals import ratio_interval
+from serenity.midi_container import midi_files_below
+from serenity.model import checkpoint
+from serenity.model.generation import complete
+from serenity.model.sampling import Sampling
+from serenity.music import layout, measures, midi_file
+from serenity.tokens import corpus as corpora
+from serenity.tokens import seed as seeds
 
-from serenity.errors import InputError  # noqa: E402 - the project is not installed: it lies beside this folder
-from serenity.intervals import ratio_interval  # noqa: E402
-from serenity.midi_container import midi_files_below  # noqa: E402
-from serenity.model import checkpoint  # noqa: E402
-from serenity.model.generation import complete  # noqa: E402
-from serenity.model.sampling import Sampling  # noqa: E402
-from serenity.music import layout, measures, midi_file  # noqa: E402
-from serenity.tokens import corpus as corpora  # noqa: E402
-from serenity.tokens import seed as seeds  # noqa: E402
+ROOT = Path(__file__).resolve().parent.parent
 
 PROMPT, NOTES, NEAR, SONGS = 128, 150, 100, 20
 RESULTS = Path(__file__).with_suffix(".json")

@@ -140,6 +140,12 @@ def no_path_of_one_machine(path, tree):
             yield node.lineno, f"{node.value!r} names a place on one machine"
 
 
+def no_search_path_is_bent(path, tree):
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and node.attr == "path" and getattr(node.value, "id", "") == "sys":
+            yield node.lineno, "install.sh installs the library: it is found without this"
+
+
 BROKEN = {  # rule -> (path, code that breaks it)
     imports_of_modules_are_absolute: ("serenity/tokens/x.py", "from . import windows"),
     floors_import_only_what_lies_below: ("serenity/music/x.py", "def f():\n    from serenity.tokens import windows"),
@@ -149,6 +155,7 @@ BROKEN = {  # rule -> (path, code that breaks it)
     only_scripts_know_flags: ("serenity/music/x.py", "from serenity.command_line import run"),
     nothing_loads_code: ("serenity/model/x.py", "import numpy\nnumpy.load('x.npy', allow_pickle=True)"),
     what_is_public_has_a_docstring: ("serenity/music/x.py", "'''A module.'''\ndef public(): pass"),
+    no_search_path_is_bent: ("benchmarks/x.py", "import sys\nsys" ".path.insert(0, '..')"),
     no_path_of_one_machine: ("serenity/music/x.py", "FOLDER = '/home/me/music'"),
 }
 
@@ -159,6 +166,11 @@ def test_the_house_keeps_the_rule(rule):
               for file in SOURCES for path in [file.relative_to(ROOT).as_posix()]
               for line, what in rule(path, tree_of(file))]
     assert not broken, "\n" + "\n".join(broken)
+
+
+def test_benchmarks_and_tests_bend_no_search_path():
+    files = [*ROOT.glob("benchmarks/*.py"), *ROOT.glob("tests/**/*.py")]
+    assert not [f"{file}:{line}" for file in files for line, _ in no_search_path_is_bent("", tree_of(file))]
 
 
 @pytest.mark.parametrize(("rule", "path", "code"), [(rule, *broken) for rule, broken in BROKEN.items()],

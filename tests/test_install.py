@@ -19,7 +19,8 @@ ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
 PINS = dict(re.findall(r"^([a-z0-9-]+)==([\w.]+)", LOCK, re.MULTILINE))
-DIRECT = [*PROJECT["dependencies"], *sum(PROJECT["optional-dependencies"].values(), [])]
+BUILD = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["build-system"]["requires"]
+DIRECT = [*BUILD, *PROJECT["dependencies"], *sum(PROJECT["optional-dependencies"].values(), [])]
 TOOLS = ("bash", "cat", "cksum", "cut", "dirname", "grep", "mkdir", "mktemp", "mv", "rm", "sleep", "tail", "uname")
 
 # A Python that finds itself, and then takes a long time to make an environment.
@@ -29,10 +30,10 @@ case "$*" in *_base_executable*) echo "$0"; exit ;; esac
 exec "{sys.executable}" "$@"
 """
 
-# An environment's Python whose pip finds everything but what makes sound.
-PYTHON_WITHOUT_SOUND = f"""#!/bin/sh
+# An environment's Python whose pip installs everything but what holds these words.
+PYTHON_WITHOUT = f"""#!/bin/sh
 case "$*" in
-    *"pip install"*/sound.txt*) echo "ERROR: No matching distribution found for midirenderer"; exit 1 ;;
+    *"pip install"*%s*) echo "ERROR: No matching distribution found for it"; exit 1 ;;
     *"pip install"*) exit ;;
 esac
 exec "{sys.executable}" "$@"
@@ -154,16 +155,44 @@ def test_what_changed_is_seen_and_without_python_the_environment_stays(clone, ch
     assert (clone / ".venv/installed").exists() and not (clone / ".venv.new").exists()
 
 
-def test_no_sound_stops_no_installation(clone):
+def install_without(clone, words):
+    """Add what testing needs where pip fails at `words`; return exit code, output and errors."""
     stamp(clone, "run")
     add_program(clone, "python3", f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
     (clone / ".venv/bin/python").unlink()
-    add_program(clone, "../.venv/bin/python", PYTHON_WITHOUT_SOUND)
+    add_program(clone, "../.venv/bin/python", PYTHON_WITHOUT % words)
     process = install(clone, "--dev")
-    output, errors = process.communicate()
-    assert (process.returncode, errors) == (0, "")
-    assert "no sound here, all else works: ERROR: No matching distribution found for midirenderer\n" in output
+    return (*process.communicate(), process.returncode)
+
+
+def test_no_sound_stops_no_installation(clone):
+    output, errors, code = install_without(clone, "/sound.txt")
+    assert (code, errors) == (0, "")
+    assert "no sound here, all else works: ERROR: No matching distribution found for it\n" in output
     assert (clone / ".venv/installed").read_text().endswith(" dev\n")
+
+
+def test_without_the_library_nothing_counts_as_installed(clone):
+    _, errors, code = install_without(clone, "--editable")
+    assert code == 1 and errors.startswith("install.sh: Serenity's own library could not be installed: ERROR: No match")
+    assert not (clone / ".venv/installed").exists()
+
+
+def test_the_library_is_found_from_anywhere_in_the_folder_where_it_lies(tmp_path):
+    """What pip does for install.sh's last step, without the environment of these tests."""
+    project, site = tmp_path / "project", tmp_path / "site"
+    (project / "serenity/music").mkdir(parents=True)
+    for name in ("pyproject.toml", "LICENSE"):
+        shutil.copy(ROOT / name, project)
+    build = "from setuptools import build_meta; build_meta.build_editable('..')"
+    subprocess.run([sys.executable, "-c", build], cwd=project, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("serenity-*.whl")
+    shutil.unpack_archive(wheel, site, "zip")
+    for name in ("__init__.py", "music/__init__.py", "music/later.py"):  # the files of today, not of the installation
+        (project / "serenity" / name).touch()
+    ask = f"import site; site.addsitedir({str(site)!r}); import serenity.music.later as it; print(it.__file__)"
+    found = subprocess.run([sys.executable, "-c", ask], cwd=tmp_path, check=True, capture_output=True, text=True).stdout
+    assert Path(found.strip()) == project / "serenity/music/later.py"
 
 
 def test_a_python_without_venv_is_named_with_its_remedy(clone):
