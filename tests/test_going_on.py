@@ -155,8 +155,8 @@ def test_what_cannot_be_gone_on_with_gives_one_line(changes, message, make, tmp_
 
 @pytest.mark.parametrize("flags, join, message", [
     ({"keep_bars": 2}, None, "recipe: keep_bars without join"), ({"keep_bars": 10001}, 17.0, "keep_bars 10001, wanted"),
-    ({"keep_bars": 1}, -1.0, "join -1"), ({"keep_bars": 1}, 1e999, "Infinity is not a number"), ({"keep_bars": "2"}, 1.0, "keep_bars"),
-    ({"keep_bars": 1}, "1", "join '1'"),
+    ({"keep_bars": 1}, -1.0, "join -1"), ({"keep_bars": 1}, 1e999, "Infinity is not a number"),
+    ({"keep_bars": "2"}, 1.0, "keep_bars"), ({"keep_bars": 1}, "1", "join '1'"),
 ])
 def test_a_strangers_song_is_checked(flags, join, message, make, replayed, tmp_path):
     write_seed(tmp_path / "seed.mid", composed(TempoMap()), TempoMap())
