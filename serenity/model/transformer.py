@@ -16,7 +16,6 @@ from serenity.tokens.vocabulary import Vocabulary
 
 MASKED = -1e9  # a score that softmax turns into 0, in bfloat16 too
 ROWS = 128     # queries that causal attention answers at a time
-SPREAD = 0.05  # of what tables begin with
 
 gelu = fused(lambda x: ops.gelu(x, approximate=True))
 normalise = fused(lambda x, gamma, beta: ops.layer_normalization(x, gamma, beta, epsilon=NORM_EPSILON))
@@ -49,9 +48,8 @@ def _initial(name: str, shape: tuple[int, ...]) -> keras.initializers.Initialize
     fixed = {"gamma": "ones", "beta": "zeros", "bias": "zeros", "kernel": "glorot_uniform"}
     if last in fixed:
         return keras.initializers.get(fixed[last])
-    # All models so far began like this. The means were once meant as spreads; which learns better is not measured.
-    mean = shape[-1] ** -0.5 if name.startswith("embedding/") else {"relative": 0.02, "bars": 0.1}.get(last, 1.0)
-    return keras.initializers.RandomNormal(mean, SPREAD)
+    spread = shape[-1] ** -0.5 if name.startswith("embedding/") else {"relative": 0.02, "bars": 0.1}.get(last, 1.0)
+    return keras.initializers.RandomNormal(0.0, spread)
 
 
 class Layers:
