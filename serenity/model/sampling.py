@@ -7,6 +7,7 @@ import numpy as np
 from serenity.errors import InputError
 
 FORBIDDEN = -np.inf  # the logit of a token that is never drawn
+COLDEST = 1e30       # by which logits are multiplied at most
 
 
 @dataclass(frozen=True)
@@ -49,23 +50,29 @@ def sample(logits: np.ndarray, sampling: Sampling, rng: np.random.Generator) -> 
     """
     if sampling.is_greedy:
         return int(logits.argmax())
-    k = sampling.top_k or len(logits)
-    # A partition is quicker than a sort of thousands; what is as likely as the k-th stays in until the sort.
-    lowest = np.partition(logits, -k)[-k] if k < len(logits) else FORBIDDEN
-    tokens = np.flatnonzero(logits >= lowest if lowest > FORBIDDEN else logits > FORBIDDEN)
-    if k < len(tokens) or sampling.top_p < 1:
-        tokens = tokens[np.argsort(-logits[tokens], kind="stable")][:k]
-    left = logits[tokens].astype(np.float64)
-    with np.errstate(over="ignore"):  # a temperature near 0 makes all but the likeliest infinitely unlikely
-        weights = np.exp((left - left.max()) / sampling.temperature)
-    if sampling.top_p < 1:
-        before = np.cumsum(weights) - weights  # of a token: how much the likelier ones hold
-        kept = before < sampling.top_p * weights.sum()
-        tokens, weights = tokens[kept], weights[kept]
-    kept = weights >= sampling.min_p
-    tokens, heights = tokens[kept], np.cumsum(weights[kept])
+    # A temperature near 0 leaves all but the likeliest no weight at all.
+    weights = np.exp((logits - logits.max()) * np.float32(min(1 / sampling.temperature, COLDEST)))
+    if sampling.top_k or sampling.top_p < 1:
+        likeliest = _likeliest(logits, sampling.top_k or len(logits))
+        held = np.cumsum(weights[likeliest], dtype=np.float64)
+        before = held - weights[likeliest]  # of a token: how much the likelier ones hold
+        kept = likeliest[before < sampling.top_p * held[-1]]
+        weights, others = np.zeros_like(weights), weights
+        weights[kept] = others[kept]
+    if sampling.min_p:
+        weights[weights < sampling.min_p] = 0
+    heights = np.cumsum(weights, dtype=np.float64)
+    # What has no weight is as high as what stands before it, and not found, but for a product rounded up to the top.
     drawn = np.searchsorted(heights, rng.random() * heights[-1], side="right")
-    return int(tokens[min(drawn, len(tokens) - 1)])  # a product that is rounded up would fall off the end
+    return int(drawn) if drawn < len(weights) else int(np.flatnonzero(weights)[-1])
+
+
+def _likeliest(logits: np.ndarray, number: int) -> np.ndarray:
+    """Return so many tokens at most, the likeliest first."""
+    # A partition is quicker than a sort of thousands; what is as likely as the last one stays in until the sort.
+    lowest = np.partition(logits, -number)[-number] if number < len(logits) else FORBIDDEN
+    tokens = np.flatnonzero(logits >= lowest)
+    return tokens[np.argsort(-logits[tokens], kind="stable")][:number]
 
 
 @dataclass(frozen=True)
