@@ -92,6 +92,9 @@ class Parameters:
     min_p: PerAttribute = 0.0        # *choose among those at least so probable as this share of the likeliest
     seed: int = 0                    # number that chance starts from: the same number gives the same song
     variations: int = 1              # number of songs: OUT-1.mid, OUT-2.mid ..., and a page that ranks them
+    # make so many continuations and keep the best, as many as --variations: those near to the seed whose chords come
+    # round. 1: the first is kept as it is
+    candidates: int = 4
     guard: bool = False              # prevent loops: what is repeated too often becomes less likely
     may_end: bool = False            # the song may end early, where the model would end it
     novel: int | None = None         # longest run of chords that may be as in a training song; 7 or more
@@ -154,6 +157,7 @@ def main(parameters: Parameters) -> None:
 
     with progress_of_events(request.variations * most, timings) as progress:
         takes = completion.complete(model, seed, request, progress, again.recipe.variation if again else 1)
+    takes = completion.best(takes, parameters.variations)
     timings.end("events")
     if not request.has_chance and any(take.loops for take in takes):
         print("note: the likeliest events repeat themselves here; chance would help, or --guard")
@@ -161,10 +165,10 @@ def main(parameters: Parameters) -> None:
         print(f"note: at {forced} events nothing was left that --novel allows; there the likeliest was taken")
     if again:
         takes = [replace(take, recipe=again.recipe) for take in takes]
-    written = {out_path(parameters, take.number): take for take in takes}
+    written = {out_path(parameters, place): take for place, take in enumerate(takes, 1)}
     for path, take in written.items():
         completion.write(path, seed, take, overwrite=True)  # what may not be was refused above
-        print(said(path, seed, take))
+        print(said(path, seed, take, parameters.variations))
     timings.end("write")
     show(parameters, seed, written, timings)
     if again:
@@ -177,7 +181,12 @@ def main(parameters: Parameters) -> None:
 # --- before -----------------------------------------------------------------------------------------------------------
 
 def settle(parameters: Parameters) -> Parameters:
-    """Return the parameters with what follows from others, and the example's path as it is always spelled."""
+    """Return the parameters with what follows from others, and the example's path as it is always spelled.
+
+    Raises InputError.
+    """
+    if not 1 <= parameters.candidates <= 1000:
+        raise InputError(f"--candidates {parameters.candidates}, wanted 1 to 1,000")
     is_example = parameters.song.resolve() == config.EXAMPLE_SEED
     return replace(parameters, song=config.EXAMPLE_SEED if is_example else parameters.song,
                    sound=parameters.sound or parameters.soundfont is not None)
@@ -194,7 +203,9 @@ def asked(parameters: Parameters) -> "tuple[SeedSettings, Request, Replay | None
     given = {kind: {field.name: getattr(parameters, field.name) for field in fields(kind)}
             for kind in (SeedSettings, Request)}
     if parameters.replay is None:
-        return SeedSettings(**given[SeedSettings]), Request(**given[Request]), None
+        request = Request(**given[Request])
+        made = max(parameters.candidates, request.variations) if request.has_chance else 1
+        return SeedSettings(**given[SeedSettings]), replace(request, variations=made), None
     for name, value in (given[Request] | given[SeedSettings]).items():
         if value != getattr(Parameters, name):
             raise InputError(f"{flag(name)} with --replay: the recipe says how; wanted one of the two")
@@ -255,17 +266,18 @@ def progress_of_events(most: int, timings: Timings) -> Iterator[Callable[[int], 
         yield progress
 
 
-def said(path: Path, seed: "Seed", take: "Take") -> str:
-    """Return what a song is, in a line."""
+def said(path: Path, seed: "Seed", take: "Take", variations: int) -> str:
+    """Return what a song is, in a line, where so many are wanted."""
     from serenity.music.note import end_time
 
     end = max(end_time(take.notes), end_time(seed.music.notes))
     return (f"{path}: {take.events} events, {len(take.notes)} new notes, {end:.0f} s with the seed; "
-            f"{take.bits:.1f} bits an event; novelty: {take.novelty}")
+            f"{take.bits:.1f} bits an event; novelty: {take.novelty}"
+            + (f"; the best of {take.request.variations}" if take.request.variations > 1 == variations else ""))
 
 
 def show(parameters: Parameters, seed: "Seed", takes: "dict[Path, Take]", timings: Timings) -> None:
-    """Draw each song, play it where asked for, and put several on a page, the nearest to the seed first."""
+    """Draw each song, play it where asked for, and put several on a page, the most promising first."""
     from serenity import completion
     from serenity.listen import audio, show
     from serenity.music import song_file
@@ -289,12 +301,13 @@ def show(parameters: Parameters, seed: "Seed", takes: "dict[Path, Take]", timing
     timings.end("sound")
     if has_page:
         page = page_path(parameters)
-        ranked = [out_path(parameters, take.number) for take in completion.rank(takes.values())[:MOST_ON_PAGE]]
+        paths = {take.number: path for path, take in takes.items()}
+        ranked = [paths[take.number] for take in completion.rank(takes.values())[:MOST_ON_PAGE]]
         rows = [show.Row(songs[path], path, completion.measures(seed, takes[path]))
                 for path in progress_bar(ranked, "measure")]
-        title = f"{song_file.stem(parameters.song.name)}: {len(rows)} continuations, the nearest to the seed first"
+        title = f"{song_file.stem(parameters.song.name)}: {len(rows)} continuations, the most promising first"
         show.save_page(page, title, progress_bar(rows, "page"), None if silence else soundfont, silence or "")
-        print(f"{page}: to compare them; the nearest to the seed first: {', '.join(path.stem for path in ranked)}")
+        print(f"{page}: to compare them; the most promising first: {', '.join(path.stem for path in ranked)}")
         timings.end("page")
 
 

@@ -22,15 +22,15 @@ that README recommends is that of a run with --split validation.
   real continuations, in standard deviations of the real ones; and their mean. Few songs make distances larger, those of
   the draws too, so their intervals lean upwards. Overlap: Yang & Lerch's overlapping area, mean over DISTANCES. The
   temperature with the least mean distance is `closest`; `recommended` is the one that a run on validation songs chose.
+* Best of several: at the recommended temperature generate.py makes several candidates and keeps the one with the most
+  merit (serenity.music.nearness). Each of these songs is chosen in the same way.
 * Told apart: how well a classifier tells continuations from how the songs really go on, by all of MEASURES but the run:
   the area under its curve (measures.told_apart). It has learned on other songs. 0.5: not at all, which is the aim.
 * Bars k ago: how much of a bar was played in the bar k before, mean over songs (measures.return_profile).
 * Metres: held-out songs of the whole store by the length of their bars, as they stand in the last event of the prompt.
   Metre kept: the reader of beats, told the quarters alone, finds bars of the prompt's length in the continuation, or
   bars of which these are a multiple (two of 6/8 for one of 12/8). Beside it the same of how the songs go on.
-* Collapsed: a continuation whose last third has less than a third or more than three times the notes a quarter of the
-  prompt, more than a fifth of notes shorter than a thirty-second where the prompt has fewer than a fiftieth, or comes
-  down to a few chords (seed.loops).
+* Collapsed: a continuation that is no music any more, as generate.py tells it (nearness.collapse).
 * Key kept: the continuation has the prompt's key, or its relative. Loop: the share of strikes in the longest figure, of
   PROMPT strikes at most, that goes round at once (quality.longest_loop). Run: the longest run of events from a training
   song (novelty.longest_run).
@@ -61,14 +61,13 @@ from serenity.model.checkpoint import Checkpoint
 from serenity.model.designs import parameter_count
 from serenity.model.generation import complete
 from serenity.model.sampling import GREEDY, Sampling
-from serenity.music import beat_tracking, codec, harmony, measures, quality
+from serenity.music import beat_tracking, codec, harmony, measures, nearness, quality
 from serenity.music.event import EVENT
 from serenity.music.note import end_time
 from serenity.music.song import beat_edges
 from serenity.music.tempo_map import TempoMap, metres, tempos
 from serenity.tokens import corpus as corpora
 from serenity.tokens import novelty
-from serenity.tokens import seed as seeds
 from serenity.tokens.notes import note_counts
 from serenity.tokens.vocabulary import ATTRIBUTES, BAR, LEFT, PLACE
 from serenity.tokens.windows import stream
@@ -78,6 +77,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PROMPT, EVENTS = 128, 512
 BEAT = 0.5   # seconds, of all songs: the store does not know how fast they were
 RECALL, HALF = 64, 0.5
+RECOMMENDED = 0.9  # the temperature of generate.py
 DRAWS = 2000  # of songs, for intervals
 TOPS = (1, 5)
 METRE_EVENTS, SHORTEST = 256, 24  # continued where metres are compared; events of the shortest prompt
@@ -94,10 +94,10 @@ class Parameters:
     songs: int | None = None                       # so many at most; None: all of the split
     only: str = ""                                 # songs whose names begin so; metres are kept by all of the split
     metre_songs: int = 20                          # of each length of bar, at most
-    metre_temperature: float = 0.9                 # at which these are continued
     temperatures: tuple[float, ...] = (0.8, 0.9, 0.95, 1.0, 1.05, 1.1, 1.2)
     recommended: float | None = None               # the temperature that validation songs chose; None: the nearest here
     top_k: int = 0                                 # of the drawing; 0: all tokens
+    candidates: int = 4                            # continuations of which the best is kept
     reconstruct: int = 44                          # training songs that are to be recalled, at most
     batch: int = 8                                 # windows that are judged at a time
     baselines: Path = ROOT / "benchmarks" / "baselines.json"
@@ -322,6 +322,7 @@ MEASURES: dict[str, Callable[[Sample], float]] = {
 }
 DISTANCES = tuple(MEASURES)[:7]  # whose distributions are compared
 AGO = (1, 2, 3, 4, 5, 6, 7, 8, 12, 16, 32)  # bars, for the table; the results have all
+METRE_FIGURES = ("metre kept", "collapsed")
 SHARES = ("on sixteenths", "key kept", "longest loop")  # that are shown in per cent
 
 
@@ -340,6 +341,9 @@ def generated(model: Checkpoint, held_out: Songs, training: Songs, index: novelt
     for name, temperature in names.items():
         sampling = Sampling(temperature, parameters.top_k)
         sets[name] = [continued(model, song, EVENTS, sampling, seed) for seed, song in enumerate(songs.tokens)]
+    sampling = Sampling(parameters.recommended or RECOMMENDED, parameters.top_k)
+    sets[f"best of {parameters.candidates}"] = [best(model, song, EVENTS, sampling, seed, PROMPT, parameters.candidates)
+                                                for seed, song in enumerate(songs.tokens)]
     samples = {name: samples_of(model, songs, made, index) for name, made in sets.items()}
     samples[OTHERS] = samples_of(model, others, [song[PROMPT:PROMPT + EVENTS] for song in others.tokens], index)
     values = {name: measured(row) for name, row in samples.items()}
@@ -367,10 +371,31 @@ def copied(model: Checkpoint, song: np.ndarray) -> np.ndarray:
 def continued(model: Checkpoint, song: np.ndarray, events: int, sampling: Sampling, seed: int,
               prompt: int = PROMPT) -> np.ndarray:
     """Return the model's continuation of a song's first `prompt` events."""
+    return candidates(model, song, events, sampling, seed, prompt, 1)[0]
+
+
+def candidates(model: Checkpoint, song: np.ndarray, events: int, sampling: Sampling, seed: int, prompt: int,
+               number: int) -> list[np.ndarray]:
+    """Return so many continuations of a song's first `prompt` events."""
     given = song[:prompt].copy()
     given[:, LEFT] = 0  # what the song's length says of its end is not told
-    made, = complete(model, stream(given, 0, prompt + 1), events, sampling, seed=seed)
-    return made.tokens
+    return [made.tokens for made in complete(model, stream(given, 0, prompt + 1), events, sampling, seed, number)]
+
+
+def best(model: Checkpoint, song: np.ndarray, events: int, sampling: Sampling, seed: int, prompt: int,
+         number: int) -> np.ndarray:
+    """Return of so many continuations the one that generate.py would keep."""
+    begin, length = song[prompt - 1, [PLACE, BAR]].tolist()
+    tempo_map = ruler(model.settings.codec.grid, length or 4 * model.settings.codec.grid)
+    before = to_notes(model, song[:prompt], tempo_map)
+
+    def worth(made: np.ndarray) -> tuple[bool, float]:
+        notes = to_notes(model, made, tempo_map, begin)
+        chords = harmony.find_chords(notes, beat_edges(tempo_map, end_time(notes)))
+        return (nearness.collapse(before, notes, tempo_map) is None,
+                nearness.merit(nearness.nearness(before, notes, tempo_map), chords))
+
+    return max(candidates(model, song, events, sampling, seed, prompt, number), key=worth)
 
 
 def to_notes(model: Checkpoint, tokens: np.ndarray, tempo_map: TempoMap, begin: int = 0) -> np.ndarray:
@@ -442,17 +467,19 @@ def metres_kept(model: Checkpoint, songs: Songs, parameters: Parameters) -> dict
             lengths.setdefault(int(song[prompt - 1, BAR]), []).append(number)
     rows = {}
     for length, numbers in sorted(lengths.items()):
-        kinds = {REAL: [], "continued": []}
+        kinds = {REAL: [], "continued": [], f"best of {parameters.candidates}": []}
+        sampling = Sampling(parameters.recommended or RECOMMENDED)
         for number in numbers[:parameters.metre_songs] if length else ():
             song = songs.tokens[number]
             prompt = min(PROMPT, len(song) // 2)
-            made = continued(model, song, METRE_EVENTS, Sampling(parameters.metre_temperature, 0), number, prompt)
-            kinds[REAL].append(metre_of(model, song, prompt, song[prompt:prompt + METRE_EVENTS]))
-            kinds["continued"].append(metre_of(model, song, prompt, made))
+            made = (song[prompt:prompt + METRE_EVENTS],
+                    continued(model, song, METRE_EVENTS, sampling, number, prompt),
+                    best(model, song, METRE_EVENTS, sampling, number, prompt, parameters.candidates))
+            for row, events in zip(kinds.values(), made):
+                row.append(metre_of(model, song, prompt, events))
         if kinds[REAL]:
             rows[f"{length / grid:g}"] = {"songs": len(kinds[REAL])} | {
-                name: {"metre kept": float(np.mean([kept for kept, _ in found])),
-                       "collapsed": float(np.mean([collapsed for _, collapsed in found]))}
+                name: dict(zip(METRE_FIGURES, np.mean(found, axis=0).tolist()))
                 for name, found in kinds.items()}
     return rows
 
@@ -466,15 +493,7 @@ def metre_of(model: Checkpoint, song: np.ndarray, prompt: int, made: np.ndarray)
     quarters = tempo_map.seconds(np.arange(0, tempo_map.quarters(end_time(notes)) + 1))
     read = beat_tracking.metre(notes, quarters)[0].beats_per_bar * grid
     before = to_notes(model, song[:prompt], tempo_map)
-    return length % read == 0 and (read > 2 * grid), collapsed(before, notes, model, made)
-
-
-def collapsed(before: np.ndarray, notes: np.ndarray, model: Checkpoint, made: np.ndarray) -> bool:
-    """Return whether a continuation is no music any more, by what the prompt before was like."""
-    late = notes[notes["onset"] >= np.quantile(notes["onset"], 2 / 3)]
-    thinner = measures.density(late) / measures.density(before)
-    short, usual = (np.mean(table["duration"] < BEAT / 8) for table in (notes, before))
-    return not 1 / 3 <= thinner <= 3 or (short > 0.2 and usual < 0.02) or seeds.loops(made)
+    return length % read == 0 and (read > 2 * grid), nearness.collapse(before, notes, tempo_map) is not None
 
 
 # --- reconstruction ---------------------------------------------------------------------------------------------------
@@ -568,10 +587,11 @@ def distance_table(result: dict) -> str:
 
 def metre_table(result: dict) -> str:
     """Return whether metres are kept as a table: a length of bar a row."""
-    lines = ["| quarters in a bar | songs | metre kept, as the songs go on | continued | collapsed, as the songs go on "
-             "| continued |", "| --: | --: | --: | --: | --: | --: |"]
+    kinds = [name for name in next(iter(result["metres"].values()), {}) if name != "songs"]
+    columns = [f"{what}, {name}" for what in METRE_FIGURES for name in kinds]
+    lines = [f"| quarters in a bar | songs | {' | '.join(columns)} |", "| --: " * (len(columns) + 2) + "|"]
     for length, row in result["metres"].items():
-        cells = [f"{row[name][what]:.0%}" for what in ("metre kept", "collapsed") for name in (REAL, "continued")]
+        cells = [f"{row[name][what]:.0%}" for what in METRE_FIGURES for name in kinds]
         lines.append(f"| {length} | {row['songs']} | {' | '.join(cells)} |")
     return "\n".join(lines)
 

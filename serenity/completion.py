@@ -28,16 +28,17 @@ from serenity.model.checkpoint import Checkpoint
 from serenity.model.generation import Continuation
 from serenity.model.recipe import Recipe
 from serenity.model.sampling import Guard, Sampling
-from serenity.music import beats, chunks, expression, layout, midi_file
+from serenity.music import beats, chunks, expression, harmony, layout, midi_file
 from serenity.music.beats import Hints
 from serenity.music.categories import CATEGORIES, CategoryName
 from serenity.music.chunks import Chunks
 from serenity.music.codec import CodecSettings
 from serenity.music.midi_file import Track
-from serenity.music.nearness import Collapse, Nearness, nearness
+from serenity.music.nearness import Collapse, Nearness, merit, nearness
 from serenity.music.nearness import collapse as find_collapse
-from serenity.music.note import merge_tables
+from serenity.music.note import end_time, merge_tables
 from serenity.music.remarks import remarks
+from serenity.music.song import beat_edges
 from serenity.music.song_file import read as read_song_file
 from serenity.music.tempo_map import TempoMap
 from serenity.tokens import novelty
@@ -292,6 +293,7 @@ class Take:
     loops: bool       # whether it comes down to a few chords
     near: Nearness    # how near it is to the seed
     collapse: Collapse | None  # where it stops to be music; None: it does not
+    merit: float      # how promising it is, see nearness.merit
     request: Request
     recipe: Recipe    # how it was made
 
@@ -401,8 +403,9 @@ def _take(model: Model, seed: Seed, request: Request, size: Length, number: int,
         track = layout.go_on(earlier.track, made, earlier.begin)
     bits = float(continuation.bits.sum(axis=1).mean())
     near, collapse = (judge(music.notes, made.notes, music.tempo_map) for judge in (nearness, find_collapse))
+    chords = harmony.find_chords(made.notes, beat_edges(music.tempo_map, end_time(made.notes)))
     return Take(number, track, made.notes, len(continuation.tokens), bits, _longest_run(model, seed, continuation),
-                continuation.forced, seeds.loops(continuation.tokens), near, collapse, request,
+                continuation.forced, seeds.loops(continuation.tokens), near, collapse, merit(near, chords), request,
                 _recipe(model, seed, request, number, sha256))
 
 
@@ -428,8 +431,13 @@ def _recipe(model: Model, seed: Seed, request: Request, number: int, sha256: str
 
 
 def rank(takes: Iterable[Take]) -> list[Take]:
-    """Return the takes in the order in which to hear them: the nearest to the seed first, those that collapse last."""
-    return sorted(takes, key=lambda take: (take.collapse is not None, -take.near.mean))
+    """Return the takes in the order in which to hear them: the most promising first, those that collapse last."""
+    return sorted(takes, key=lambda take: (take.collapse is not None, -take.merit))
+
+
+def best(takes: Iterable[Take], number: int) -> list[Take]:
+    """Return so many of the takes at most, the best, in the order of their numbers."""
+    return sorted(rank(takes)[:number], key=lambda take: take.number)
 
 
 def measures(seed: Seed, take: Take) -> dict[str, str]:

@@ -121,7 +121,7 @@ def test_continuations_are_measured_beside_real_ones(judged):
     generated = judged()["generated"]
     sets = generated["sets"]
     assert set(sets) == {quality.REAL, quality.SHUFFLED, quality.COPIED, quality.OTHERS, "temperature 0.5",
-                         "temperature 1"}
+                         "temperature 1", "best of 4"}
     assert sets[quality.REAL]["distance"]["mean"]["value"] == 0
     assert sets[quality.COPIED]["measures"]["longest loop"]["value"] > 0.8
     for same in ("scale consistency", "key kept"):  # whatever their order

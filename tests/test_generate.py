@@ -326,15 +326,15 @@ def test_novel_refuses_long_runs_out_of_the_training_songs(complete, model_folde
 
     made, make = [], generation.complete
     monkeypatch.setattr(generation, "complete", lambda *args, **options: made.extend(make(*args, **options)) or made)
-    complete(events=60, top_k=5)
+    complete(events=60, candidates=1, top_k=5)
     assert "novelty: not known" in capsys.readouterr().out
     monkeypatch.undo()
     _, vocabulary = checkpoint.read_settings(model_folder)
     chords = vocabulary.pitch.decode(made[0].tokens[:, 0])
     novelty.write(checkpoint.novelty_path(model_folder), novelty.build([chords]))
-    complete(events=60, top_k=5)
+    complete(events=60, candidates=1, top_k=5)
     assert "novelty: 60 events in a row as in a training song" in capsys.readouterr().out
-    complete(events=60, top_k=5, novel=7)
+    complete(events=60, candidates=1, top_k=5, novel=7)
     assert "novelty: no run as in a training song" in capsys.readouterr().out
 
 
@@ -415,7 +415,7 @@ def test_help_names_every_edit_and_amounts_are_fields(capsys):
 def test_variations_are_numbered_differ_and_stand_on_a_page(complete, tmp_path, capsys):
     complete(variations=3, top_k=20, events=30)
     assert len({(tmp_path / f"out-{number}.mid").read_bytes() for number in (1, 2, 3)}) == 3
-    order = re.search(r"the nearest to the seed first: (.*)", capsys.readouterr().out).group(1).split(", ")
+    order = re.search(r"the most promising first: (.*)", capsys.readouterr().out).group(1).split(", ")
     assert sorted(order) == ["out-1", "out-2", "out-3"]
     page = (tmp_path / "out.html").read_text()
     assert all(text in page for text in (*order, "density", "your intro", "form", "likelihood", "novelty"))
@@ -428,7 +428,7 @@ def test_the_nearest_take_is_the_first_and_one_that_collapses_the_last(complete,
     seed = completion.read_seed(write_seed(tmp_path / "seed.mid"), model)
     takes = [replace(take, collapse=None) for take in
              completion.complete(model, seed, Request(events=60, variations=3, top_k=5))]
-    assert [take.near.mean for take in completion.rank(takes)] == sorted(take.near.mean for take in takes)[::-1]
+    assert [take.merit for take in completion.rank(takes)] == sorted(take.merit for take in takes)[::-1]
     fallen = replace(completion.rank(takes)[0], collapse=Collapse(20.0, "thin"))
     ranked = completion.rank([fallen, *takes])
     assert ranked[-1] is fallen
@@ -436,11 +436,28 @@ def test_the_nearest_take_is_the_first_and_one_that_collapses_the_last(complete,
 
 
 def test_a_variation_does_not_depend_on_how_many_there_are(complete, tmp_path):
-    complete(variations=2, top_k=20, page=False)
-    complete(name="one.mid", top_k=20)
+    complete(variations=2, top_k=20, page=False, candidates=1)
+    complete(name="one.mid", top_k=20, candidates=1)
     pitches = [midi_file.read(tmp_path / name).tracks[1].notes["pitch"] for name in ("out-1.mid", "one.mid")]
     np.testing.assert_array_equal(*pitches)
     assert not (tmp_path / "out.html").exists()
+
+
+def test_of_several_candidates_the_best_is_the_song(complete, model_folder, tmp_path, capsys):
+    complete(variations=4, events=40, page=False)
+    complete(name="best.mid", events=40, candidates=4)
+    from serenity import completion
+
+    said = capsys.readouterr().out
+    assert said.count("the best of 4") == 1
+    model = completion.load(model_folder)
+    seed = completion.read_seed(tmp_path / "seed.mid", model)
+    first = completion.rank(completion.complete(model, seed, Request(events=40, variations=4)))[0]
+    assert (tmp_path / "best.mid").read_bytes() == (tmp_path / f"out-{first.number}.mid").read_bytes()
+    complete(name="again.mid", events=None, replay=tmp_path / "best.mid")
+    assert (tmp_path / "again.mid").read_bytes() == (tmp_path / "best.mid").read_bytes()
+    with pytest.raises(InputError, match="--candidates 0, wanted 1"):
+        complete(name="none.mid", candidates=0)
 
 
 def test_a_picture_stands_beside_the_song(complete, tmp_path):
@@ -691,7 +708,7 @@ def test_from_the_shell_a_terminal_shows_progress_from_the_start(tmp_path, model
     termios.tcsetwinsize(theirs, (24, 100))
     os.set_blocking(ours, False)  # where nothing was shown there is an error, not a wait
     command = [sys.executable, str(SCRIPT), str(write_seed(tmp_path / "seed.mid")), "--model", str(model_folder),
-               "--events", "20", "--variations", "2"]
+               "--events", "20", "--variations", "2", "--candidates", "2"]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=theirs, cwd=tmp_path)
     shown = os.read(ours, 65536)
     for end in (ours, theirs):

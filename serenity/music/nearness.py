@@ -10,7 +10,7 @@ import numpy as np
 
 from serenity.music import quality
 from serenity.music.harmony import pitch_class_weights
-from serenity.music.measures import bar_lines, wasserstein
+from serenity.music.measures import bar_lines, progression_irregularity, wasserstein
 from serenity.music.note import end_time
 from serenity.music.tempo_map import NEAR, TempoMap
 from serenity.music.voices import strike_starts
@@ -52,6 +52,15 @@ def nearness(before: np.ndarray, made: np.ndarray, tempo_map: TempoMap) -> Nearn
     steps = (_step_shares(notes, tempo_map) for notes in (before, made))
     sounds = (_pitch_class_shares(notes) for notes in (before, made))
     return Nearness(dense[0] / dense[1], max(1 - apart / FAR, 0.0), _common(*steps), _common(*sounds))
+
+
+def merit(near: Nearness, chords: np.ndarray) -> float:
+    """Return how promising a continuation with this harmony (a CHORD table) is, 0 to 1: the mean of how near it is to
+    the seed in each part, and of how often its chords come round.
+
+    Of four continuations the one with the most merit is much nearer to how songs really go on (docs/completing.md).
+    """
+    return float(np.mean([*astuple(near), 1 - progression_irregularity(chords)]))
 
 
 def notes_a_quarter(notes: np.ndarray, tempo_map: TempoMap) -> float:
