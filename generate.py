@@ -116,6 +116,7 @@ class Parameters:
     # note stays at its second
     write_beats: bool = False
     picture: bool = True             # draw a piano roll of each song, OUT.png
+    score: bool = False              # write each song in notation too, OUT.musicxml, for MuseScore and its like
     page: bool = True                # with variations: write OUT.html, with picture and sound of each, ranked
     sound: bool = False              # write the sound of each song, OUT.mp3; this takes longer than to make the song
     soundfont: Path | None = None    # turn on --sound, with this SoundFont (.sf2); None: one that is installed
@@ -230,7 +231,7 @@ def check_paths(parameters: Parameters) -> None:
 def outputs(parameters: Parameters) -> tuple[list[Path], list[Path]]:
     """Return the songs that are to be written, and all that is to stand beside them."""
     songs = [out_path(parameters, number) for number in range(1, parameters.variations + 1)]
-    endings = [".png"] * parameters.picture + [".mp3", ".wav"] * parameters.sound
+    endings = [".png"] * parameters.picture + [".mp3", ".wav"] * parameters.sound + [".musicxml"] * parameters.score
     page = [page_path(parameters)] * (parameters.page and len(songs) > 1)
     return songs, [song.with_suffix(ending) for song in songs for ending in endings] + page
 
@@ -279,6 +280,7 @@ def said(path: Path, seed: "Seed", take: "Take", variations: int) -> str:
 def show(parameters: Parameters, seed: "Seed", takes: "dict[Path, Take]", timings: Timings) -> None:
     """Draw each song, play it where asked for, and put several on a page, the most promising first."""
     from serenity import completion
+    from serenity.files import write_whole
     from serenity.listen import audio, show
     from serenity.music import song_file
 
@@ -289,6 +291,11 @@ def show(parameters: Parameters, seed: "Seed", takes: "dict[Path, Take]", timing
         for path in progress_bar([*takes], "picture"):
             show.save_picture(path.with_suffix(".png"), songs[path])
     timings.end("picture")
+    if parameters.score:
+        for path in progress_bar([*takes], "score"):
+            write_whole(path.with_suffix(".musicxml"), completion.score(seed, takes[path], path.stem))
+            print(path.with_suffix(".musicxml"))
+    timings.end("score")
     has_page = parameters.page and len(takes) > 1
     if not parameters.sound and not has_page:
         return

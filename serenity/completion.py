@@ -28,7 +28,7 @@ from serenity.model.checkpoint import Checkpoint
 from serenity.model.generation import Continuation
 from serenity.model.recipe import Recipe
 from serenity.model.sampling import Guard, Sampling
-from serenity.music import beats, chunks, expression, harmony, layout, midi_file
+from serenity.music import beats, chunks, engraving, expression, harmony, layout, midi_file
 from serenity.music.beats import Hints
 from serenity.music.categories import CATEGORIES, CategoryName
 from serenity.music.chunks import Chunks
@@ -477,6 +477,14 @@ def to_bytes(seed: Seed, take: Take, texts: Iterable[str] = ()) -> bytes:
     tracks = layout.lay_out(music.choice.tracks, take.track, request.layout)
     clock = beats.as_file_map(music.tempo_map) if request.write_beats else music.file_map
     return midi_file.to_bytes(tracks, clock, [*texts, *(text for text in score.texts if not recipes.is_recipe(text))])
+
+
+def score(seed: Seed, take: Take, title: str = "") -> bytes:
+    """Return seed and continuation in notation, as MusicXML (see serenity.music.engraving). Raises InputError."""
+    music, join = seed.music, float(take.notes["onset"].min())
+    own, others = [*music.choice.tracks, take.track], [track for _, track in music.choice.left_out]
+    return engraving.to_musicxml(own, others, music.tempo_map, music.encoded.key, join, title,
+                                 has_hands=seed.settings.category == "piano")
 
 
 def check_outputs(songs: Iterable[Path], beside: Iterable[Path] = (), read: Iterable[Path] = (),

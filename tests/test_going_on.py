@@ -24,7 +24,7 @@ PLAYED = replace(WANDERING, start=0.0)
 def make(model_folder, tmp_path):
     """Return a function that runs generate.py in a folder and gives back the song's path."""
     def run(song, out, **changes):
-        settings = {"picture": False, "top_k": 20} | changes
+        settings = {"picture": False, "top_k": 20, "candidates": 1} | changes
         generate.main(Parameters(song=tmp_path / song, out=tmp_path / out, model=model_folder, **settings))
         return tmp_path / out
     return run
@@ -183,3 +183,11 @@ def test_a_song_of_before_there_was_a_join_can_be_gone_on_with(make, tmp_path):
         recipes.from_text(json.dumps(old | {"more": 1}))
 
 
+
+
+def test_a_score_stands_beside_the_song(make, tmp_path):
+    """In the file's own metre, the continuation in the seed's part."""
+    write_seed(tmp_path / "seed.mid")
+    make("seed.mid", "1.mid", bars=2, score=True)
+    text = (tmp_path / "1.musicxml").read_text()
+    assert text.count("<part ") == 1 and "continuation" in text and "<beats>3</beats>" in text
