@@ -22,7 +22,7 @@ os.environ["OPENBLAS_NUM_THREADS"] = "1"  # read when NumPy is imported: in prod
 import numpy as np
 
 from serenity.model import checkpoint
-from serenity.model.generation import complete
+from serenity.model.generation import Rules, complete
 from serenity.model.sampling import GREEDY, Guard, Sampling
 from serenity.tokens import corpus as corpora
 from serenity.tokens.vocabulary import ATTRIBUTES
@@ -76,7 +76,8 @@ def main() -> None:
     songs = [song for song in held_out if len(song) >= PROMPT + EVENTS][:arguments.songs]
     rows = {"as the song goes on": [song[PROMPT:PROMPT + EVENTS, column] for song in songs]}
     for name, (sampling, guard) in SETTINGS.items():
-        rows[name] = [complete(model, stream(song, 0, PROMPT + 1), EVENTS, sampling, seed=0, guard=guard)[0]
+        rules = Rules(guard=guard)
+        rows[name] = [complete(model, stream(song, 0, PROMPT + 1), EVENTS, sampling, seed=0, rules=rules)[0]
                       .tokens[:, column] for song in songs]
     result = {}
     print(f"| {len(songs)} songs, {EVENTS} events | looped | most looped song | different chords in 100 | held back "

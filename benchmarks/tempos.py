@@ -102,7 +102,7 @@ def file_of(case: Case, notes: np.ndarray, hidden: bool) -> bytes:
 
 def go_on(model, case: Case, parameters: Parameters) -> dict:
     """Return what became of a seed."""
-    from serenity.model.generation import complete
+    from serenity.model.generation import Rules, complete
     from serenity.model.sampling import Sampling
     from serenity.music import layout, midi_file
     from serenity.tokens import seed as seeds
@@ -111,7 +111,8 @@ def go_on(model, case: Case, parameters: Parameters) -> dict:
     score = midi_file.parse(file_of(case, notes, parameters.hidden))
     seed = seeds.read(score, "piano", model.settings.codec, model.vocabulary)
     until = seeds.steps_until(seed, bars=BARS)
-    made, = complete(model, seed.prompt, parameters.events, Sampling(parameters.temperature, 0), 0, until=until)
+    made, = complete(model, seed.prompt, parameters.events, Sampling(parameters.temperature, 0), 0,
+                     rules=Rules(until=until))
     found = seeds.continue_notes(seed, made.tokens, model.vocabulary, np.random.default_rng(0))
     end = seed.start + seed.seconds_after(until)
     track = layout.trim(layout.continuation_track(seed.choice.tracks, found), end)

@@ -330,11 +330,12 @@ def complete(model: Model, seed: Seed, request: Request = Request(), progress: C
                          f"{MOST_EVENTS:,} events at most in all")
     with naming(seed.path):
         allowed = playable(vocabulary.pitch, seed.music.encoded.transposition, CATEGORIES[seed.settings.category])
+    rules = generation.Rules(
+        until=size.until, may_end=request.may_end, first_step=seeds.first_step(seed.music, vocabulary),
+        guard=Guard() if request.guard else None, allowed={"pitch": allowed}, refuse=_refusal(model, request))
     made = generation.complete(
-        model.checkpoint, seed.music.prompt, size.events, request.samplings(), request.seed, request.variations,
-        until=size.until, first_step=seeds.first_step(seed.music, vocabulary),
-        guard=Guard() if request.guard else None, allowed={"pitch": allowed}, may_end=request.may_end,
-        refuse=_refusal(model, request), progress=progress or (lambda done: None), skipped=first - 1)
+        model.checkpoint, seed.music.prompt, size.events, request.samplings(), request.seed, request.variations, rules,
+        skipped=first - 1, progress=progress or (lambda done: None))
     sha256 = model.sha256(request)
     takes = [_take(model, seed, request, size, number, continuation, sha256)
              for number, continuation in enumerate(made, first) if len(continuation.tokens)]

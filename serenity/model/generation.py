@@ -1,7 +1,7 @@
 """Generation: read the prompt once, then decide one event after another, attribute by attribute."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -29,36 +29,43 @@ class Continuation:
     forced: int = 0     # events at which every pitch was refused, so that the likeliest was taken
 
 
+@dataclass(frozen=True, eq=False)
+class Rules:
+    """What is asked of every continuation, beside how it is drawn."""
+
+    until: int | None = None       # it ends before the first event whose onset, in grid points from the prompt's last
+    #                                one, would reach this; None: after so many events
+    closes: bool = False           # the networks are told how many bars are left until `until`, so that the song comes
+    #                                to its end there; else they are told nothing, whatever the prompt knows
+    may_end: bool = False          # it ends also where the network of the step draws END: the end is one decision
+    first_step: int | None = None  # token of the first event's step, where that is decided already
+    guard: Guard | None = None     # holds back what repeats itself
+    refuse: Refuse | None = None   # a pitch that it refuses is drawn again without it; if it refuses all, the likeliest
+    #                                is taken
+    allowed: Mapping[str, np.ndarray] = field(default_factory=dict)  # attribute -> (tokens,) bool: which may be drawn
+    given: Mapping[str, np.ndarray] = field(default_factory=dict)    # attribute -> tokens (events,), taken as they are
+    #                                for 0 bits; the model needs no weights for it
+
+    def __post_init__(self):
+        if self.closes and self.until is None:
+            raise ValueError("closes without until; wanted the grid point at which the song is to end")
+
+
 def complete(model: Checkpoint, prompt: np.ndarray, events: int, sampling: Sampling | Mapping[str, Sampling], seed: int,
-             variations: int = 1, *, until: int | None = None, first_step: int | None = None,
-             guard: Guard | None = None, allowed: Mapping[str, np.ndarray] | None = None, may_end: bool = False,
-             closes: bool = False, refuse: Refuse | None = None,
-             progress: Callable[[int], object] = lambda done: None,
-             given: Mapping[str, np.ndarray] | None = None, skipped: int = 0) -> list[Continuation]:
-    """Return continuations of a prompt, `events` long.
+             variations: int = 1, rules: Rules = Rules(), skipped: int = 0,
+             progress: Callable[[int], object] = lambda done: None) -> list[Continuation]:
+    """Return continuations of a prompt, at most `events` long.
 
     `prompt` (length, columns) is the end of a stream (see serenity.tokens.windows): it begins with START where it holds
-    the song from its first event. Of a long one the last events that fit are read. Variation i depends on `seed` and i
-    alone, bit for bit, not on how many are made together.
+    the song from its first event. Of a long one the last events that fit are read. `sampling` is one for all attributes
+    or one for each. Variation i depends on `seed` and i alone, bit for bit, not on how many are made together; `skipped`
+    are left out before the first. `progress` is told the number of events done, those of all variations.
 
-    `sampling` is one for all attributes or one for each. With `until` a continuation ends before the first event
-    whose onset, in grid points from the prompt's last one, would reach it; with `may_end` also where the network of
-    the step draws END: the end is one decision. `first_step` is the token of the first event's step, where that is
-    decided already. `guard` holds back what repeats itself. `allowed` masks (tokens,) tell by attribute which tokens
-    may be drawn. A pitch that `refuse` refuses is drawn again without it; where all are refused the likeliest is taken.
-    `progress` is told the number of events done, those of all variations. An attribute that is `given`, as tokens
-    (events,), is taken as it is, for 0 bits; the model needs no weights for it. With `closes` the networks are told how
-    many bars are left until `until`, so that the song comes to its end there; else they are told nothing, whatever the
-    prompt knows. So many variations as `skipped` says are left out before the first.
-
-    Raises InputError where sampling or a mask leaves an attribute without a choice, and ValueError where `closes` comes
-    without `until`.
+    Raises InputError where sampling or a mask leaves an attribute without a choice.
     """
-    if closes and until is None:
-        raise ValueError("closes without until; wanted the grid point at which the song is to end")
-    rules = _Rules(model, sampling, until, first_step, guard, allowed or {}, may_end, refuse)
-    given = given or {}
-    prompt = told_bars_left(prompt, rules.points, until if closes else None)
+    choice = _Choice(model, sampling, rules)
+    given = rules.given
+    prompt = told_bars_left(prompt, choice.points, rules.until if rules.closes else None)
     decoders = {attribute: make_decoder(model.settings, attribute, model.weights[attribute], model.vocabulary)
                 for attribute in ATTRIBUTES if attribute not in given}
     songs = [_Song(prompt, events, seed, skipped + number) for number in range(variations)]
@@ -75,9 +82,9 @@ def complete(model: Checkpoint, prompt: np.ndarray, events: int, sampling: Sampl
                     logits = decoders[attribute].step(past, present)
                 for row, song in enumerate(together):
                     if not song.ended:
-                        present[row, ATTRIBUTES.index(attribute)] = rules.decide(song, attribute, logits[row])
+                        present[row, ATTRIBUTES.index(attribute)] = choice.decide(song, attribute, logits[row])
                         if attribute == "step" and not song.ended:
-                            present[row, PLACE:] = song.place(rules.points[present[row, STEP]])
+                            present[row, PLACE:] = song.place(choice.points[present[row, STEP]])
             past = present
             progress(told := told + len(together))
             if all(song.ended for song in together):
@@ -123,21 +130,19 @@ class _Song:
         return Continuation(self.tokens[self.begin:self.length], self.bits[:self.length - self.begin], self.forced)
 
 
-class _Rules:
-    """What the caller asks of every variation."""
+class _Choice:
+    """How each attribute is decided, in every variation."""
 
-    def __init__(self, model: Checkpoint, sampling: Sampling | Mapping[str, Sampling], until: int | None,
-                 first_step: int | None, guard: Guard | None, allowed: Mapping[str, np.ndarray], may_end: bool,
-                 refuse: Refuse | None):
+    def __init__(self, model: Checkpoint, sampling: Sampling | Mapping[str, Sampling], rules: Rules):
         self.sampling = dict.fromkeys(ATTRIBUTES, sampling) if isinstance(sampling, Sampling) else sampling
         if set(self.sampling) != set(ATTRIBUTES):
             raise InputError(f"sampling for {', '.join(self.sampling)}; wanted one for all, or for each of "
                              f"{', '.join(ATTRIBUTES)}")
-        self.closed = {attribute: _closed(attribute, size, allowed.get(attribute))
+        self.rules = rules
+        self.closed = {attribute: _closed(attribute, size, rules.allowed.get(attribute))
                        for attribute, size in model.settings.vocabulary_sizes.items()}
-        if may_end:
+        if rules.may_end:
             self.closed["step"][END] = False
-        self.until, self.first_step, self.guard, self.refuse = until, first_step, guard, refuse
         self.points = np.concatenate([np.zeros(SPECIALS, np.int64), model.vocabulary["step"].values])  # of each step
 
     def decide(self, song: _Song, attribute: str, logits: np.ndarray) -> int:
@@ -145,8 +150,8 @@ class _Rules:
         open_logits = np.where(self.closed[attribute], FORBIDDEN, logits)
         if attribute == "pitch":
             token = self._pitch(song, open_logits)
-        elif attribute == "step" and song.length == song.begin and self.first_step is not None:
-            token = self.first_step
+        elif attribute == "step" and song.length == song.begin and self.rules.first_step is not None:
+            token = self.rules.first_step
         else:
             token = sample(open_logits, self.sampling[attribute], song.rng)
         if attribute == "step" and self._is_late(song, token) or token == END:
@@ -156,23 +161,23 @@ class _Rules:
         return token
 
     def _pitch(self, song: _Song, logits: np.ndarray) -> int:
-        if self.guard:
-            logits -= np.log(2) * self.guard.bits(song.tokens[:song.length, PITCH], len(logits))
+        if self.rules.guard:
+            logits -= np.log(2) * self.rules.guard.bits(song.tokens[:song.length, PITCH], len(logits))
         likeliest = int(logits.argmax())
         while logits.max() > FORBIDDEN:
             token = sample(logits, self.sampling["pitch"], song.rng)
             so_far = song.tokens[song.begin:song.length]
-            if self.refuse is None or not self.refuse(song.variation, so_far, token):
+            if self.rules.refuse is None or not self.rules.refuse(song.variation, so_far, token):
                 return token
             logits[token] = FORBIDDEN
         song.forced += 1
         return likeliest
 
     def _is_late(self, song: _Song, token: int) -> bool:
-        if self.until is None or token == END:
+        if self.rules.until is None or token == END:
             return False
         song.onset += int(self.points[token])
-        return song.onset >= self.until
+        return song.onset >= self.rules.until
 
 
 def _closed(attribute: str, size: int, allowed: np.ndarray | None) -> np.ndarray:

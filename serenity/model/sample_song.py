@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from serenity.model.checkpoint import Checkpoint
-from serenity.model.generation import complete
+from serenity.model.generation import Rules, complete
 from serenity.model.sampling import Sampling
 from serenity.model.settings import ModelSettings
 from serenity.music import codec, midi_file
@@ -37,7 +37,7 @@ def compose(songs: list[np.ndarray], settings: ModelSettings, vocabulary: Vocabu
     rest = song[prompt:prompt + EVENTS]
     given = {attribute: rest[:, column] for column, attribute in enumerate(ATTRIBUTES) if attribute not in weights}
     made, = complete(Checkpoint(settings, vocabulary, weights), stream(song, 0, prompt + 1), len(rest),
-                     Sampling(), seed=0, given=given)
+                     Sampling(), seed=0, rules=Rules(given=given))
     events = vocabulary.decode(np.concatenate([song[:prompt], made.tokens]), EVENT)
     clock, grid = TempoMap(), settings.codec.grid  # tokens say nothing of the tempo
     start = float(clock.seconds(events["step"][:prompt + 1].sum() / grid))

@@ -8,7 +8,7 @@ import pytest
 
 from serenity.errors import InputError
 from serenity.model import checkpoint, generation
-from serenity.model.generation import complete
+from serenity.model.generation import Rules, complete
 from serenity.model.sampling import GREEDY, Guard, Sampling
 from serenity.tokens.vocabulary import ATTRIBUTES, COLUMNS, DECISION_ORDER, END, LEFT, PLACE, SPECIALS, START
 from tests.model.memory import memory_bytes
@@ -55,7 +55,7 @@ PITCH = ATTRIBUTES.index("pitch")
 
 
 def one(model, events, sampling=None, **rules):
-    (continuation,) = complete(model, PROMPT, events, sampling or GREEDY, seed=0, **rules)
+    (continuation,) = complete(model, PROMPT, events, sampling or GREEDY, seed=0, rules=Rules(**rules))
     assert continuation.tokens.shape == (len(continuation.tokens), len(COLUMNS))
     assert continuation.bits.shape == (len(continuation.tokens), len(ATTRIBUTES))
     return continuation
@@ -152,7 +152,7 @@ def test_a_song_ends_before_the_first_event_whose_grid_point_would_reach_the_end
 
 def test_a_variation_that_has_ended_goes_on_in_no_other(scripted):
     """By chance each comes to its end after another number of events; all keep to it."""
-    songs = complete(scripted, PROMPT, 40, CHANCE, seed=1, variations=6, until=240)
+    songs = complete(scripted, PROMPT, 40, CHANCE, seed=1, variations=6, rules=Rules(until=240))
     onsets = [np.cumsum(scripted.vocabulary["step"].values[song.tokens[:, 1] - SPECIALS]) for song in songs]
     assert len({len(song.tokens) for song in songs}) > 2
     assert all(240 - 30 <= onset[-1] < 240 for onset in onsets)  # the longest step is 30
@@ -167,9 +167,10 @@ def test_the_end_is_one_decision(scripted):
 
 
 def test_variations_end_on_their_own(scripted):
-    songs = complete(scripted, PROMPT, 40, CHANCE, seed=1, variations=6, may_end=True)
+    rules = Rules(may_end=True)
+    songs = complete(scripted, PROMPT, 40, CHANCE, seed=1, variations=6, rules=rules)
     assert len({len(song.tokens) for song in songs}) > 2
-    for variation, song in enumerate(complete(scripted, PROMPT, 40, CHANCE, seed=1, variations=3, may_end=True)):
+    for variation, song in enumerate(complete(scripted, PROMPT, 40, CHANCE, seed=1, variations=3, rules=rules)):
         np.testing.assert_array_equal(song.tokens, songs[variation].tokens)
 
 
@@ -202,7 +203,8 @@ def test_each_network_sees_where_the_event_stands_once_its_step_is_decided(scrip
 
 def test_a_song_that_closes_counts_its_bars_down_to_one(scripted):
     """Until the third bar line after the prompt: the end is 32 + 2 * 72 grid points away."""
-    (song,) = complete(scripted, in_bars(40, 72), 99, GREEDY, seed=0, until=32 + 2 * 72, closes=True)
+    (song,) = complete(scripted, in_bars(40, 72), 99, GREEDY, seed=0,
+                       rules=Rules(until=32 + 2 * 72, closes=True))
     bars = (40 + np.cumsum((STEPS * 9)[:len(song.tokens)])) // 72
     assert song.tokens[:, LEFT].tolist() == (3 - bars).tolist()
     assert song.tokens[-1, LEFT] == 1
@@ -265,7 +267,7 @@ def test_the_guard_breaks_a_loop(scripted):
 def test_the_guard_counts_the_prompt_too(scripted):
     chords = np.tile(np.arange(SPECIALS, SPECIALS + VALUES), 9)[:, None].repeat(4, axis=1)
     looped = np.concatenate([PROMPT[:1], np.pad(chords, ((0, 0), (0, 3)))])
-    (guarded,) = complete(scripted, looped.astype(np.int32), 1, GREEDY, seed=0, guard=Guard())
+    (guarded,) = complete(scripted, looped.astype(np.int32), 1, GREEDY, seed=0, rules=Rules(guard=Guard()))
     assert guarded.tokens[0, PITCH] != SPECIALS
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from serenity.errors import InputError
 from serenity.model import checkpoint, state
-from serenity.model.generation import complete
+from serenity.model.generation import Rules, complete
 from serenity.model.sampling import Sampling
 from serenity.model.settings import DESIGNS, ModelSettings, NetworkSettings
 from serenity.model.training_settings import TrainingSettings
@@ -340,7 +340,7 @@ def test_either_design_trains_goes_on_is_fine_tuned_and_generates(train, corpus,
     mine = replace(base, weights={"step": checkpoint.read_weights(tmp_path / "mine", "step", settings)})
     song = corpus.of_split("train")[0]
     others = {name: np.resize(song[:, column], 40) for column, name in enumerate(ATTRIBUTES) if name != "step"}
-    one, two = complete(mine, stream(song, 0, 11), 40, Sampling(), seed=0, variations=2, given=others)
+    one, two = complete(mine, stream(song, 0, 11), 40, Sampling(), seed=0, variations=2, rules=Rules(given=others))
     assert len(one.tokens) == len(two.tokens) == 40 and (one.tokens != two.tokens).any()
 
 
