@@ -58,8 +58,8 @@ def complete(model: Checkpoint, prompt: np.ndarray, events: int, sampling: Sampl
 
     `prompt` (length, columns) is the end of a stream (see serenity.tokens.windows): it begins with START where it holds
     the song from its first event. Of a long one the last events that fit are read. `sampling` is one for all attributes
-    or one for each. Variation i depends on `seed` and i alone, bit for bit, not on how many are made together. The first
-    `skipped` ones are left out. `progress` is told the number of events done, those of all variations.
+    or one for each. Variation i depends on `seed` and i alone, bit for bit, not on how many are made together. Of these
+    the first `skipped` are left out. `progress` is told the number of events done, those of all variations.
 
     Raises InputError where sampling or a mask leaves an attribute without a choice.
     """
