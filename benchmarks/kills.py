@@ -1,6 +1,6 @@
 """Is the result the same after kill -9? preprocess.py and train.py, killed over and over, then run to their end.
 
-    python -m benchmarks.kills WORK [--kills 50]        in the project's folder
+    python -m benchmarks.kills WORK [--kills 50] [--scripts preprocess train]        in the project's folder
 
 WORK is a new folder. Each script runs once undisturbed, on songs made here, small networks in training. Then it is
 killed at a moment by chance, and run again as it tells a user to, and killed again, CHAIN times, and then left in
@@ -108,15 +108,17 @@ def timeless(text: str) -> str:
 # --- all runs ---------------------------------------------------------------------------------------------------------
 
 def main() -> None:
-    """Kill both scripts, and say what came of it."""
+    """Kill the scripts, and say what came of it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("work", type=Path)
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--scripts", nargs="+", choices=tuple(ARGUMENTS), default=tuple(ARGUMENTS))
     arguments = parser.parse_args()
     work = arguments.work.resolve()
     prepare(work)
-    found = {script: kill_all(script, work, arguments.kills, random.Random(arguments.seed)) for script in ARGUMENTS}
+    found = {script: kill_all(script, work, arguments.kills, random.Random(arguments.seed))
+             for script in arguments.scripts}
     Path(__file__).with_suffix(".json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     sys.exit(any(row["differ"] for row in found.values()))
 

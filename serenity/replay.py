@@ -55,6 +55,9 @@ def read(song: Path, seed: Path | None = None, example: Path | None = None) -> R
     places = [seed] if seed else [*recipes.places(recipe, song), *([example] if example else [])]
     with naming(song):
         found = completion.find_seed(song, file, recipe, places)
+    if seed and found == song and not seed.samefile(song) and not recipes.find_seed(recipe, places):
+        raise InputError(f"{song} holds its own seed, and {seed} is another file; wanted generate.py --replay {song}, "
+                         f"or, to name the new song, generate.py {song} OUT.mid --replay {song}")
     if found is None:
         where = f"not {seed}" if seed else "not there"
         raise InputError(f"{song}: its seed {recipe.seed} is {where}, or is not as it was; wanted: "

@@ -555,6 +555,25 @@ def test_a_name_for_the_song_is_not_taken_for_a_seed(complete, replay, tmp_path)
         replay(tmp_path / "out.mid", song=tmp_path / "again.mid")
 
 
+def test_a_file_that_is_no_part_of_a_replay_is_told(complete, replay, tmp_path):
+    complete()
+    song = (tmp_path / "out.mid").read_bytes()
+    other = write_seed(tmp_path / "other.mid", composed(number=2))
+    with pytest.raises(InputError, match="out.mid holds its own seed, and .*other.mid is another file; wanted "):
+        replay(tmp_path / "out.mid", song=other)
+    assert replay(tmp_path / "out.mid", song=tmp_path / "out.mid") == song  # so the new song can be named
+    assert replay(tmp_path / "out.mid", song=tmp_path / "seed.mid") == song
+
+
+def test_the_replay_of_a_part_says_what_it_read(complete, replay, tmp_path, capsys):
+    complete(prompt_last=20)
+    capsys.readouterr()
+    replay(tmp_path / "out.mid")
+    said = capsys.readouterr().out
+    assert re.search(r"; the part of the seed that was the prompt: \d+ events, \d+\.\d s", said)
+    assert "the tracks that the recipe names (Piano)" in said
+
+
 def test_what_the_recipe_says_cannot_be_said_again(complete, replay, tmp_path):
     complete()
     with pytest.raises(InputError, match="--top-k with --replay: the recipe says how"):

@@ -73,8 +73,11 @@ class Choice:
         return tuple(track.name for track in self.tracks)
 
 
-def choose(score: Score, category_name: str = "piano", wanted: Sequence[str] = ()) -> Choice:
+def choose(score: Score, category_name: str = "piano", wanted: Sequence[str] = (),
+           why: str = "the tracks that you name") -> Choice:
     """Choose the tracks of a category, or those that are `wanted` by number, from 1, or name, and merge them.
+
+    `why` says who wants them.
 
     InputError where no track has pitches, or none is of a number or name.
     """
@@ -82,7 +85,7 @@ def choose(score: Score, category_name: str = "piano", wanted: Sequence[str] = (
     if not tracks:
         raise InputError("holds no note; wanted a track with notes")
     if wanted:
-        chosen, why = _wanted(tracks, wanted), "the tracks that you name"
+        chosen = _wanted(tracks, wanted)
     else:
         chosen, why = _chosen(category_named(category_name), tracks)
     notes = merge_tables(sustain(track.notes, track.pedals) for track in chosen)

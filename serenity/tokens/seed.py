@@ -144,7 +144,10 @@ def read_part(score: Score, category: str, settings: CodecSettings, vocabulary: 
     """Return the seed all of which is the prompt. `part`: what is known of it from the song of which it is one, to be
     believed before `hints` and `tracks`.
     """
-    choice = instruments.choose(score, category, part.tracks.split(",") if part else tracks)
+    if part:
+        choice = instruments.choose(score, category, part.tracks.split(","), "the tracks that the recipe names")
+    else:
+        choice = instruments.choose(score, category, tracks)
     song = of_choice(choice, score.tempo_map, part.hints if part else hints, bool(part) and part.bpm is None)
     encoded = codec.encode(song, settings, part.key if part else None)
     tokens, known = vocabulary.encode(encoded.events)
@@ -276,11 +279,9 @@ def report(seed: Seed) -> list[str]:
     names = [instruments.printable(name) for name in dict.fromkeys(choice.names) if name.strip()]
     shown = f" ({', '.join(names[:4])}{', ..' * (len(names) > 4)})" if names else ""
     folded = f", {encoded.folded} moved by octaves into the model's range" if encoded.folded else ""
-    key, seconds, whole_seconds = encoded.key, end_time(seed.choice.struck), end_time(choice.struck)
     lines = [f"{choice.reason}{shown}; {len(choice.notes)} notes, {choice.dropped} left out{folded}",
              *_left_out_line(choice),
-             f"{key.name} (confidence {key.confidence:.2f}); {len(seed.encoded.events)} of {len(encoded.events)} "
-             f"events as prompt, {seconds:.1f} of {whole_seconds:.1f} s", _beat_line(seed)]
+             f"{encoded.key.name} (confidence {encoded.key.confidence:.2f}); {_prompt_of(seed)}", _beat_line(seed)]
     if seed.kept is not None:
         begin = seed.start + seed.seconds_after(seed.wait)
         lines.append(f"{len(seed.kept)} notes of its continuation are kept, up to the bar line at {begin:.2f} s")
@@ -290,6 +291,16 @@ def report(seed: Seed) -> list[str]:
     if seed.unknown:
         lines.append(f"the model does not know {', '.join(map(str, seed.unknown))}: the nearest is taken")
     return lines
+
+
+def _prompt_of(seed: Seed) -> str:
+    """Return how much of the seed is the prompt."""
+    events, seconds = len(seed.encoded.events), end_time(seed.choice.struck)
+    if seed.part and not seed.whole:  # a song made of a part does not hold the rest
+        return f"the part of the seed that was the prompt: {events} events, {seconds:.1f} s"
+    whole = seed.whole or seed
+    return (f"{events} of {len(whole.encoded.events)} events as prompt, {seconds:.1f} of "
+            f"{end_time(whole.choice.struck):.1f} s")
 
 
 def _left_out_line(choice: Choice) -> list[str]:
