@@ -50,6 +50,7 @@ MOST_CHANGES = 3        # of metre, that a line names
 
 MOST_NUMERATOR = 255    # of a time signature in a MIDI file
 HELD = 1.75             # times the usual time between strikes, or quarters: so long lasts a chord that is held
+WRITTEN_HOLD = 2.0      # quarters; so long lasts the last chord of a score that is heard out
 LONGEST_HOLD = 64.0     # quarters; longer is a note that nobody ended
 RELEASE = 0.25          # quarters after a bar line at which a chord may end that was to end on it
 STEADY = 16             # quarters before the join, over which the tempo that goes on is taken
@@ -359,15 +360,17 @@ def _swung(tempo_map: TempoMap, struck: np.ndarray) -> TempoMap:
 
 # --- going on ---------------------------------------------------------------------------------------------------------
 
-def after_hold(tempo_map: TempoMap, onsets: np.ndarray, end: float) -> float | None:
+def after_hold(tempo_map: TempoMap, onsets: np.ndarray, end: float, is_score: bool = False) -> float | None:
     """Return the bar line, in quarters, after a last chord that is held, as under a fermata; None where it is not.
 
     `onsets` (n,) are the quarters of all strikes, ascending; the last note ends at `end`, seconds. Held is what lasts
-    long beside the time that passes between strikes.
+    long beside the time that passes between strikes. At the end of a score, whose bars are written out, a half note is
+    enough: lead sheets and hymns go in long notes, and yet the next verse begins after the last one.
     """
     end, apart = float(tempo_map.quarters(end)), np.diff(np.unique(onsets))
     usual = max(float(np.quantile(apart, 0.9)), 1.0) if len(apart) else 1.0
-    if not HELD * usual <= end - onsets[-1] <= LONGEST_HOLD:
+    shortest = min(HELD * usual, WRITTEN_HOLD) if is_score else HELD * usual
+    if not shortest - NEAR <= end - onsets[-1] <= LONGEST_HOLD:
         return None
     return float(tempo_map.bar_line(tempo_map.bars(end - RELEASE)[0] + 1))
 

@@ -158,7 +158,8 @@ def read_part(score: Score, category: str, settings: CodecSettings, vocabulary: 
     join = begin = int(points[-1])
     wait, line = 0, None
     if part is None or part.is_end:
-        line = after_hold(song.tempo_map, points / grid, end_time(choice.struck))
+        line = after_hold(song.tempo_map, points / grid, end_time(choice.struck),
+                          score.tempo_map.is_notated)
     if line is not None:
         _, place, bar = song.tempo_map.bars(join / grid)
         begin, wait = round(line * grid), _known(round(float(bar - place) * grid), vocabulary)

@@ -150,6 +150,14 @@ def test_music_of_long_chords_does_not_wait_for_the_last_one():
     assert read(notes).wait == 0
 
 
+@pytest.mark.parametrize(("is_notated", "length", "begin"), [(True, 4, 28), (True, 2, 28), (True, 1, 24), (False, 4, 24)])
+def test_the_last_chord_of_a_score_is_heard_out_even_among_long_notes(is_notated, length, begin):
+    onset = np.append(np.arange(8) * 1.5, 12.0)  # three quarters apart, and the last at the beginning of a bar
+    notes = note_table(onset, np.append(np.full(8, 1.4), length / 2), [60, 64, 67] * 3, [80] * 9)
+    seed = read(notes, TempoMap(is_notated=is_notated))
+    assert seed.join + seed.wait == begin * GRID
+
+
 def test_a_fermata_keeps_its_slow_tempo_and_the_continuation_has_the_one_before():
     """A chord of four quarters at a quarter of the tempo: 8 s, from 8 s on."""
     clock = TempoMap(tempos((0.0, 500_000), (16.0, 2_000_000)), ticks_per_quarter=384)
