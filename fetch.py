@@ -19,7 +19,7 @@ import tyro
 
 import config
 from serenity.command_line import run
-from serenity.errors import InputError
+from serenity.errors import InputError, SettingError
 
 if TYPE_CHECKING:
     from serenity.sources.manifest import Collection, Find
@@ -137,15 +137,15 @@ def check(parameters: Parameters) -> None:
     for name in ("max_files", "max_song", "max_archive", "max_pages", "results", "hosts", "timeout", "workers"):
         value = getattr(parameters, name)
         if value is not None and value <= 0:
-            raise InputError(f"{name} {value}, wanted more than 0")
+            raise SettingError(f"{name} {value}, wanted more than 0")
     if parameters.pause < 0:
-        raise InputError(f"pause {parameters.pause}, wanted 0 or more seconds")
+        raise SettingError(f"pause {parameters.pause}, wanted 0 or more seconds")
     if parameters.depth < 0:
-        raise InputError(f"depth {parameters.depth}, wanted 0 or more links")
+        raise SettingError(f"depth {parameters.depth}, wanted 0 or more links")
     licence.check(parameters.licence)
     for name in ("agent", "contact"):
         if not (getattr(parameters, name).isascii() and getattr(parameters, name).isprintable()):
-            raise InputError(f"{name} {getattr(parameters, name)!r}, wanted plain ASCII: HTTP can send nothing else")
+            raise SettingError(f"{name} {getattr(parameters, name)!r}, wanted plain ASCII: HTTP can send nothing else")
 
 
 def visitor_of(parameters: Parameters):

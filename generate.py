@@ -30,7 +30,8 @@ if TYPE_CHECKING:  # at run time only once the arguments are known: so --help an
 
 STARTED = time.perf_counter()  # for --timings
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # products of one row: a second thread only slows them
-MANY_EVENTS = 5000        # from here on the user waits for a minute or more
+MANY_EVENTS = 5000        # from here on the user is told how long it takes
+EVENTS_A_SECOND = 200     # on a laptop
 MOST_ON_PAGE = 24         # variations; the sound of more would take minutes to render
 
 
@@ -38,9 +39,12 @@ def per_attribute(kind: type):
     """Return how tyro reads a number for all attributes, or one for some: "16", "pitch=16,step=8"."""
     def parse(arguments: list[str]):
         text, = arguments
-        if "=" not in text:
-            return kind(text)
-        return {name.strip(): kind(value) for name, _, value in (part.partition("=") for part in text.split(","))}
+        try:
+            if "=" not in text:
+                return kind(text)
+            return {name.strip(): kind(value) for name, _, value in (part.partition("=") for part in text.split(","))}
+        except ValueError:
+            raise ValueError(f"got {text!r}, wanted a number, or some as pitch=16,step=8") from None
 
     def show(value) -> list[str]:
         return [",".join(f"{name}={each}" for name, each in value.items()) if isinstance(value, dict) else str(value)]
@@ -149,7 +153,10 @@ def main(parameters: Parameters) -> None:
     events, most = completion.expected_events(seed, request), completion.length(seed, request).events
     print(f"seed: {seed.path}", *seed.report(), sep="\n  ")
     if events > MANY_EVENTS:
-        print(f"note: some {events:,} events are to be made; that takes minutes")
+        print(f"note: some {events:,} events are to be made; that takes {events / EVENTS_A_SECOND / 60:.1f} minutes "
+              f"at {EVENTS_A_SECOND} a second, as on a laptop")
+    if not again and (doubt := completion.doubt(model, seed)):
+        print(f"note: {doubt}")
     if again and (other := again.other_versions()):
         print(f"note: {again.song} was made with {other}")
     if seed.path == config.EXAMPLE_SEED:
@@ -242,7 +249,8 @@ def out_path(parameters: Parameters, number: int) -> Path:
 
     replay, song = parameters.replay, parameters.song
     default = f"{stem(replay.name)}-again.mid" if replay else f"{stem(song.name)}-serenity.mid"
-    out = parameters.out or Path(default)
+    is_elsewhere = (replay or song).parent.resolve() != Path.cwd()  # so that nobody looks for it beside the seed
+    out = parameters.out or (Path.cwd() / default if is_elsewhere else Path(default))
     return out if parameters.variations == 1 else out.with_name(f"{out.stem}-{number}{out.suffix}")
 
 

@@ -133,8 +133,8 @@ def choose_songs(parameters: Parameters) -> dict[str, str]:
         if (line["reason"] or "").startswith(("unreadable", "failed")):
             print(f"refused: {parameters.midi / line['song']}: {line['reason']}")
     kept = [line["song"] for line in lines if line["kept"]]
-    reasons = ", ".join(f"{count} {reason}" for reason, count in selection.totals(lines).most_common())
-    print(f"songs: {len(kept)} of {len(lines)} kept{f'; refused: {reasons}' if reasons else ''}; "
+    reasons = ", ".join(f"{reason} ({count})" for reason, count in selection.totals(lines).most_common())
+    print(f"songs: {len(kept)} of {len(lines)} kept{f'; refused, by reason: {reasons}' if reasons else ''}; "
           f"the reason for each song: {parameters.abc / REPORT}")
     if not kept:
         raise InputError(f"none of the {len(files)} files in {parameters.midi} was kept; wanted one or more "
@@ -159,19 +159,23 @@ def read_scores(parameters: Parameters, files: list[Path]) -> None:
 
 
 def explain(path: Path, category: str) -> None:
-    """Print what the filters find in one file; the last line begins with kept or refused."""
+    """Print what the filters find in one file; the last line begins with kept or refused.
+
+    Raises InputError where it cannot be read.
+    """
     from serenity.music import quality, selection
 
     found = selection.assess(path, category)
-    if not found["reason"]:
-        print(f"{path}: {found['key']}; commonest progression: {found['progression'] or 'none'}\n{found['beat']}\n")
-        print(f"{'measure':18}{'value':>9}  {'range':16}{'score':>6}  what it is")
-        for name, value in found["measures"].items():
-            row = quality.MEASURES[name]
-            points = f"{quality.credit(name, value):+.1f}" if row.weight else ""
-            mark = " " if row.lowest <= value <= row.highest else "*"
-            print(f"{name:18}{value:9.3g}{mark} {quality.wanted(row):16}{points:>6}  {row.what}")
-        print()
+    if found["reason"]:
+        raise InputError(f"{path}: {found['reason'].removeprefix('unreadable: ')}")
+    print(f"{path}: {found['key']}; commonest progression: {found['progression'] or 'none'}\n{found['beat']}\n")
+    print(f"{'measure':18}{'value':>9}  {'range':16}{'score':>6}  what it is")
+    for name, value in found["measures"].items():
+        row = quality.MEASURES[name]
+        points = f"{quality.credit(name, value):+.1f}" if row.weight else ""
+        mark = " " if row.lowest <= value <= row.highest else "*"
+        print(f"{name:18}{value:9.3g}{mark} {quality.wanted(row):16}{points:>6}  {row.what}")
+    print()
     (line,) = selection.select({path.name: found})
     verdict = "kept" if line["kept"] else f"refused: {line['reason']}"
     print(verdict if line["score"] is None else f"{verdict} (score {line['score']:.1f})")

@@ -5,21 +5,24 @@ Imports nothing that takes time, so that Ctrl-C finds someone who listens as soo
 
 import logging
 import os
+import re
 import signal
 import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import fields, make_dataclass
+from dataclasses import fields, make_dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Annotated, get_type_hints
+from types import NoneType
+from typing import Annotated, get_args, get_type_hints
 
-from serenity.errors import InputError
+from serenity.errors import InputError, SettingError
 
 GRACE = 1.0  # seconds that work has to end by itself after Ctrl-C; a library may compute for longer
 INTERRUPTED = 130  # exit code
+UNHEARD = 141      # of a process that nobody listens to any more, as `head` ends the one before it
 
 
 def run(main: Callable, parameters: type, kept: Callable[[object], str] = lambda _: "nothing is kept") -> None:
@@ -27,7 +30,8 @@ def run(main: Callable, parameters: type, kept: Callable[[object], str] = lambda
 
     `kept`, given these parameters, says what an interruption left and how to go on.
 
-    Exit codes: 0 done; 2 the input or the arguments are wrong (one line on standard error); 130 interrupted.
+    Exit codes: 0 done; 2 the input or the arguments are wrong (one line on standard error); 130 interrupted; 141 nobody
+    reads the output any more.
     """
     script, given = Path(sys.argv[0]).name, []
     for stream in (sys.stdout, sys.stderr):
@@ -43,10 +47,16 @@ def run(main: Callable, parameters: type, kept: Callable[[object], str] = lambda
 
             if {"-h", "--help"} & set(sys.argv[1:]):
                 show_help(parameters, Path(main.__code__.co_filename))
-            given.append(tyro.cli(parameters))
+            given.append(tyro.cli(parameters, registry=_readable()))
             main(given[0])
+            sys.stdout.flush()  # here, where somebody hears that nobody listens
+    except SettingError as error:
+        sys.exit(_complain(script, with_flags(str(error)), 2))
     except InputError as error:
         sys.exit(_complain(script, str(error), 2))
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python would try again at the very end
+        sys.exit(UNHEARD)
     except OSError as error:  # a full disk, a folder that may not be written, a path that is a folder
         sys.exit(_complain(script, f"{error.filename or ''}: {error.strerror or error}".lstrip(": "), 2))
     except KeyboardInterrupt:
@@ -56,6 +66,57 @@ def run(main: Callable, parameters: type, kept: Callable[[object], str] = lambda
 def flag(name: str) -> str:
     """Return how a parameter is written in the shell."""
     return f"--{name.replace('_', '-')}"
+
+
+def with_flags(message: str) -> str:
+    """Return a SettingError's message with flags in the place of the names that it begins with."""
+    names = re.match(r"\w+(?:(?:, | and )\w+)*", message)[0]
+    return re.sub(r"\b(?!and\b)\w+", lambda name: flag(name[0]), names) + message[len(names):]
+
+
+def _readable():
+    """Return how tyro reads what may be None, and numbers, so that people understand what it says of them."""
+    from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
+
+    registry = ConstructorRegistry()
+
+    @registry.primitive_rule
+    def optional(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec | None:
+        kinds = [kind for kind in get_args(info.type) if kind is not NoneType]
+        if NoneType not in get_args(info.type) or len(kinds) > 1:
+            return None
+        spec = ConstructorRegistry.get_primitive_spec(PrimitiveTypeInfo.make(kinds[0], info.markers))
+        return replace(spec, choices=spec.choices and ("None", *spec.choices),
+                       instance_from_str=partial(_optional, spec),
+                       is_instance=lambda value: value is None or spec.is_instance(value),
+                       str_from_instance=lambda value: ["None"] if value is None else spec.str_from_instance(value))
+
+    @registry.primitive_rule
+    def number(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec | None:
+        wanted = {int: "a whole number", float: "a number"}.get(info.type)
+        return wanted and PrimitiveConstructorSpec(
+            nargs=1, metavar=info.type.__name__.upper(), instance_from_str=partial(_number, info.type, wanted),
+            is_instance=lambda value: isinstance(value, info.type | int), str_from_instance=lambda value: [str(value)])
+
+    return registry
+
+
+def _optional(spec, words: list[str]) -> object:
+    if words == ["None"]:
+        return None
+    try:
+        return spec.instance_from_str(words)
+    except ValueError:
+        if len(words) == 1:
+            raise
+        raise ValueError(f"got {' '.join(words)!r}, wanted {spec.metavar}") from None
+
+
+def _number(kind: type, wanted: str, words: list[str]) -> float:
+    try:
+        return kind(words[0])
+    except ValueError:
+        raise ValueError(f"got {words[0]!r}, wanted {wanted}") from None
 
 
 # --- help -------------------------------------------------------------------------------------------------------------
@@ -78,7 +139,7 @@ def show_help(parameters: type, script: Path) -> None:
         part = make_dataclass(parameters.__name__, members, namespace={"__doc__": head})
         parts.append((f"part_{len(parts)}", Annotated[part, tyro.conf.arg(name=head.partition(":")[0].lower())]))
     tyro.cli(make_dataclass(parameters.__name__, parts, namespace={"__doc__": parameters.__doc__}),
-             config=(tyro.conf.OmitArgPrefixes,))
+             config=(tyro.conf.OmitArgPrefixes,), registry=_readable())
 
 
 def _default(value: object, shown: str) -> str:

@@ -20,9 +20,9 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from serenity.errors import InputError
+from serenity.errors import InputError, SettingError
 from serenity.files import check_output, write_whole
-from serenity.model import checkpoint, generation
+from serenity.model import checkpoint, familiarity, generation
 from serenity.model import recipe as recipes
 from serenity.model.checkpoint import Checkpoint
 from serenity.model.generation import Continuation
@@ -48,14 +48,16 @@ from serenity.tokens.playable import playable
 from serenity.tokens.vocabulary import ATTRIBUTES, SPECIALS, Vocabulary
 
 LONGEST = 100_000         # events of one continuation
+LONGEST_SECONDS = 3600    # of one continuation: whoever asks for more has mistyped, or waits for ever
 MOST_EVENTS = 1_000_000   # of all variations together
 DEFAULT_EVENTS = 512
 MATCHED = 100             # notes before the join: nearer to real songs than the whole prompt (docs/history.md)
 MOST_EVENTS_A_SECOND = 30  # faster is no music: a model that lets no time pass would never reach `seconds` or `bars`
 LEVELS = {"half": 0.5, "as-found": 1.0, "double": 2.0}  # quarters for each one found
+MOST_UNKNOWN = 0.5  # of the prompt's chords; validation songs have a quarter at most
 DRAWING = ("temperature", "top_k", "top_p", "min_p")    # the fields of Sampling
 _RANGES = {  # field -> lowest, highest
-    "events": (1, LONGEST), "seconds": (0.1, 24 * 3600), "bars": (1, 10_000), "prompt_events": (1, LONGEST),
+    "events": (1, LONGEST), "seconds": (0.1, LONGEST_SECONDS), "bars": (1, 10_000), "prompt_events": (1, LONGEST),
     "prompt_last": (1, LONGEST), "keep_bars": (0, 10_000), "seed": (0, 2**64 - 1), "variations": (1, 1000),
     "novel": (1, LONGEST),
 }
@@ -92,8 +94,8 @@ class SeedSettings:
     def __post_init__(self):
         _check(self, ("prompt_events", "prompt_last", "prompt_seconds"))
         if self.prompt_seconds and not 0 <= self.prompt_seconds[0] < self.prompt_seconds[1] < 1e9:
-            raise InputError(f"prompt_seconds {' '.join(map(str, self.prompt_seconds))}, wanted two times, the earlier "
-                             "first, in seconds")
+            raise SettingError(f"prompt_seconds {' '.join(map(str, self.prompt_seconds))}, wanted two times, the "
+                               "earlier first, in seconds")
         self.hints()
 
     def hints(self) -> Hints:
@@ -102,7 +104,7 @@ class SeedSettings:
         if self.metre is not None:
             parts = re.fullmatch(r"([0-9]{1,3})/([0-9]{1,3})", self.metre)
             if not parts:
-                raise InputError(f"metre {self.metre[:40]!a}, wanted a time signature such as 3/4 or 6/8")
+                raise SettingError(f"metre {self.metre[:40]!a}, wanted a time signature such as 3/4 or 6/8")
             metre = int(parts[1]), int(parts[2])
         return Hints(self.bpm, metre, self.first_beat, LEVELS[self.level])
 
@@ -143,13 +145,16 @@ class Request:
         self.samplings()
         self.edits()
         if self.variations > 1 and not self.has_chance:
-            raise InputError(f"variations {self.variations} without chance are all the same song; "
+            raise SettingError(f"variations {self.variations} without chance are all the same song; "
                              "wanted neither top_k 1 nor temperature 0")
 
     def samplings(self) -> dict[str, Sampling]:
         """Return how each attribute is drawn. Raises InputError."""
         rows = self._of_each_attribute()
-        return {attribute: Sampling(*(rows[name][attribute] for name in DRAWING)) for attribute in ATTRIBUTES}
+        try:
+            return {attribute: Sampling(*(rows[name][attribute] for name in DRAWING)) for attribute in ATTRIBUTES}
+        except InputError as error:  # its fields have the names of ours
+            raise SettingError(str(error)) from None
 
     def edits(self) -> expression.Edits:
         """Return what `after` names. Raises InputError."""
@@ -177,7 +182,7 @@ class Request:
             value, default = getattr(self, name), getattr(Request, name)
             values = value if isinstance(value, dict) else dict.fromkeys(ATTRIBUTES, value)
             if odd := set(values) - set(ATTRIBUTES):
-                raise InputError(f"{name} {min(odd)!a}, wanted {', '.join(ATTRIBUTES)}")
+                raise SettingError(f"{name} {min(odd)!a}, wanted {', '.join(ATTRIBUTES)}")
             rows[name] = {attribute: values.get(attribute, default) for attribute in ATTRIBUTES}
         return rows
 
@@ -188,9 +193,9 @@ def _check(asked: SeedSettings | Request, one_of: tuple[str, ...]) -> None:
     for field in fields(asked):
         value, (lowest, highest) = getattr(asked, field.name), _RANGES.get(field.name, (None, None))
         if value is not None and lowest is not None and not lowest <= value <= highest:
-            raise InputError(f"{field.name} {value}, wanted {lowest} to {highest:,}")
+            raise SettingError(f"{field.name} {value}, wanted {lowest} to {highest:,}")
     if len(given := [name for name in one_of if getattr(asked, name) is not None]) > 1:
-        raise InputError(f"{' and '.join(given)}: wanted one of them")
+        raise SettingError(f"{' and '.join(given)}: wanted one of them")
 
 
 # --- the model and the seed -------------------------------------------------------------------------------------------
@@ -247,6 +252,19 @@ class Seed:
     def report(self) -> list[str]:
         """Return what was read, in lines for a person."""
         return seeds.report(self.music)
+
+
+def doubt(model: Model, seed: Seed) -> str | None:
+    """Return in a line why a continuation will have little to do with the seed, where that is to be feared."""
+    music = seed.music
+    unknown = sum(each.count for each in music.unknown if each.attribute == "pitch")
+    if unknown > MOST_UNKNOWN * music.events:
+        return f"the model does not know most chords of this seed ({unknown} of {music.events}); expect little of it"
+    bits = familiarity.prompt_bits(model.checkpoint, music.prompt)
+    if bits is None or bits <= familiarity.LIMIT:
+        return None
+    return (f"this seed is far from the songs that the model learned from ({bits:.0f} bits an event; such songs have "
+            f"{familiarity.LIMIT:.0f} at most): the continuation may soon have little to do with it")
 
 
 def load(folder: str | os.PathLike) -> Model:
@@ -326,7 +344,7 @@ def complete(model: Model, seed: Seed, request: Request = Request(), progress: C
     size = length(seed, request)
     _check_layout(seed, request)
     if size.events * request.variations > MOST_EVENTS:
-        raise InputError(f"variations {request.variations} of up to {size.events:,} events each; wanted "
+        raise SettingError(f"variations {request.variations} of up to {size.events:,} events each; wanted "
                          f"{MOST_EVENTS:,} events at most in all")
     with naming(seed.path):
         allowed = playable(vocabulary.pitch, seed.music.encoded.transposition, CATEGORIES[seed.settings.category])
@@ -363,7 +381,11 @@ def length(seed: Seed, request: Request) -> Length:
         end = seeds.end_of(seed.music, request.bars, request.seconds)
     if end is None:
         return Length(request.events or DEFAULT_EVENTS)
-    most = DEFAULT_EVENTS + int(MOST_EVENTS_A_SECOND * (end - seed.music.start))
+    seconds = end - seed.music.start
+    if seconds > LONGEST_SECONDS and request.bars is not None:
+        raise SettingError(f"bars {request.bars} more are {seconds / 60:,.0f} minutes of music; wanted "
+                           f"{LONGEST_SECONDS // 60} at most")
+    most = DEFAULT_EVENTS + int(MOST_EVENTS_A_SECOND * seconds)
     return Length(min(LONGEST, most), seeds.steps_until(seed.music, request.bars, request.seconds), end)
 
 
@@ -380,7 +402,7 @@ def _refusal(model: Model, request: Request) -> generation.Refuse | None:
     if request.novel is None:
         return None
     if model.index is None:
-        raise InputError(f"novel {request.novel}: {model.folder} has no index of its training songs")
+        raise SettingError(f"novel {request.novel}: {model.folder} has no index of its training songs")
     return novelty.veto(model.index, model.vocabulary, request.novel)
 
 

@@ -1,4 +1,4 @@
-"""The one error that means: the input is wrong, not the program."""
+"""The errors that mean: the input is wrong, not the program."""
 
 
 class InputError(ValueError):
@@ -6,4 +6,11 @@ class InputError(ValueError):
 
     The message is one line that says what arrived and what was wanted. Scripts print it and end with exit code 2;
     batches print it and go on.
+    """
+
+
+class SettingError(InputError):
+    """A setting that cannot be used. The message begins with its name, or with several names and "and" between them.
+
+    A script puts the flags that it has for them in their place.
     """

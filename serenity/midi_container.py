@@ -60,6 +60,13 @@ def begins_like_midi(start: bytes) -> bool:
     return start.startswith(MAGIC) or _is_riff(start)
 
 
+def beginning(data: bytes) -> str:
+    """Return how a file begins, for a person: the first letters, or bytes in hexadecimal digits."""
+    start = data[:12]
+    text = start.decode("ascii", "replace")
+    return repr(text) if text.isascii() and text.strip().replace("\n", " ").isprintable() else start.hex(" ")
+
+
 def unwrapped(data: bytes, largest: int) -> bytes:
     """Return the MIDI bytes inside of a file's; what is not wrapped is returned as it is.
 

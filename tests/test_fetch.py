@@ -81,7 +81,7 @@ def test_a_wrong_source_does_not_stop_the_others(songs):
     (["songs/in/page.mid"], "all 1 are refused"),
     (["corpus/nobody"], "corpus/nobody is not a known set"),
     (["fetch.py"], "fetch.py does not exist"),
-    (["songs", "--max-files", "0"], "max_files 0"),
+    (["songs", "--max-files", "0"], "--max-files 0"),
     (["http://127.0.0.1:1/"], "private address"),
     (["http://host/", "--agent", "Łódź"], "agent 'Łódź', wanted plain ASCII"),
     (["http://host/", "--depth", "-1"], "depth -1"),

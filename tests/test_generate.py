@@ -93,7 +93,21 @@ def test_values_that_the_model_lacks_are_reported(complete, tmp_path, capsys):
     output = capsys.readouterr().out
     assert "piano by name (Piano); 84 notes, 0 left out" in output
     assert re.search(r"(major|minor) \(confidence 0\.\d\d\); \d+ of \d+ events as prompt, \d+\.\d of \d+\.\d s", output)
-    assert re.search(r"the model does not know \d+ of \d+ chords \(\S+ -> \S+.*: the nearest is taken", output)
+    assert re.search(r"the model does not know \d+ of \d+ chords \([a-g].* -> [a-g].*: the nearest is taken", output)
+
+
+@pytest.mark.parametrize(("bits", "most", "said"), [
+    (20.0, 1.0, "note: this seed is far from the songs that the model learned from (20 bits an event; such songs have"),
+    (9.0, 1.0, None), (None, 1.0, None), (9.0, 0.01, "note: the model does not know most chords of this seed ("),
+])
+def test_a_seed_far_from_what_the_model_knows_is_told(bits, most, said, complete, tmp_path, capsys, monkeypatch):
+    from serenity import completion
+
+    monkeypatch.setattr(completion.familiarity, "prompt_bits", lambda *_: bits)
+    monkeypatch.setattr(completion, "MOST_UNKNOWN", most)
+    complete(write_seed(tmp_path / "seed.mid", composed(number=7)))
+    found = [line for line in capsys.readouterr().out.splitlines() if "of this seed" in line or "this seed is" in line]
+    assert [line[:len(said)] for line in found] == [said] if said else not found
 
 
 def test_a_seed_longer_than_the_window_is_completed(complete, tmp_path):
@@ -618,10 +632,10 @@ TRACK = b"MTrk\x00\x00\x00\x0c\x00\x90\x3c\x40\x60\x80\x3c\x00\x00\xff\x2f\x00" 
 
 BROKEN_SEEDS = {
     "empty": (b"", "is empty"),
-    "text": (b"dear diary, today I wrote a song", "is not a MIDI file"),
-    "html": (b"<!doctype html><title>404</title>", "is not a MIDI file"),
-    "mp3": (b"ID3\x04" + bytes(200), "is not a MIDI file"),
-    "zip": (b"PK\x03\x04" + bytes(200), "is not a MIDI file"),
+    "text": (b"dear diary, today I wrote a song", "is not a song: begins with 'dear diary, '; wanted a MIDI file"),
+    "html": (b"<!doctype html><title>404</title>", "is not a song"),
+    "mp3": (b"ID3\x04" + bytes(200), "is not a song: begins with 49 44 33 04"),
+    "zip": (b"PK\x03\x04" + bytes(200), "is not a song"),
     "header alone": (HEAD, "no note|track"),
     "header cut off": (HEAD[:9], "cut off"),
     "track cut off": (HEAD + TRACK[:-8], "cut off"),
@@ -650,7 +664,7 @@ def test_a_broken_seed_gives_one_line(data, message, complete, tmp_path):
     ({"events": 10**9}, "events 1000000000, wanted"),
     ({"prompt_events": 0}, "prompt_events 0, wanted"),
     ({"temperature": -0.5}, "temperature -0.5, wanted 0 to 100"),
-    ({"seconds": 0.0}, "seconds 0.0, wanted 0.1 to 86,400"),
+    ({"seconds": 0.0}, "seconds 0.0, wanted 0.1 to 3,600"),
     ({"seconds": float("nan")}, "seconds nan, wanted"),
     ({"bars": 20_000}, "bars 20000, wanted 1 to 10,000"),
     ({"events": 5, "bars": 2}, "events and bars: wanted one of them"),
@@ -661,11 +675,12 @@ def test_a_broken_seed_gives_one_line(data, message, complete, tmp_path):
     ({"metre": "3/4/4"}, "metre '3/4/4', wanted a time signature"),
     ({"metre": "0/4"}, "metre 0/4; wanted one such as 4/4, 3/4, 6/8 or 12/8"),
     ({"metre": "3/5"}, "metre 3/5; wanted one such as"),
-    ({"bpm": 5.0}, "5 quarters a minute; wanted 10 to 600"),
-    ({"bpm": float("nan")}, "nan quarters a minute; wanted 10 to 600"),
-    ({"first_beat": float("inf")}, "first beat at inf s; wanted a time in the song"),
+    ({"bpm": 5.0}, "bpm 5; wanted 10 to 600"),
+    ({"bpm": float("nan")}, "bpm nan; wanted 10 to 600"),
+    ({"first_beat": float("inf")}, "first_beat inf; wanted a time in the song"),
     ({"bars": 0}, "bars 0, wanted 1 to 10,000"),
-    ({"events": None, "seconds": 86_400.0}, "seed.mid: 86400 seconds more are not over within 24 hours; wanted fewer"),
+    ({"events": None, "seconds": 3601.0}, "seconds 3601.0, wanted 0.1 to 3,600"),
+    ({"events": None, "bars": 10_000}, "bars 10000 more are 2.* minutes of music; wanted 60 at most"),
     ({"top_k": -1}, "top_k -1, wanted 0"),
     ({"top_k": {"chord": 3}}, "top_k 'chord', wanted pitch, step, duration, velocity"),
     ({"top_p": 0.0}, "top_p 0.0, wanted above 0"),
@@ -697,7 +712,17 @@ def test_a_tune_of_a_book_and_a_packed_song_may_be_named(name, there, out, tmp_p
     (tmp_path / there).touch()
     parameters = Parameters(song=tmp_path / name)
     generate.check_paths(parameters)
-    assert generate.out_path(parameters, 1) == Path(out)
+    assert generate.out_path(parameters, 1) == Path.cwd() / out
+
+
+@pytest.mark.parametrize("changes", [{"song": Path("seed.mid")}, {"replay": Path("seed.mid")}])
+def test_a_song_is_named_with_its_folder_where_that_is_not_the_seeds(changes, tmp_path, monkeypatch):
+    (tmp_path / "inner").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert generate.out_path(Parameters(**changes), 1).parent == Path()
+    monkeypatch.chdir(tmp_path / "inner")
+    inner = {name: Path("..") / path for name, path in changes.items()}
+    assert generate.out_path(Parameters(**inner), 1).parent == tmp_path / "inner"
 
 
 def test_the_seed_is_never_overwritten(tmp_path, model_folder):
@@ -763,4 +788,4 @@ def test_from_the_shell_a_broken_seed_ends_with_code_2(tmp_path, model_folder):
                           text=True, cwd=tmp_path)
     assert done.returncode == 2
     assert done.stdout == ""
-    assert done.stderr.count("\n") == 1 and "is not a MIDI file" in done.stderr and "Traceback" not in done.stderr
+    assert done.stderr.count("\n") == 1 and "is not a song" in done.stderr and "Traceback" not in done.stderr

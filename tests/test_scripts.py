@@ -1,5 +1,6 @@
 """The four scripts as a user meets them: --help at once, and one line for a mistake, before anything slow begins."""
 
+import os
 import re
 import signal
 import subprocess
@@ -113,6 +114,40 @@ def test_wrong_arguments_end_with_code_2(script, arguments, tmp_path):
     assert "Traceback" not in output + errors
     assert not imported & NOT_FOR_HELP
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("arguments", "said"), [
+    (("--bars", "four"), "Error parsing --bars: got 'four', wanted a whole number"),
+    (("--temperature", "hot"), "Error parsing --temperature: got 'hot', wanted a number, or some as"),
+    (("--prompt-seconds", "1", "end"), "Error parsing --prompt-seconds: got '1 end', wanted FLOAT FLOAT"),
+    (("--variations", "1.5"), "Error parsing --variations: got '1.5', wanted a whole number"),
+])
+def test_a_value_that_cannot_be_read_is_told_in_plain_words(arguments, said, tmp_path):
+    code, output, errors, _ = run("generate.py", *arguments, folder=tmp_path)
+    shown = " ".join(re.sub("[│╭╮╰╯─]", " ", output + errors).split())
+    assert code == 2 and said in shown and "{None}" not in shown
+
+
+@pytest.mark.parametrize(("script", "arguments", "said"), [
+    ("generate.py", ("--bars", "0"), "--bars 0, wanted 1 to"),
+    ("generate.py", ("--top-k", "-1"), "--top-k -1, wanted 0 (all) or more"),
+    ("generate.py", ("--bars", "1", "--events", "2"), "--events and --bars: wanted one of them"),
+    ("generate.py", ("--prompt-seconds", "5", "2"), "--prompt-seconds 5.0 2.0, wanted two times"),
+    ("preprocess.py", ("--split-ratio", "0.5"), "--split-ratio 0.5 is out of range"),
+    ("fetch.py", ("data", "--max-files", "0"), "--max-files 0, wanted more than 0"),
+])
+def test_a_value_that_cannot_be_used_is_told_by_its_flag(script, arguments, said, tmp_path):
+    code, output, errors, _ = run(script, *arguments, folder=tmp_path)
+    assert (code, output, errors[:errors.find(said)]) == (2, "", f"{script}: ")
+
+
+def test_nobody_who_listens_is_no_error(tmp_path):
+    listening, speaking = os.pipe()
+    os.close(listening)
+    done = subprocess.run([sys.executable, str(ROOT / "fetch.py"), "--list"], stdout=speaking, stderr=subprocess.PIPE,
+                          cwd=tmp_path, text=True, timeout=120)
+    os.close(speaking)
+    assert (done.returncode, done.stderr) == (141, "")
 
 
 BUSY = """

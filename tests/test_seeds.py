@@ -99,7 +99,7 @@ ODD = {  # name -> the file's bytes
 
 LINES = {  # name -> (the file's bytes, what the line says)
     "empty": (lambda: b"", "is empty"),
-    "rubbish": (lambda: random.Random(0).randbytes(5000), "is not a MIDI file"),
+    "rubbish": (lambda: random.Random(0).randbytes(5000), "is not a song"),
     "cut off": (lambda: song_bytes()[:-40], "cut off"),
     "only drums": (lambda: song_bytes(is_drum=True), "only drums"),
     "no notes": (lambda: raw(1, 480, b""), "no note"),

@@ -317,7 +317,7 @@ def test_fine_tuning_learns_slower_and_gives_up_sooner(base):
     ({"tokens": Path("no-such")}, "no-such holds no token store"),
     ({"attributes": ()}, "no attribute named"),
     ({"epochs": 0}, "epochs 0, wanted 1 or more"),
-    ({"learning_rate": 0.0}, "learning rate 0.0, wanted above 0"),
+    ({"learning_rate": 0.0}, "learning_rate 0.0, wanted above 0"),
     ({"prompt_events": 3}, "window of 3 . 24 events; wanted a prompt of 16 or more"),
     ({"dropout": 1.5}, "dropout 1.5, wanted"),
     ({"midi": Path("songs")}, "--midi without --from; wanted --from MODEL"),

@@ -107,6 +107,12 @@ class Decoder(Network):
         for past, present in zip(np.concatenate([encoded[-1:], read]), read):
             self.step(*np.repeat([[past], [present]], variations, axis=1))
 
+    def judge(self, prompt: np.ndarray, count: int) -> np.ndarray:
+        """Return the logits (count, tokens) of the values of a prompt's last events, each by those before it."""
+        self.start(prompt[:-count], 1)
+        return np.concatenate([self.step(past[None], present[None])
+                               for past, present in zip(prompt[-count - 1:], prompt[-count:])])
+
     def step(self, past: np.ndarray, present: np.ndarray) -> np.ndarray:
         """Return the logits (batch, tokens) of the value of the event after `past` (batch, columns).
 

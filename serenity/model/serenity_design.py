@@ -132,10 +132,10 @@ class Decoder(Network):
                         FeedForward(weights, f"decoder_{layer}/feed_forward")) for layer in range(self.size.layers)]
         self.logits = Dense.after_norm(weights, "decoder_norm", vectors.T, weights["bias"])
 
-    def start(self, prompt: np.ndarray, variations: int) -> None:
+    def start(self, prompt: np.ndarray, variations: int) -> np.ndarray:
         """Read a prompt (length, columns), length 1 or more, and make room for so many continuations of it.
 
-        Of a long prompt the last events that fit are read.
+        Of a long prompt the last events that fit are read. Returns what their values are told by, (events, width).
         """
         prompt = prompt[-self.reach:]
         past, present = prompt[:-1], prompt[1:]
@@ -147,6 +147,11 @@ class Decoder(Network):
                 attention.within(x, turn, causal=True)
                 feed_forward.add(x)
         self.position, self.onset = len(past), np.full(variations, onset[-1] if len(past) else 0.0)
+        return x
+
+    def judge(self, prompt: np.ndarray, count: int) -> np.ndarray:
+        """Return the logits (count, tokens) of the values of a prompt's last events, each by those before it."""
+        return self.logits(scaled(self.start(prompt, 1)[-count:]))
 
     def step(self, past: np.ndarray, present: np.ndarray) -> np.ndarray:
         """Return the logits (batch, tokens) of the next event's value.

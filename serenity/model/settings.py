@@ -6,7 +6,7 @@ is in these transformers is a matter of their design; there are two, serenity_de
 
 from dataclasses import asdict, dataclass
 
-from serenity.errors import InputError
+from serenity.errors import InputError, SettingError
 from serenity.music.codec import CodecSettings
 from serenity.tokens.vocabulary import ATTRIBUTES
 from serenity.tokens.windows import WindowSettings
@@ -33,7 +33,7 @@ class NetworkSettings:
             raise InputError(f"model_dim {self.model_dim} with num_heads {self.num_heads}; wanted heads whose width is "
                              "a multiple of 4")
         if not 0 <= self.dropout < 1:
-            raise InputError(f"dropout {self.dropout}, wanted 0 or more and below 1")
+            raise SettingError(f"dropout {self.dropout}, wanted 0 or more and below 1")
 
     @property
     def head_dim(self) -> int:

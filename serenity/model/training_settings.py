@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass
 
-from serenity.errors import InputError
+from serenity.errors import SettingError
 
 PRECISIONS = ("float32", "bfloat16")
 
@@ -28,20 +28,20 @@ class TrainingSettings:
     def __post_init__(self):
         for name in ("epochs", "batch", "accumulate", "patience", "epoch_songs"):
             if (value := getattr(self, name)) is not None and value < 1:
-                raise InputError(f"{name.replace('_', ' ')} {value}, wanted 1 or more")
+                raise SettingError(f"{name} {value}, wanted 1 or more")
         if self.synthetic is not None and not self.synthetic >= 0:
-            raise InputError(f"synthetic {self.synthetic}, wanted 0 or more")
+            raise SettingError(f"synthetic {self.synthetic}, wanted 0 or more")
         if not 0 < self.learning_rate < 1:
-            raise InputError(f"learning rate {self.learning_rate}, wanted above 0 and below 1")
+            raise SettingError(f"learning_rate {self.learning_rate}, wanted above 0 and below 1")
         if not self.weight_decay >= 0:
-            raise InputError(f"weight decay {self.weight_decay}, wanted 0 or more")
-        for name, text in (("warmup", "warm-up"), ("label_smoothing", "label smoothing")):
+            raise SettingError(f"weight_decay {self.weight_decay}, wanted 0 or more")
+        for name in ("warmup", "label_smoothing"):
             if not 0 <= getattr(self, name) < 1:
-                raise InputError(f"{text} {getattr(self, name)}, wanted a share from 0 to below 1")
+                raise SettingError(f"{name} {getattr(self, name)}, wanted a share from 0 to below 1")
         if self.precision not in PRECISIONS:
-            raise InputError(f"precision '{self.precision}', wanted one of {', '.join(PRECISIONS)}")
+            raise SettingError(f"precision '{self.precision}', wanted one of {', '.join(PRECISIONS)}")
         if not 0 <= self.seed < 2 ** 32:
-            raise InputError(f"seed {self.seed}, wanted 0 to {2 ** 32 - 1:,}")
+            raise SettingError(f"seed {self.seed}, wanted 0 to {2 ** 32 - 1:,}")
 
     def difference(self, before: dict) -> str:
         """Return in words what is other than in settings `before`, as asdict gives them; "" where nothing is."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from serenity.errors import InputError
+from serenity.errors import InputError, SettingError
 from serenity.music import beat_tracking
 from serenity.music.beat_tracking import Reading
 from serenity.music.note import end_time
@@ -71,15 +71,16 @@ class Hints:
 
     def __post_init__(self):
         if self.bpm is not None and not BPM[0] <= self.bpm <= BPM[1]:
-            raise InputError(f"{self.bpm:g} quarters a minute; wanted {BPM[0]:g} to {BPM[1]:g}")
+            raise SettingError(f"bpm {self.bpm:g}; wanted {BPM[0]:g} to {BPM[1]:g}")
         if self.first_beat is not None and not abs(self.first_beat) < 86_400:
-            raise InputError(f"first beat at {self.first_beat:g} s; wanted a time in the song, in seconds")
+            raise SettingError(f"first_beat {self.first_beat:g}; wanted a time in the song, in seconds")
         if not LEVELS[0] <= self.level <= LEVELS[1]:
-            raise InputError(f"level {self.level:g}; wanted {LEVELS[0]:g} to {LEVELS[1]:g} quarters for each one found")
+            raise SettingError(f"level {self.level:g}; wanted {LEVELS[0]:g} to {LEVELS[1]:g} quarters for each one "
+                               "found")
         if self.metre is not None:
             numerator, denominator = self.metre
             if not 1 <= numerator <= 64 or denominator not in (1, 2, 4, 8, 16, 32):
-                raise InputError(f"metre {numerator}/{denominator}; wanted one such as 4/4, 3/4, 6/8 or 12/8")
+                raise SettingError(f"metre {numerator}/{denominator}; wanted one such as 4/4, 3/4, 6/8 or 12/8")
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,7 @@ Source of the programs: General MIDI System Level 1, sound set; programs are cou
 from dataclasses import dataclass
 from typing import Literal
 
-from serenity.errors import InputError
+from serenity.errors import SettingError
 
 KEYS = range(0, 8)  # grand pianos, electric pianos, harpsichord, clavinet
 CHROMATIC_PERCUSSION = range(8, 16)  # celesta, glockenspiel, vibraphone ... dulcimer
@@ -72,5 +72,5 @@ CategoryName = Literal[*CATEGORIES]
 def category_named(name: str) -> Category:
     """Return a row of CATEGORIES; InputError for a name that has none."""
     if name not in CATEGORIES:
-        raise InputError(f"category '{name}' is unknown; wanted one of {', '.join(CATEGORIES)}")
+        raise SettingError(f"category '{name}' is unknown; wanted one of {', '.join(CATEGORIES)}")
     return CATEGORIES[name]

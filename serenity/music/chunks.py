@@ -11,19 +11,19 @@ Source of the format: The Complete MIDI 1.0 Detailed Specification, Standard MID
 
 import math
 import struct
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from serenity.errors import InputError
-from serenity.midi_container import MAGIC
+from serenity.midi_container import MAGIC, beginning
 
 MOST_TRACKS = 2**15 - 1  # of a file; some readers take the number for a signed one
 LONGEST_PAUSE = 2**28 - 1  # ticks from one message to the next
 LONGEST_NUMBER = 16  # bytes
 CHANNELS, DRUM_CHANNEL = 16, 9  # counted from 0
-PEDAL = 64  # controller number
+PEDAL, _SOSTENUTO = 64, 66  # controller numbers
 PEDAL_DOWN = 64  # controller value from which on the pedal is down
 
 NOTE_OFF, NOTE_ON, CONTROL_CHANGE, PROGRAM_CHANGE = 0x80, 0x90, 0xB0, 0xC0
@@ -99,7 +99,7 @@ def split(data: bytes) -> Chunks:
     if not data:
         raise InputError("is empty (0 bytes); wanted a MIDI file")
     if data[:4] != MAGIC:
-        raise InputError(f"is not a MIDI file: begins with {data[:8]!r}; wanted {MAGIC!r}")
+        raise InputError(f"is not a MIDI file: begins with {beginning(data)}; a MIDI file begins with 'MThd'")
     if len(data) < 14:
         raise InputError(f"is cut off: {len(data)} bytes; the header of a MIDI file takes 14")
     size, kind, promised, division = struct.unpack_from(">LHHH", data, 4)
@@ -263,6 +263,35 @@ def free_channel(chunks: Chunks) -> tuple[int, int, bool]:
         if free := [channel for channel in channels if channel not in taken]:
             return 0, free[0], free[0] in spoken
     return min(set(range(1, 128)) - ports, default=127), 0, False
+
+
+def left_open(chunks: Chunks) -> list[bytes]:
+    """Return the messages that end what nothing in a file ends, on its first port: notes, and pedals of channels with
+    notes. Sequences that follow one another are left alone.
+    """
+    if chunks.is_sequences:
+        return []
+    found = sorted((message for body in chunks.tracks for message in _on_first_port(body)), key=lambda each: each.tick)
+    sounding, down = Counter(), {}
+    for message in found:
+        if message.is_strike or message.is_release:
+            sounding[message.key] = max(sounding[message.key] + (1 if message.is_strike else -1), 0)
+        elif message.kind == CONTROL_CHANGE and message.content[0] in (PEDAL, _SOSTENUTO):
+            down[message.key] = message.content[1] >= PEDAL_DOWN
+    played = {channel for channel, _ in sounding}
+    return [*(bytes([NOTE_OFF | channel, pitch, 64]) for (channel, pitch), count in sorted(sounding.items()) if count),
+            *(bytes([CONTROL_CHANGE | channel, pedal, 0]) for (channel, pedal), is_down in sorted(down.items())
+              if is_down and channel in played)]
+
+
+def _on_first_port(body: bytes) -> Iterator[Message]:
+    """Yield a track's messages to channels, as long as it speaks to port 0."""
+    port = 0
+    for message in messages(body):
+        if message.is_meta(PORT) and len(message.content) == 2:
+            port = message.content[1]
+        elif message.status < SYSEX and port == 0:
+            yield message
 
 
 def ends(chunks: Chunks) -> list[int]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from serenity.errors import InputError
+from serenity.errors import SettingError
 from serenity.music.categories import category_named
 from serenity.music.event import events_to_notes, notes_to_events
 from serenity.music.grid import from_grid, to_grid
@@ -29,13 +29,13 @@ class CodecSettings:
     def __post_init__(self):
         category_named(self.category)
         if self.normalise not in ("key", "centre", "none"):
-            raise InputError(f"normalise '{self.normalise}' is unknown; wanted key, centre or none")
+            raise SettingError(f"normalise '{self.normalise}' is unknown; wanted key, centre or none")
         exact = 1 if self.exact_lengths is None else self.exact_lengths
-        for name, value, lowest, highest in (("grid", self.grid, 4, 480), ("exact lengths", exact, 1, 10**6)):
+        for name, value, lowest, highest in (("grid", self.grid, 4, 480), ("exact_lengths", exact, 1, 10**6)):
             if not isinstance(value, int) or not lowest <= value <= highest:
-                raise InputError(f"{name} {value}, wanted a whole number from {lowest} to {highest:,}")
+                raise SettingError(f"{name} {value}, wanted a whole number from {lowest} to {highest:,}")
         if self.split_ratio is not None and not self.split_ratio >= 1:
-            raise InputError(f"split ratio {self.split_ratio} is out of range; wanted 1 or more, or None")
+            raise SettingError(f"split_ratio {self.split_ratio} is out of range; wanted 1 or more, or None")
 
 
 @dataclass(frozen=True)

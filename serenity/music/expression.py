@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from serenity.errors import InputError
+from serenity.errors import InputError, SettingError
 from serenity.music.midi_file import (
     CONTROL,
     EXPRESSION,
@@ -301,13 +301,13 @@ def parse_edits(text: str, seed: int = 0) -> Edits:
     parts = [part.partition("=")[::2] for part in text.split(",")] if text else []
     for name, amount in parts:
         if name not in APPLY or amount and name not in AMOUNT:
-            raise InputError(f"after {name!a}{' with an amount' * (name in APPLY)}; wanted names of "
+            raise SettingError(f"after {name!a}{' with an amount' * (name in APPLY)}; wanted names of "
                              f"{', '.join(APPLY)}; an amount, as in swell=20, for {', '.join(AMOUNT)}")
         if amount:
             try:
                 amounts[AMOUNT[name]] = float(amount)
             except ValueError:
-                raise InputError(f"after {name}={amount!a}, wanted a number") from None
+                raise SettingError(f"after {name}={amount!a}, wanted a number") from None
     return Edits([name for name, _ in parts], ExpressionSettings(**amounts))
 
 

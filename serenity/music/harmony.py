@@ -49,6 +49,11 @@ class Key:
         return f"{TONICS[self.mode][self.tonic]} {self.mode}"
 
     @property
+    def has_flats(self) -> bool:
+        """Whether it is written with flats: from F major, or D minor, to D flat major, or E flat minor."""
+        return self.relative_major in (5, 10, 3, 8, 1) or "flat" in self.name
+
+    @property
     def relative_major(self) -> int:
         """The tonic of the major key with the same notes: 0 for c major and for a minor."""
         return self.tonic if self.mode == "major" else (self.tonic + 3) % OCTAVE

@@ -28,11 +28,11 @@ FADED = 0.25  # of the usual volume, or of the usual expression: so far down a s
 
 def continuation_track(seed: Sequence[Track], notes: np.ndarray) -> Track:
     """Return the notes of a continuation as a track that sounds as the seed's first one does at the seed's last onset:
-    its program and its mix.
+    its program with its bank, and its mix.
     """
     join = max(float(track.notes["onset"].max(initial=0.0)) for track in seed)
     mix = np.concatenate([np.empty(0, CONTROL), *(_standing(seed[0], number, join) for number in MIX)])
-    return Track(CONTINUATION, seed[0].program, False, notes, controls=mix)
+    return Track(CONTINUATION, seed[0].program, False, notes, controls=mix, bank=seed[0].bank)
 
 
 def _standing(track: Track, number: int, time: float) -> np.ndarray:
@@ -56,13 +56,16 @@ def append(seed: Chunks, track: Track, file_map: TempoMap, clock: TempoMap, text
     """Return the seed's chunks, untouched, and the track of a continuation as one more, the last.
 
     It has a channel of its own. `file_map` is the seed's own map; where `clock`, by which the continuation is timed,
-    has other tempos, the new track states them. `texts` stand at its head.
+    has other tempos, the new track states them. `texts` stand at its head. What the seed leaves sounding for ever, a
+    note or a pedal, the new track ends where it begins: as a pianist lifts the pedal, and the seed's bytes stay.
     """
     clock, end = midi_file.written_map(clock), sum(chunks.ends(seed)) if seed.is_sequences else 0
     port, channel, is_set = chunks.free_channel(seed)
     played = _played(track, channel, clock, RESET if is_set else ())
     late = max(end - played[0][0], 0)  # a sequence begins where those before it end
     played = [(tick + late, message) for tick, message in played]
+    if port == 0:  # a track speaks to one port only
+        played = [(played[0][0], message) for message in chunks.left_open(seed)] + played
     timing = _tempo_events(TempoMap() if seed.is_sequences else file_map, clock, end)
     body = sorted(timing + played, key=lambda event: event[0])
     head = [chunks.meta(chunks.TRACK_NAME, track.name.encode())]
@@ -80,7 +83,8 @@ def _played(track: Track, channel: int, clock: TempoMap, reset: Iterable[tuple[i
     is_setup = track.controls["time"] == 0
     moves = midi_file.track_events(replace(track, controls=track.controls[~is_setup]), channel, clock)
     mix = [(number, value) for _, number, value in track.controls[is_setup].tolist()]
-    first, then = ([bytes([chunks.CONTROL_CHANGE | channel, *each]) for each in some] for some in (reset, mix))
+    first, then = ([bytes([chunks.CONTROL_CHANGE | channel, *each]) for each in some]
+                   for some in ((*reset, *track.bank), mix))
     program = bytes([chunks.PROGRAM_CHANGE | channel, track.program])
     setup = [(moves[0][0], message) for message in (*first, program, *then)]
     return setup + [(tick, bytes(message.bin())) for tick, message in moves]

@@ -76,9 +76,10 @@ LONGEST_QUARTER = 2**24 - 1  # microseconds; a tempo has three bytes
 LONGEST_SUSTAIN = 8.0  # seconds; a piano string in the middle has faded by then, however long the pedal is held
 
 EXPRESSION = 11  # controller number: how loud, as a share of the channel's volume
-# Controller numbers that make curves. Not bank select (0, 32), which belongs to a program change, nor parameters and
-# their data (6, 38, 96 to 101), nor channel modes (120 and above); the pedal has its own place.
-CURVES = tuple(sorted({*range(120)} - {0, 6, 32, 38, PEDAL, *range(96, 102)}))
+BANK = (0, 32)  # controller numbers: bank select, which belongs to a program change
+# Controller numbers that make curves. Not bank select, nor parameters and their data (6, 38, 96 to 101), nor channel
+# modes (120 and above); the pedal has its own place.
+CURVES = tuple(sorted({*range(120)} - {*BANK, 6, 38, PEDAL, *range(96, 102)}))
 NOTATED = "bars as notated"  # a text that says so of a file's metres; Serenity writes it into what it makes of scores
 
 CONTROL = np.dtype([
@@ -100,6 +101,7 @@ class Track:
     controls: np.ndarray = field(default_factory=lambda: np.empty(0, CONTROL))  # CONTROL, in order
     channel: int | None = None  # of the file it was read from, counted from 0, 16 for each port; None: of none
     chunk: int | None = None    # of that file: which of its track chunks, counted from 0
+    bank: tuple[tuple[int, int], ...] = ()  # (controller, value) that say of which bank the program is; none said: ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -318,7 +320,14 @@ def _track(part: _Part, clock: TempoMap) -> Track:
     pedals = _pedals(moves["time"], moves["value"] >= PEDAL_DOWN, last)
     curves = controls[np.isin(controls["number"], CURVES) & (controls["time"] <= last)]
     is_drum = part.channel % CHANNELS == DRUM_CHANNEL
-    return Track(part.name, part.program, is_drum, notes, pedals, curves, part.channel, part.chunk)
+    return Track(part.name, part.program, is_drum, notes, pedals, curves, part.channel, part.chunk, _bank(part))
+
+
+def _bank(part: _Part) -> tuple[tuple[int, int], ...]:
+    """Return the bank select that stands when the part's first note is struck."""
+    before = part.controls[part.controls[:, 0] <= part.notes[:, 0].min(initial=0)]
+    said = {number: value for _, number, value in before.tolist() if number in BANK}
+    return tuple((number, said[number]) for number in BANK if number in said)
 
 
 def _pedals(time: np.ndarray, is_down: np.ndarray, end: float) -> np.ndarray:
@@ -422,6 +431,8 @@ def to_bytes(tracks: Iterable[Track], tempo_map: TempoMap = TempoMap(), texts: I
     for track, (port, channel) in zip(tracks, _channels(tracks)):
         head = [mido.MetaMessage("midi_port", port=port)] if port else []
         head += [mido.MetaMessage("track_name", name=_writable(track.name))] if track.name else []
+        head += [mido.Message("control_change", channel=channel, control=number, value=value)
+                 for number, value in track.bank]
         head.append(mido.Message("program_change", channel=channel, program=track.program))
         events = [(0, message) for message in head] + track_events(track, channel, clock)
         file.tracks.append(_with_deltas(events))

@@ -28,6 +28,15 @@ def spell(pitches) -> str:
     return "".join(pitch_name(int(pitch)) for pitch in sorted(pitches, reverse=True))
 
 
+def note_names(pitches, has_flats: bool) -> str:
+    """Return the notes of a chord for a person, from high to low, as its key writes them: "eb5 c5 ab3"."""
+    names = [pitch_name(int(pitch)) for pitch in sorted(pitches, reverse=True)]
+    return " ".join(_FLATS.get(name[:-1], name[:-1]) + name[-1] if has_flats else name for name in names)
+
+
+_FLATS = {"c#": "db", "d#": "eb", "f#": "gb", "g#": "ab", "a#": "bb"}
+
+
 def parse_chord(text: str) -> list[int]:
     """Return the pitches that a spelling names, in its order. The inverse of spell.
 

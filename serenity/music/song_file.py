@@ -18,7 +18,7 @@ from pathlib import Path
 from serenity import notation
 from serenity.errors import InputError
 from serenity.files import files_below, write_whole
-from serenity.midi_container import MAGIC, PLAIN_ENDINGS, is_left_by_macos, is_midi_name, without_ending
+from serenity.midi_container import MAGIC, PLAIN_ENDINGS, beginning, is_left_by_macos, is_midi_name, without_ending
 from serenity.music.midi_file import LARGEST_FILE, Score, parse, read_bytes
 from serenity.music.sheet import CHORDS, Reader, Unfinished
 from serenity.notation import Sheet
@@ -44,6 +44,8 @@ def midi_bytes(path: Path, cache: Path | None = None, reader: Reader | None = No
     Raises InputError where it is neither MIDI nor a score, or cannot be read.
     """
     data, sheet = _content(path)
+    if sheet is None and data and not data.startswith(MAGIC):
+        raise InputError(f"is not a song: begins with {beginning(data)}; wanted a MIDI file, MusicXML or ABC notation")
     if sheet is None:
         return data
     kept = cache and cache / f"{_key(sheet)}{MIDI}"

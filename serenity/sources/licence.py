@@ -2,7 +2,7 @@
 
 import re
 
-from serenity.errors import InputError
+from serenity.errors import SettingError
 
 LICENCES = {  # short name (SPDX where there is one) -> how a text says it
     "MIT": r"\bMIT License|Permission is hereby granted, free of charge, to any person obtaining a copy",
@@ -51,7 +51,7 @@ def check(wanted: str) -> None:
     """Raise InputError where `wanted` is nothing that `allows` can use."""
     known = {_bare(name) for name in (ANY, *LICENCES, *KINDS["non-commercial"])}
     if unknown := [name for name in _names(wanted) if _bare(name) not in known]:
-        raise InputError(f"licence {unknown[0]!r}, wanted {ANY}, {', '.join(KINDS)}, or names: {', '.join(LICENCES)}")
+        raise SettingError(f"licence {unknown[0]!r}, wanted {ANY}, {', '.join(KINDS)}, or names: {', '.join(LICENCES)}")
 
 
 def _names(wanted: str) -> list[str]:

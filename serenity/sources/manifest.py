@@ -38,7 +38,7 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from serenity.errors import InputError
-from serenity.midi_container import MAGIC, ending_of, is_midi_name, unwrapped, without_ending
+from serenity.midi_container import MAGIC, beginning, ending_of, is_midi_name, unwrapped, without_ending
 from serenity.sources import licence as licences
 
 NAME = "manifest.jsonl"
@@ -314,7 +314,7 @@ def fault(content: bytes, largest: int) -> str | None:
     except InputError as error:
         return f"broken wrapper: {error}"
     if not midi.startswith(MAGIC):
-        return f"not MIDI: begins with {midi[:8]!r}"
+        return f"not MIDI: begins with {beginning(midi)}"
     if _is_cut_off(midi):
         return f"cut off: a MIDI file's first {len(content):,} bytes"
     return None

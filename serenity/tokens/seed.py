@@ -153,7 +153,8 @@ def read_part(score: Score, category: str, settings: CodecSettings, vocabulary: 
     tokens, known = vocabulary.encode(encoded.events)
     rows = np.concatenate([tokens, bar_places(encoded.events, song.tempo_map, settings.grid)], axis=1)
     prompt = stream(rows, 0, len(rows) + 1)[0 if part is None or part.is_beginning else 1:]
-    replaced = find_replaced(encoded.events, tokens, known, vocabulary, settings.grid, encoded.transposition)
+    replaced = find_replaced(encoded.events, tokens, known, vocabulary, settings.grid, encoded.transposition,
+                             encoded.key.has_flats)
     points, grid = np.cumsum(encoded.events["step"]), settings.grid
     join = begin = int(points[-1])
     wait, line = 0, None

@@ -240,12 +240,12 @@ def test_a_level_is_so_many_quarters_for_each(level):
 
 
 @pytest.mark.parametrize(("hints", "said"), [
-    ({"bpm": 5.0}, "5 quarters a minute; wanted 10 to 600"),
+    ({"bpm": 5.0}, "bpm 5; wanted 10 to 600"),
     ({"bpm": float("nan")}, "nan quarters a minute"),
     ({"metre": (0, 4)}, "metre 0/4; wanted one such as"),
     ({"metre": (4, 3)}, "metre 4/3"),
     ({"metre": (65, 4)}, "metre 65/4"),
-    ({"first_beat": float("inf")}, "first beat at inf s"),
+    ({"first_beat": float("inf")}, "first_beat inf; wanted a time"),
     ({"level": 0.0}, "level 0; wanted 0.25 to 4"),
     ({"level": -1.0}, "level -1"),
     ({"level": float("nan")}, "level nan"),

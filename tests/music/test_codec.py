@@ -164,10 +164,10 @@ def test_a_song_without_notes_cannot_be_normalised():
     ({"grid": 481}, "grid 481, wanted"),
     ({"grid": 24.0}, "grid 24.0, wanted"),
     ({"grid": None}, "grid None, wanted"),
-    ({"exact_lengths": 0}, "exact lengths 0, wanted a whole number from 1 to 1,000,000"),
-    ({"exact_lengths": 0.5}, "exact lengths 0.5, wanted"),
-    ({"split_ratio": 0.5}, "split ratio 0.5 is out of range"),
-    ({"split_ratio": float("nan")}, "split ratio nan is out of range"),
+    ({"exact_lengths": 0}, "exact_lengths 0, wanted a whole number from 1 to 1,000,000"),
+    ({"exact_lengths": 0.5}, "exact_lengths 0.5, wanted"),
+    ({"split_ratio": 0.5}, "split_ratio 0.5 is out of range"),
+    ({"split_ratio": float("nan")}, "split_ratio nan is out of range"),
 ])
 def test_settings_check_themselves(wrong, said):
     with pytest.raises(InputError, match=said):

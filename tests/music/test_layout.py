@@ -53,18 +53,37 @@ def appended(*bodies, track=NEW, file_map=TempoMap(ticks_per_quarter=96), clock=
 
 
 def test_the_new_track_is_set_up_where_it_begins_on_a_channel_of_its_own():
-    rows = appended(b"\0\x90\x3c\x40" + END, texts=["a recipe"])
+    rows = appended(b"\0\x90\x3c\x40\0\x80\x3c\0" + END, texts=["a recipe"])
     assert rows == [
         (0, b"\xff\3\x0ccontinuation"), (0, b"\xff\1\x08a recipe"),
         (384, b"\xc1\4"), (384, b"\xb1\7\x14"), (384, b"\xb1\x0b\0"),
         (384, b"\x91\x48\x46"), (576, b"\x81\x48\0"), (576, b"\x91\x49\x46"), (768, b"\x81\x49\0"), (768, END[1:])]
 
 
+def test_the_new_track_has_the_bank_of_the_seeds_program():
+    seed = Track("", 5, False, LEFT.notes, bank=((0, 8), (32, 1)))
+    rows = appended(b"\0\x90\x3c\x40\0\x80\x3c\0" + END, track=continuation_track([seed], NEW.notes))
+    assert [message for tick, message in rows if tick == 384][:3] == [b"\xb1\0\x08", b"\xb1\x20\1", b"\xc1\5"]
+
+
+@pytest.mark.parametrize(("left", "ended"), [
+    (b"\0\xb0\x40\x7f\0\x90\x3c\x40\x60\x80\x3c\0", [b"\xb0\x40\0"]),   # the pedal
+    (b"\0\x92\x3c\x40\0\xb2\x42\x7f\x60\x92\x3c\0", [b"\xb2\x42\0"]),   # sostenuto
+    (b"\0\x90\x3c\x40", [b"\x80\x3c\x40"]),                             # a note
+    (b"\0\xb0\x40\x7f\0\x90\x3c\x40\x60\x80\x3c\0\0\xb0\x40\0", []),  # all is ended
+    (b"\0\xb5\x40\x7f\0\x90\x3c\x40\x60\x80\x3c\0", []),               # the pedal of a channel without notes
+])
+def test_what_the_seed_leaves_sounding_ends_where_the_continuation_begins(left, ended):
+    rows = appended(left + END)
+    assert rows[1:1 + len(ended)] == [(384, message) for message in ended]
+    assert rows[1 + len(ended)][1][0] & 0xF0 == 0xC0  # of its own channel
+
+
 def test_a_channel_that_others_left_silent_and_bent_is_set_as_at_first():
     """Some programs set up all sixteen channels, and mute those without notes."""
     rest = b"".join(bytes([0, 0xB0 | channel, 7, 0, 0, 0xE0 | channel, 0, 0, 0, 0xB0 | channel, 64, 127])
                     for channel in range(1, 16))
-    rows = appended(rest + b"\0\x90\x3c\x40" + END)
+    rows = appended(rest + b"\0\x90\x3c\x40\0\x80\x3c\0" + END)
     assert [message for tick, message in rows if tick == 384][:-1] == [
         b"\xb1\x79\0", b"\xb1\0\0", b"\xb1\x20\0", b"\xb1\7\x64", b"\xb1\x0a\x40", b"\xb1\x5b\x28", b"\xb1\x5d\0",
         b"\xc1\4", b"\xb1\7\x14", b"\xb1\x0b\0"]  # then as the seed stands

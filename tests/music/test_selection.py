@@ -35,7 +35,8 @@ def test_a_song_is_read_and_measured(songs):
 
 
 def test_what_cannot_be_read_says_why_without_its_path(songs):
-    assert songs["page.mid"] == {"reason": "unreadable: is not a MIDI file: begins with b'<html>'; wanted b'MThd'"}
+    assert songs["page.mid"] == {"reason": "unreadable: is not a song: begins with '<html>'; wanted a MIDI file, "
+                                           "MusicXML or ABC notation"}
 
 
 def test_the_best_of_alike_songs_stays(songs):

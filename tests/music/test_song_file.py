@@ -62,8 +62,8 @@ def test_a_file_of_any_kind_is_read(folder):
 
 @pytest.mark.parametrize(("name", "said"), [
     ("book.ABC", "holds 2 tunes; wanted one of them, such as book.ABC#1"), ("book.ABC#3", "no tune 3"),
-    ("silent.abc", "holds no note"), ("none.abc#1", "no such file"), ("feed.xml", "is not a MIDI file"),
-    ("serenity.abc", "is not a MIDI file"), ("a.mid#1", "no such file"),
+    ("silent.abc", "holds no note"), ("none.abc#1", "no such file"), ("feed.xml", "is not a song: begins with"),
+    ("serenity.abc", "is not a song: begins with 'serenity-abc"), ("a.mid#1", "no such file"),
 ])
 def test_what_cannot_be_read_is_said_in_a_line_with_its_path(folder, name, said):
     with pytest.raises(InputError, match=f"{name}: .*{said}") as error:

@@ -49,7 +49,7 @@ def test_a_duplicate_is_recorded_not_stored(folder):
 
 @pytest.mark.parametrize(("content", "reason"), [
     (b"", "empty file"),
-    (b"<html>", "not MIDI: begins with b'<html>'"),
+    (b"<html>", "not MIDI: begins with '<html>'"),
     (SONG + bytes(1000), "over 0.000953674 MiB"),
     (SONG[:-1], "cut off: a MIDI file's first 25 bytes"),
     (SONG[:14], "cut off: a MIDI file's first 14 bytes"),

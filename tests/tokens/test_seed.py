@@ -150,7 +150,9 @@ def test_music_of_long_chords_does_not_wait_for_the_last_one():
     assert read(notes).wait == 0
 
 
-@pytest.mark.parametrize(("is_notated", "length", "begin"), [(True, 4, 28), (True, 2, 28), (True, 1, 24), (False, 4, 24)])
+@pytest.mark.parametrize(("is_notated", "length", "begin"), [
+    (True, 4, 28), (True, 2, 28), (True, 1, 24), (False, 4, 24),
+])
 def test_the_last_chord_of_a_score_is_heard_out_even_among_long_notes(is_notated, length, begin):
     onset = np.append(np.arange(8) * 1.5, 12.0)  # three quarters apart, and the last at the beginning of a bar
     notes = note_table(onset, np.append(np.full(8, 1.4), length / 2), [60, 64, 67] * 3, [80] * 9)
@@ -348,8 +350,9 @@ def test_chords_are_named_as_they_stand_in_the_song():
     events["pitch"] = np.uint64(1) << np.uint64(60), 0  # c4 alone
     tokens, known = VOCABULARY.encode(events)
     known[:, 0] = False
-    names = [find_replaced(events, tokens, known, VOCABULARY, GRID, semitones)[0].worst[0][0] for semitones in (0, -2)]
-    assert names == ["c4", "d4"]
+    names = [find_replaced(events, tokens, known, VOCABULARY, GRID, semitones, has_flats)[0].worst[0][0]
+             for semitones, has_flats in ((0, True), (-2, True), (-3, False), (-3, True))]
+    assert names == ["c4", "d4", "d#4", "eb4"]
 
 
 def test_nothing_unknown_is_nothing_replaced():
