@@ -15,13 +15,15 @@ EACH = 20  # files of each set, evenly over its list
 FOLDER = os.environ.get("SERENITY_TEST_MIDI")
 
 
-def _sample() -> list[Path]:
+def sample(each: int, share: float = 1.0) -> list[Path]:
+    """Return so many files of each set, evenly over the list of those that are among this share of the smallest."""
     sets = sorted(path for path in Path(FOLDER).iterdir() if path.is_dir() and path.name != ODD) if FOLDER else []
     files = [sorted(path for path in folder.iterdir() if path.suffix in (".mid", ".midi")) for folder in sets]
-    return [some[number * len(some) // EACH] for some in files if some for number in range(EACH)]
+    small = [sorted(sorted(some, key=lambda path: path.stat().st_size)[:round(len(some) * share)]) for some in files]
+    return [some[number * len(some) // each] for some in small if some for number in range(each)]
 
 
-FILES = _sample()
+FILES = sample(EACH)
 
 
 def over_real_files(test):

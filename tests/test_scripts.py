@@ -141,7 +141,7 @@ def test_a_value_that_cannot_be_used_is_told_by_its_flag(script, arguments, said
     assert (code, output, errors[:errors.find(said)]) == (2, "", f"{script}: ")
 
 
-def test_nobody_who_listens_is_no_error(tmp_path):
+def test_when_nobody_listens_any_more_a_script_ends_quietly(tmp_path):
     listening, speaking = os.pipe()
     os.close(listening)
     done = subprocess.run([sys.executable, str(ROOT / "fetch.py"), "--list"], stdout=speaking, stderr=subprocess.PIPE,

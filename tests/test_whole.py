@@ -27,7 +27,7 @@ from serenity.midi_container import unwrapped
 from serenity.model import checkpoint, recipe
 from serenity.music import chunks, midi_file
 from serenity.music.chunks import messages, split
-from tests.real_midi import FILES, ODD
+from tests.real_midi import FILES, ODD, sample
 
 ODD_FILES = sorted((Path(__file__).parent / "data" / ODD).glob("*.mid"))
 SCRIPT = Path(__file__).parent.parent / "generate.py"
@@ -97,7 +97,7 @@ def test_every_odd_file_stands_in_its_song_byte_for_byte(path, complete, replay,
 
 
 @pytest.mark.skipif(not FILES, reason="SERENITY_TEST_MIDI names no folder of MIDI files")
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", sample(25, 0.5), ids=lambda path: path.name)  # a hundred: there are four sets
 def test_every_real_file_stands_in_its_song_byte_for_byte(path, complete, tmp_path):
     seed, song = complete(path, prompt_events=10**5)
     assert song.tracks[:-1] == seed.tracks

@@ -6,18 +6,18 @@ import pytest
 from serenity.model import checkpoint
 from serenity.model.designs import make_decoder
 from serenity.model.familiarity import FEWEST, LIMIT, prompt_bits
-from serenity.model.quartet import DESIGNS
+from serenity.model.settings import DESIGNS
 from serenity.music.event import bar_places
 from serenity.tokens.vocabulary import ATTRIBUTES
 from serenity.tokens.windows import WindowSettings, stream
-from tests.model.test_designs import TINY, VOCABULARY, quartet, random_events, random_weights
+from tests.model.test_designs import TINY, VOCABULARY, model_settings, random_events, random_weights
 from tests.songs import abc_songs
 
 
 @pytest.mark.parametrize("design", DESIGNS)
 def test_events_are_judged_by_what_came_before_them(design):
     """As a decoder does that is given one after another."""
-    settings = quartet(design, WindowSettings(16, 5), TINY)
+    settings = model_settings(design, WindowSettings(16, 5), TINY)
     prompt = random_events(np.random.default_rng(1), 9)
     decoder = make_decoder(settings, "pitch", random_weights(settings, "pitch", 0.2), VOCABULARY)
     judged = decoder.judge(prompt, 4)
