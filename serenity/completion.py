@@ -263,8 +263,8 @@ def doubt(model: Model, seed: Seed) -> str | None:
     bits = familiarity.prompt_bits(model.checkpoint, music.prompt)
     if bits is None or bits <= familiarity.LIMIT:
         return None
-    return (f"this seed is far from the songs that the model learned from ({bits:.0f} bits an event; such songs have "
-            f"{familiarity.LIMIT:.0f} at most): the continuation may soon have little to do with it")
+    return (f"this seed is far from the songs that the model learned from ({bits:.0f} bits for a chord and its step; "
+            f"such songs have {familiarity.LIMIT:.0f} at most): the continuation may soon have little to do with it")
 
 
 def load(folder: str | os.PathLike) -> Model:

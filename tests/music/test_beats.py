@@ -241,7 +241,7 @@ def test_a_level_is_so_many_quarters_for_each(level):
 
 @pytest.mark.parametrize(("hints", "said"), [
     ({"bpm": 5.0}, "bpm 5; wanted 10 to 600"),
-    ({"bpm": float("nan")}, "nan quarters a minute"),
+    ({"bpm": float("nan")}, "bpm nan"),
     ({"metre": (0, 4)}, "metre 0/4; wanted one such as"),
     ({"metre": (4, 3)}, "metre 4/3"),
     ({"metre": (65, 4)}, "metre 65/4"),
