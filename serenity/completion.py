@@ -369,10 +369,10 @@ def _check_layout(seed: Seed, request: Request) -> None:
     if seed.music.kept is None:
         return
     if request.layout == "joined":
-        raise InputError("layout joined with keep_bars: seed and continuation would be one track; wanted another one")
+        raise SettingError("layout joined with keep_bars: seed and continuation would be one track; wanted another one")
     if request.write_beats != seed.earlier.recipe.flags.get("write_beats", False):
-        raise InputError(f"write_beats {request.write_beats} with keep_bars: {seed.path} was written otherwise; wanted "
-                         "it as there")
+        raise SettingError(f"write_beats {request.write_beats} with keep_bars: {seed.path} was written otherwise; "
+                           "wanted it as there")
 
 
 def length(seed: Seed, request: Request) -> Length:
@@ -613,7 +613,7 @@ def _keep(path: Path, song: Chunks, model: Model, bars: int) -> Seed:
     track, clock = _continuation(song, request)
     bar, tick = seeds.bars_of(seed.music, track.notes), clock.ticks(track.notes["onset"])
     if not 0 <= bars <= bar[-1]:
-        raise InputError(f"keep_bars {bars}: {bar[-1]} bars stand behind those of its seed; wanted 0 to {bar[-1]}")
+        raise SettingError(f"keep_bars {bars}: {bar[-1]} bars stand behind those of its seed; wanted 0 to {bar[-1]}")
     # Early notes of the next bar do not stay: what does ends before them, though not before its own last note.
     line = clock.ticks(seeds.end_of(seed.music, bars=bars))
     begin = max(tick[bar <= bars].max(initial=-1) + 1, min(line, tick[bar > bars].min(initial=line)))

@@ -97,7 +97,7 @@ def test_values_that_the_model_lacks_are_reported(complete, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(("bits", "most", "said"), [
-    (20.0, 1.0, "note: this seed is far from the songs that the model learned from (20 bits for a chord and its step; "),
+    (20.0, 1.0, "note: this seed is far from the songs that the model learned from (20 bits for a chord and its step;"),
     (9.0, 1.0, None), (None, 1.0, None), (9.0, 0.01, "note: the model does not know most chords of this seed ("),
 ])
 def test_a_seed_far_from_what_the_model_knows_is_told(bits, most, said, complete, tmp_path, capsys, monkeypatch):
