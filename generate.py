@@ -4,14 +4,18 @@
     generate.py SEED.mid [OUT.mid]         your own seed
     generate.py SEED.mid --variations 4 --seed 7
     generate.py --replay OUT.mid           the same song again, from the recipe inside the file
+    generate.py --serve                    the studio: make, hear and choose takes in the browser
 
 What happens between the two files stands in serenity/completion.py, to be used from Python as well.
 """
 
 import os
+import sys
+import threading
 import time
+import webbrowser
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -128,6 +132,12 @@ class Parameters:
     replay: Path | None = None       # make this song again, from the recipe inside it
     overwrite: bool = False          # replace files that are there already, except the seed
 
+    # Studio: songs are made in the browser, on this machine alone.
+    serve: bool = False              # open the studio with SEED.mid
+    takes: Path = Path("takes")      # folder in which a new one is made for the songs of this studio
+    port: int = 0                    # of the page's address; 0: any that is free
+    browser: bool = True             # open the page; it can be opened by hand as well
+
 
 def main(parameters: Parameters) -> None:
     """Check the arguments, load the model, read the seed, complete it, write and show the songs."""
@@ -140,6 +150,9 @@ def main(parameters: Parameters) -> None:
     check_paths(parameters)
     if parameters.soundfont is not None:
         audio.find_soundfont(parameters.soundfont)
+    if parameters.serve:
+        serve(parameters, settings, request)
+        return
     songs, beside = outputs(parameters)
     read = [parameters.song] if again is None else [parameters.song, again.seed, again.song]
     completion.check_outputs(songs, beside, read, parameters.overwrite)
@@ -159,8 +172,7 @@ def main(parameters: Parameters) -> None:
         print(f"note: {doubt}")
     if again and (other := again.other_versions()):
         print(f"note: {again.song} was made with {other}")
-    if seed.path == config.EXAMPLE_SEED:
-        seed = replace(seed, path=seed.path.relative_to(config.ROOT))  # its place on this machine helps nobody
+    seed = replace(seed, path=shown_path(seed.path))
     timings.end("read")
 
     with progress_of_events(request.variations * most, timings) as progress:
@@ -275,6 +287,41 @@ def progress_of_events(most: int, timings: Timings) -> Iterator[Callable[[int], 
         yield progress
 
 
+def serve(parameters: Parameters, settings: "SeedSettings", request: "Request") -> None:
+    """Open the studio and keep it open until Ctrl-C."""
+    from serenity import completion
+    from serenity.listen import audio
+    from serenity.studio import server, session
+
+    for name, given in (("OUT.mid", parameters.out), ("--replay", parameters.replay)):
+        if given:
+            raise InputError(f"{name} with --serve; wanted one of them")
+    if not 0 <= parameters.port <= 65535:
+        raise InputError(f"port {parameters.port}, wanted 0 to 65535")
+    model, soundfont = completion.load(parameters.model), audio.find_soundfont(parameters.soundfont)
+    silence = audio.missing(soundfont)
+    with session.new_folder(parameters.takes, time.strftime("%Y-%m-%d")) as folder:
+        studio = session.Session(model, folder, settings, request, None if silence else soundfont)
+        studio.open_file(parameters.song, shown_path(parameters.song))
+        with server.running(studio, parameters.port) as served, suppress(KeyboardInterrupt):
+            print(*filter(None, [silence]), f"what is made lies in {folder}", f"the studio: {served.address}",
+                  "Ctrl-C ends it", sep="\n")
+            if parameters.browser and has_display():
+                webbrowser.open(served.address)
+            threading.Event().wait()
+        print(f"\nthe studio is closed; songs made: {len(studio.takes)}")
+
+
+def has_display() -> bool:
+    """Return whether a browser would open a window; in a terminal it would take the place of what is said."""
+    return sys.platform != "linux" or any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY", "WSL_DISTRO_NAME")))
+
+
+def shown_path(song: Path) -> Path:
+    """Return how songs name their seed: the example by its place in the project, which is not that on this machine."""
+    return song.relative_to(config.ROOT) if song == config.EXAMPLE_SEED else song
+
+
 def said(path: Path, seed: "Seed", take: "Take", variations: int) -> str:
     """Return what a song is, in a line, where so many are wanted."""
     from serenity.music.note import end_time
@@ -292,9 +339,7 @@ def show(parameters: Parameters, seed: "Seed", takes: "dict[Path, Take]", timing
     from serenity.listen import audio, show
     from serenity.music import song_file
 
-    music = seed.music
-    songs = {path: show.Song(path.stem, replace(music.score, tracks=(*music.score.tracks, take.track)),
-                             music.tempo_map, float(take.notes["onset"][0])) for path, take in takes.items()}
+    songs = {path: completion.song(path.stem, seed, take) for path, take in takes.items()}
     if parameters.picture:
         for path in progress_bar([*takes], "picture"):
             show.save_picture(path.with_suffix(".png"), songs[path])

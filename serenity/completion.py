@@ -22,6 +22,7 @@ import numpy as np
 
 from serenity.errors import InputError, SettingError
 from serenity.files import check_output, write_whole
+from serenity.listen import show
 from serenity.model import checkpoint, familiarity, generation
 from serenity.model import recipe as recipes
 from serenity.model.checkpoint import Checkpoint
@@ -37,7 +38,7 @@ from serenity.music.midi_file import Track
 from serenity.music.nearness import Collapse, Nearness, merit, nearness
 from serenity.music.nearness import collapse as find_collapse
 from serenity.music.note import end_time, merge_tables
-from serenity.music.remarks import remarks
+from serenity.music.remarks import Remark, remarks
 from serenity.music.song import beat_edges
 from serenity.music.song_file import read as read_song_file
 from serenity.music.tempo_map import TempoMap
@@ -463,12 +464,20 @@ def best(takes: Iterable[Take], number: int) -> list[Take]:
     return sorted(rank(takes)[:number], key=lambda take: take.number)
 
 
-def measures(seed: Seed, take: Take) -> dict[str, str]:
-    """Return what can be said of a continuation: what it is about -> in words, and in numbers."""
+def song(name: str, seed: Seed, take: Take | None = None) -> show.Song:
+    """Return seed and continuation as a song to be looked at and heard; without one, the seed and what is kept."""
+    music, kept = seed.music, seed.earlier.track if seed.earlier else None
+    track, split = (take.track, float(take.notes["onset"][0])) if take else (kept, seed.join)
+    tracks = (*music.score.tracks, *([track] if track else []))
+    return show.Song(name, replace(music.score, tracks=tracks), music.tempo_map, split, music.encoded.key)
+
+
+def measures(seed: Seed, take: Take) -> list[Remark]:
+    """Return what can be said of a continuation: in words, and in numbers alone where no word helps."""
     music = seed.music
-    said = remarks(music.notes, take.notes, music.tempo_map, music.encoded.key, take.near, take.collapse)
-    return {**{remark.about: f"{remark.words} ({remark.numbers})" for remark in said},
-            "length": f"{take.events} events", "likelihood": f"{take.bits:.1f} bits an event", "novelty": take.novelty}
+    return [*remarks(music.notes, take.notes, music.tempo_map, music.encoded.key, take.near, take.collapse),
+            Remark("length", "", f"{take.events} events"), Remark("likelihood", "", f"{take.bits:.1f} bits an event"),
+            Remark("novelty", "", take.novelty)]
 
 
 # --- the song ---------------------------------------------------------------------------------------------------------

@@ -29,6 +29,7 @@ FLOORS = {  # floor -> what it may import beside itself and what lies below all
     "model": ("music", "tokens"),
     "completion": ("music", "tokens", "model", "listen"),
     "replay": ("music", "tokens", "model", "listen", "completion"),
+    "studio": ("music", "listen", "completion", "replay"),
 }
 LIBRARY = {"completion", "replay"}  # modules above the folders: what the scripts do
 LIGHT = ("serenity.music.categories.",)  # tables, from which scripts derive their choices

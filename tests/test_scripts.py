@@ -63,7 +63,7 @@ def test_help_shows_every_comment_whole_and_every_default_plain(script, tmp_path
 def test_help_has_a_box_for_each_section(tmp_path):
     _, output, _, _ = run("generate.py", "--help", folder=tmp_path)
     assert re.findall("─ (.*?) ─", output) == ["positional arguments", "options", "length options", "prompt options",
-                                              "beats options", "drawing options", "output options"]
+                                              "beats options", "drawing options", "output options", "studio options"]
     assert re.search(r"length options ─+╮\n│ Length: give one of these. Without any: 512 events", output)
 
 

@@ -145,18 +145,29 @@ def _content(soundfont: Path) -> bytes:
 # --- samples -> files -----------------------------------------------------------------------------------------------
 
 
-def encode(samples: np.ndarray, channels: int = 1) -> Encoded:
-    """Return the sound, float (samples, 2), as a small file of one or two channels: MP3, or WAV without soundfile."""
+def encode(samples: np.ndarray, channels: int = 1, small: bool = True) -> Encoded:
+    """Return the sound, float (samples, 2), as a file of one or two channels: MP3; WAV without soundfile, or where it
+    need not be small, which is made at once.
+    """
     if channels == 1:
         samples = samples.mean(axis=1, keepdims=True)
     seconds = len(samples) / SAMPLE_RATE
-    try:
-        import soundfile
-    except (ImportError, OSError):  # OSError: the package is there without its library
+    if not small or suffix() == ".wav":
         return Encoded(_wav(samples), "audio/wav", seconds)
+    import soundfile
+
     buffer = io.BytesIO()
     soundfile.write(buffer, samples, SAMPLE_RATE, format="MP3", compression_level=MP3_QUALITY, bitrate_mode="VARIABLE")
     return Encoded(buffer.getvalue(), "audio/mpeg", seconds)
+
+
+def suffix() -> str:
+    """Return the ending of the small files that `encode` makes here."""
+    try:
+        import soundfile  # noqa: F401
+    except (ImportError, OSError):  # OSError: the package is there without its library
+        return ".wav"
+    return ".mp3"
 
 
 def _wav(samples: np.ndarray) -> bytes:

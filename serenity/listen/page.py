@@ -1,8 +1,8 @@
-"""A page to listen to songs: one HTML file with piano rolls, sound, measures and MIDI files to take along.
+"""A page to listen to songs: takes of one seed on one time line, with rolls, sound, measures and files to take along.
 
-It opens from the file system and asks the network for nothing: rolls are drawn from the notes by page.js, sounds and
-MIDI files lie in the page as base64. Its Content-Security-Policy lets only its own script run: a song's name can be
-anything.
+As a file it opens from the file system and asks the network for nothing: notes, sounds and MIDI files lie in it, and
+page.js makes the page of them. Its Content-Security-Policy lets only its own script run: a song's name can be anything.
+The studio serves the same page, and hands it the same songs one by one.
 """
 
 import base64
@@ -13,6 +13,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -22,12 +23,11 @@ from serenity.files import write_whole
 from serenity.listen.audio import Encoded
 from serenity.listen.piano_roll import CONTINUATION, SEED, strength
 from serenity.music.note import end_time
+from serenity.music.remarks import Remark
 
 LARGEST = 64 * 2**20  # bytes of a page; a phone still opens it
 SOUND_TAG = 100       # bytes at most around a sound
-
-PLAY = ('<svg viewBox="0 0 24 24" aria-hidden="true"><path class="go" d="M7 4l14 8-14 8z"/>'
-        '<path class="pause" d="M5 4h5v16H5zM14 4h5v16h-5z"/></svg>')
+LOCKED = "default-src 'none'; base-uri 'none'; form-action 'none'; img-src data:"  # what no page here may do
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,18 +38,22 @@ class PageSong:
     notes: np.ndarray                # a note table: the whole song
     split: float | None = None       # seconds; notes from there on are the continuation
     bars: Sequence[float] = ()       # onsets of bars, seconds; none: unknown
+    first_bar: int = 1               # number of the first of them
+    chords: Sequence[tuple[float, str]] = ()  # where each begins, seconds, and its name
     sound: Encoded | None = None     # None: the song cannot be heard
-    measures: Mapping[str, str] = field(default_factory=dict)     # name -> text, in the order shown
+    measures: Sequence[Remark] = ()  # in the order shown; one without words stands among the numbers only
+    warning: str = ""                # why it stands last; may be empty
+    cut: str = ""                    # which part of the song this is, where it is not all of it
     downloads: Mapping[str, bytes] = field(default_factory=dict)  # a file's name -> its content
 
 
 @dataclass(frozen=True, eq=False)
 class Group:
-    """Songs side by side, in the order given."""
+    """Songs on one time line, in the order given: from one to another the ear goes on at the same place."""
 
     heading: str  # may be empty
     songs: tuple[PageSong, ...]
-    together: bool = False  # songs of one time line: from one to another the ear goes on at the same place
+    about: str = ""  # what holds for all of them: key, tempo, metre
 
 
 def write(path: str | os.PathLike, title: str, groups: Iterable[Group], note: str = "", largest: int = LARGEST) -> int:
@@ -88,32 +92,59 @@ def _encoded(text: str) -> bytes:
 
 def _page(title: str, groups: list[Group], note: str, size: int, sounding: set[int]) -> str:
     """Return the page with the sounds of those songs whose ids are `sounding`."""
-    numbers = iter(range(1, 1 + sum(len(group.songs) for group in groups)))
-    parts = [_group(group, numbers, sounding) for group in groups]
     songs = [song for group in groups for song in group.songs]
-    notes = [line for line in note.splitlines() if line.strip()]
+    numbers = {id(song): number for number, song in enumerate(songs)}
+
+    def is_heard(song: PageSong) -> bool:
+        return song.sound is not None and id(song) in sounding
+
+    data = [{"heading": group.heading, "about": group.about, "songs": [
+        song_data(song, f"sound-{numbers[id(song)]}" if is_heard(song) else None,
+                  {name: f"data:application/octet-stream;base64,{_base64(content)}"
+                   for name, content in song.downloads.items()})
+        for song in group.songs]} for group in groups]
+    sounds = "\n".join(f'<script type="text/plain" id="sound-{numbers[id(song)]}" data-kind="{song.sound.kind}">'
+                       f"{_base64(song.sound.content)}</script>" for song in songs if is_heard(song))
     left_out = sum(song.sound is not None and id(song) not in sounding for song in songs)
+    notes = [line for line in note.splitlines() if line.strip()]
     if left_out:
         notes.append(f"Sounds left out, so that the page does not grow too large: the last {left_out}.")
-    style = _fill(_file("page.css"), {"seed": f"rgb{SEED}", "continuation": f"rgb{CONTINUATION}"})
-    script = _file("page.js")
-    return _fill(_file("page.html"), {
+    return fill(title, notes, data, has_seed=any(song.split is not None for song in songs), sounds=sounds,
+                about=f"The page is one file of {size / 1e6:.1f} MB and asks nothing of the network.")
+
+
+def fill(title: str, notes: Iterable[str], groups: list[dict], has_seed: bool, about: str, sounds: str = "",
+         panel: str = "", more_style: str = "", more_script: str = "", policy: str = "") -> str:
+    """Return the page of groups as song_data has their songs.
+
+    Args: sounds, elements that hold them; panel, what stands above the songs, with more_style and more_script; policy,
+    what the page may do beside running its own script.
+    """
+    style = _filled(asset("page.css"), {"seed": f"rgb{SEED}", "continuation": f"rgb{CONTINUATION}"}) + more_style
+    script = asset("page.js") + more_script
+    return _filled(asset("page.html"), {
         "title": html.escape(title),
         "note": "\n".join(f'<p class="note">{html.escape(line)}</p>' for line in notes),
-        "legend": _legend(any(song.split is not None for song in songs)),
-        "groups": "\n".join(parts),
-        "size": f"{size / 1e6:.1f} MB",
-        "style": style, "style_hash": _hash(style), "script": script, "script_hash": _hash(script),
+        "legend": _legend(has_seed), "about": html.escape(about), "panel": panel, "sounds": sounds,
+        "policy": f"{LOCKED}; script-src '{_hash(script)}'; style-src '{_hash(style)}'; {policy}".rstrip("; "),
+        "groups": json_in_html(groups), "style": style, "script": script,
     })
 
 
-def _file(name: str) -> str:
+@cache
+def asset(name: str) -> str:
+    """Return the text of a file beside this module."""
     return Path(__file__).with_name(name).read_text(encoding="utf-8")
 
 
-def _fill(template: str, parts: Mapping[str, str]) -> str:
+def _filled(template: str, parts: Mapping[str, str]) -> str:
     """Return the template with {{name}} replaced; what is put in is not looked at again."""
     return re.sub(r"{{(\w+)}}", lambda found: parts[found[1]], template)
+
+
+def json_in_html(data: object) -> str:
+    """Return JSON that is safe inside of a script element."""
+    return json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
 
 
 def _base64(content: bytes) -> str:
@@ -125,70 +156,42 @@ def _hash(content: str) -> str:
     return f"sha256-{_base64(hashlib.sha256(content.encode()).digest())}"
 
 
-def _legend(has_split: bool) -> str:
-    names = [("seed", "seed"), ("continuation", "continuation")] if has_split else []
+def _legend(has_seed: bool) -> str:
+    names = [("seed", "your seed"), ("continuation", "continuation")] if has_seed else []
     return "".join(f'<span><i class="{kind}"></i>{name}</span>' for kind, name in [*names, ("shade", "soft to loud")])
 
 
-def _group(group: Group, numbers, sounding: set[int]) -> str:
-    songs = "\n".join(_song(song, next(numbers), id(song) in sounding) for song in group.songs)
-    together = " data-together" if group.together else ""
-    heading = f"<h2>{html.escape(group.heading)}</h2>" if group.heading else ""
-    return f'<section>\n{heading}\n<div class="songs"{together}>\n{songs}\n</div>\n</section>'
+def song_data(song: PageSong, sound: str | None, downloads: Mapping[str, str]) -> dict[str, object]:
+    """Return what page.js reads of a song: times in milliseconds, the shade in percent.
+
+    Args: sound, where it is found; None: nowhere; downloads, a file's name -> its address.
+    """
+    notes = song.notes
+    heard = song.sound.seconds if song.sound and sound else 0
+    return {
+        "id": hashlib.sha256(notes.tobytes() + song.name.encode(errors="replace")).hexdigest()[:16],
+        "name": song.name,
+        "onset": _milliseconds(notes["onset"]),
+        "duration": _milliseconds(notes["duration"]),
+        "pitch": notes["pitch"].tolist(),
+        "shade": np.rint(100 * strength(notes["velocity"])).astype(int).tolist(),
+        "split": None if song.split is None else _milliseconds(song.split),
+        "bars": _milliseconds(song.bars), "first_bar": song.first_bar,
+        "chords": [(_milliseconds(start), name) for start, name in song.chords],
+        "seconds": round(max(end_time(notes), heard, 1), 3),
+        "sound": sound,
+        "facts": " · ".join(filter(None, (f"{len(notes):,} notes", clock(end_time(notes)), song.cut,
+                                          "" if sound else "without sound"))),
+        "measures": [tuple(measure) for measure in song.measures],
+        "warning": song.warning,
+        "downloads": list(downloads.items()),
+    }
 
 
-def _song(song: PageSong, number: int, is_sounding: bool) -> str:
-    name = html.escape(song.name)
-    seconds = end_time(song.notes)
-    sound = song.sound if is_sounding else None
-    rows = "".join(f'<tr><th scope="row">{html.escape(measure)}</th><td>{html.escape(value)}</td></tr>'
-                   for measure, value in song.measures.items())
-    links = "".join(f'<a href="data:application/octet-stream;base64,{_base64(content)}" download="{html.escape(file)}">'
-                    f"{html.escape(file)}</a>" for file, content in song.downloads.items())
-    return "\n".join(line for line in (
-        f'<article class="song" aria-labelledby="song-{number}">',
-        f'<h3 id="song-{number}">{name}</h3>',
-        f'<div class="player"><button class="play" type="button" aria-label="Play {name}" aria-pressed="false"'
-        f'{"" if sound else " disabled"}>{PLAY}</button>'
-        f'<div class="strip" role="slider" tabindex="0" aria-label="Position in {name}" aria-valuemin="0" '
-        f'aria-valuemax="{seconds:.0f}" aria-valuenow="0"><canvas></canvas><span class="head"></span></div>'
-        '<span class="time"></span></div>',
-        '<div class="roll"><div class="length"><canvas></canvas><span class="head"></span></div></div>',
-        f'<p class="facts">{_facts(song, seconds, sound)}</p>',
-        f"<table>{rows}</table>" if rows else "",
-        f'<p class="downloads">{links}</p>' if links else "",
-        f'<script type="application/json" class="data">{_data(song, seconds, sound)}</script>',
-        f'<script type="text/plain" class="sound" data-kind="{sound.kind}">'
-        f"{_base64(sound.content)}</script>" if sound else "",
-        "</article>",
-    ) if line)
+def _milliseconds(times) -> int | list[int]:
+    return np.rint(1000 * np.asarray(times, np.float64)).astype(np.int64).tolist()
 
 
-def _facts(song: PageSong, seconds: float, sound: Encoded | None) -> str:
-    facts = [f"{len(song.notes):,} notes", _clock(seconds)]
-    if sound is None:
-        facts.append("without sound")
-    elif sound.seconds < seconds:
-        facts.append(f"sound: the first {_clock(sound.seconds)}")
-    return " · ".join(facts)
-
-
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
+    """Return a time as minutes and seconds."""
     return f"{int(seconds) // 60}:{int(seconds) % 60:02}"
-
-
-def _data(song: PageSong, seconds: float, sound: Encoded | None) -> str:
-    """Return what page.js reads: times in milliseconds, the shade in percent; safe inside of a script element."""
-    def milliseconds(times) -> list[int]:
-        return np.rint(1000 * np.asarray(times, np.float64)).astype(np.int64).tolist()
-
-    return json.dumps({
-        "onset": milliseconds(song.notes["onset"]),
-        "duration": milliseconds(song.notes["duration"]),
-        "pitch": song.notes["pitch"].tolist(),
-        "shade": np.rint(100 * strength(song.notes["velocity"])).astype(int).tolist(),
-        "bars": milliseconds(song.bars),
-        "split": None if song.split is None else milliseconds(song.split),
-        "seconds": round(max(seconds, sound.seconds if sound else 0, 1), 3),
-        "sound_seconds": round(sound.seconds, 3) if sound else 0,
-    }, separators=(",", ":"))

@@ -8,7 +8,10 @@ import numpy as np
 from serenity.listen import audio, page
 from serenity.music import abc_file, codec, harmony
 from serenity.music.abc_file import AbcSong
+from serenity.music.chord_names import chord_names
+from serenity.music.harmony import Key
 from serenity.music.note import end_time
+from serenity.music.remarks import Remark
 from serenity.music.song import beat_edges
 
 SYNTHETIC = 2    # songs that are shown beside each real one
@@ -31,8 +34,8 @@ def draw(songs: Sequence[Path], heads: Mapping[Path, AbcSong], count: int,
 def write(path: Path, drawn: Sequence[tuple[Path, list[Path]]], soundfont: Path | None) -> int:
     """Write the page of the drawn abc files and return its bytes. Without a SoundFont it is silent and says so."""
     silence = audio.missing(soundfont)
-    groups = [page.Group(song.stem, tuple(_shown(file, None if silence else soundfont) for file in (song, *family)),
-                         together=True) for song, family in drawn]
+    groups = [page.Group(song.stem, tuple(_shown(file, None if silence else soundfont) for file in (song, *family)))
+              for song, family in drawn]
     note = "Each song as the networks learn it: notes back from its abc file, in its own key."
     return page.write(path, "Serenity: spot check", groups, f"{note} {silence or ''}".strip())
 
@@ -42,13 +45,15 @@ def _shown(file: Path, soundfont: Path | None) -> page.PageSong:
     notes = codec.decode(song.events, song.tempo_map, song.codec.grid, song.transposition)
     notes = notes[notes["onset"] < LONGEST]
     sound = audio.encode(audio.render([(notes, 0)], soundfont, longest=LONGEST)) if soundfont else None
-    return page.PageSong(song.synthetic or "as it is", notes, sound=sound, measures=_measures(song, notes))
-
-
-def _measures(song: AbcSong, notes: np.ndarray) -> dict[str, str]:
     key = harmony.find_key(notes)
     chords = harmony.find_chords(notes, beat_edges(song.tempo_map, end_time(notes)))
-    triads, seconds = harmony.triads(chords, key)
-    progression, share = harmony.commonest_progression(triads, seconds)
-    return {"key": key.name, "events": f"{len(song.events):,}", "notes a second": f"{len(notes) / end_time(notes):.1f}",
-            "commonest progression": f"{progression} ({share:.0%})" if progression else "none"}
+    return page.PageSong(song.synthetic or "as it is", notes, bars=song.tempo_map.bar_onsets(end_time(notes)),
+                         chords=[*zip(chords["start"].tolist(), chord_names(chords, key))], sound=sound,
+                         measures=_measures(song, notes, key, chords))
+
+
+def _measures(song: AbcSong, notes: np.ndarray, key: Key, chords: np.ndarray) -> list[Remark]:
+    progression, share = harmony.commonest_progression(*harmony.triads(chords, key))
+    return [Remark("key", key.name, ""), Remark("events", "", f"{len(song.events):,}"),
+            Remark("notes a second", "", f"{len(notes) / end_time(notes):.1f}"),
+            Remark("commonest progression", progression, f"{progression} ({share:.0%})" if progression else "none")]

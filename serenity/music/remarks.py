@@ -21,6 +21,7 @@ OUTSIDE = 0.25    # share of what sounds in a bar that is no note of the key: th
 AWAY = 2          # bars outside in a row that leave the key
 MOST_BARS = 16    # after which a bar may come back
 RETURN = 0.25     # of a bar that is the same: then it comes back
+COLLAPSE = "collapse"  # what the remark is about that a page marks the song with
 COLLAPSES = {"thin": "thins out from bar {} on", "thick": "thickens from bar {} on",
              "specks": "breaks up into specks from bar {} on",
              "few chords": "goes round in a few chords from bar {} on"}
@@ -103,5 +104,5 @@ def _returns(made: np.ndarray, tempo_map: TempoMap) -> Remark:
 
 
 def _collapsed(collapse: Collapse, tempo_map: TempoMap) -> Remark:
-    return Remark("collapse", COLLAPSES[collapse.why].format(tempo_map.bar_name(collapse.begin)),
+    return Remark(COLLAPSE, COLLAPSES[collapse.why].format(tempo_map.bar_name(collapse.begin)),
                   f"at {collapse.begin:.0f} s")

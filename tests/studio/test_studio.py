@@ -1,0 +1,170 @@
+"""The studio in a real headless Chromium, where there is one with its chromedriver: an evening in it."""
+
+import base64
+import json
+import urllib.request
+
+import pytest
+
+import generate
+from serenity import completion
+from serenity.listen import audio
+from serenity.studio import server
+from serenity.studio.session import Session
+from tests import browser as chromium
+from tests.browser import press, resize, wait
+from tests.studio.test_session import write_seed
+
+DROP = """
+    const bytes = Uint8Array.from(atob(arguments[1]), letter => letter.charCodeAt(0)), files = new DataTransfer();
+    files.items.add(new File([bytes], arguments[0]));
+    for (const name of ["dragenter", "dragover", "drop"])
+        document.body.dispatchEvent(new DragEvent(name, {dataTransfer: files, bubbles: true, cancelable: true}));
+"""
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    window = chromium.start(tmp_path_factory.mktemp("chromium"))
+    yield window
+    window.quit()
+
+
+@pytest.fixture
+def studio(model_folder, tmp_path):
+    """A studio with the seed `seed.mid`, whose songs lie in `takes`."""
+    (tmp_path / "takes").mkdir()
+    session = Session(completion.load(model_folder), tmp_path / "takes", soundfont=audio.find_soundfont())
+    session.open_file(write_seed(tmp_path / "seed.mid"))
+    with server.running(session) as studio:
+        yield studio
+
+
+@pytest.fixture
+def page(browser, studio):
+    """The studio's page, with its seed there; nothing may have gone wrong when the test has ended."""
+    resize(browser, 1280)
+    browser.get_log("browser")
+    browser.get(studio.address)
+    wait(browser, "songs().length === 1")
+    yield browser
+    assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []
+
+
+def choose(page, **values):
+    for name, value in values.items():
+        page.execute_script("find(arguments[0]).value = arguments[1]", f"#{name}", str(value))
+
+
+def drop(page, path):
+    page.execute_script(DROP, path.name, base64.b64encode(path.read_bytes()).decode())
+
+
+def click(page, element):
+    page.execute_script("arguments[0].scrollIntoView({block: 'center'})", element)
+    element.click()
+
+
+def names(page):
+    return page.execute_script("return songs().map(song => song.name)")
+
+
+def test_an_evening_in_the_studio(page, studio, model_folder, tmp_path):
+    drop(page, write_seed(tmp_path / "tune.mid", 2))
+    wait(page, "songs().length === 2 && find('#making').textContent.includes('made of tune')")
+
+    choose(page, bars=16, count=4)
+    page.find_element("id", "make").click()
+    wait(page, "songs().length === 5 && !latest.making")
+    assert sorted(names(page)) == ["seed", "tune-1", "tune-2", "tune-3", "tune-4"]
+
+    second = page.execute_script("return songs().find(song => song.name === 'tune-2').article")
+    click(page, second.find_element("css selector", ".star"))
+    wait(page, "latest.starred.length === 1")
+    assert second.find_element("css selector", ".star").get_attribute("aria-pressed") == "true"
+
+    bar = second.find_element("css selector", ".go-on input")
+    page.execute_script("arguments[0].value = 12", bar)  # the seed has four bars: eight of the take are kept
+    choose(page, bars=4, count=1)
+    click(page, second.find_element("css selector", ".go-on button"))
+    wait(page, "songs().some(song => song.name === 'tune-5') && !latest.making")
+    assert page.find_element("css selector", "h2").text == "tune-2 to bar 12"
+
+    link = page.execute_script("return songs().find(song => song.name === 'tune-5').links.querySelector('a')")
+    assert link.get_attribute("download") == "tune-5.mid"
+    with urllib.request.urlopen(link.get_attribute("href")) as answer:
+        content = answer.read()
+    song = studio.session.folder / "tune-5.mid"
+    assert content == song.read_bytes()
+    generate.main(generate.Parameters(replay=song, out=tmp_path / "again.mid", model=model_folder, picture=False))
+    assert (tmp_path / "again.mid").read_bytes() == content
+
+    for seen in ("songs().length === 6", "songs().length === 5", "!latest.starred.length", "songs().length === 2"):
+        click(page, page.find_element("id", "undo"))  # the take, going on, the star, the four takes
+        wait(page, seen)
+
+
+def test_takes_appear_one_by_one_and_are_stopped(page, studio):
+    choose(page, bars=32, count=8)
+    page.find_element("id", "make").click()
+    wait(page, "songs()[0].name === 'seed-1'")
+    assert page.execute_script("return latest.making !== null")
+    page.find_element("id", "cancel").click()
+    wait(page, "!latest.making")
+    assert 1 <= len(studio.session.takes) < 8
+
+
+def test_a_reload_shows_what_was_seen(page):
+    choose(page, bars=4, count=2)
+    page.find_element("id", "make").click()
+    wait(page, "songs().length === 2 && !latest.making")
+    page.execute_script("songs()[1].star.click()")
+    wait(page, "latest.starred.length === 1")
+    before = page.execute_script("return songs().map(song => [song.name, stars.has(song.id)])")
+    page.refresh()
+    wait(page, "songs().length === 2 && songs().some(song => stars.has(song.id))")
+    assert page.execute_script("return songs().map(song => [song.name, stars.has(song.id)])") == before
+
+
+@pytest.mark.skipif(audio.missing(audio.find_soundfont()) is not None, reason="there can be no sound here")
+def test_a_take_is_heard(page):
+    choose(page, bars=4, count=1)
+    page.find_element("id", "make").click()
+    wait(page, "songs()[0].name === 'seed-1'")
+    press(page, "j")
+    wait(page, "playing && playing.song === songs()[0] && now() > groups[0].from")
+
+
+def test_a_file_that_is_no_song_is_refused_in_a_line(browser, studio, tmp_path):
+    browser.get(studio.address)
+    wait(browser, "songs().length === 1")
+    (tmp_path / "broken.mid").write_bytes(b"MThd nothing")
+    drop(browser, tmp_path / "broken.mid")
+    problem = wait(browser, "!find('#problem').hidden && find('#problem').textContent")
+    assert "broken.mid" in problem and "\n" not in problem
+    assert names(browser) == ["seed"]
+    browser.get_log("browser")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_words_stay_whole_nothing_overflows_and_nobody_is_kept_out(page, width, scheme):
+    choose(page, bars=4, count=1)
+    page.find_element("id", "make").click()
+    wait(page, "songs()[0].name === 'seed-1'")
+    resize(page, width, scheme)
+    for details in page.find_elements("css selector", "details"):
+        page.execute_script("arguments[0].open = true", details)
+    assert wait(page, f"innerWidth === {width} && document.documentElement.scrollWidth") <= width
+    assert page.execute_script(chromium.BROKEN_WORDS) == []
+    assert chromium.violations(page) == []
+
+
+def test_it_asks_nothing_of_other_hosts(page, studio):
+    page.get_log("performance")
+    page.refresh()
+    wait(page, "songs().length === 1")
+    messages = [json.loads(entry["message"])["message"] for entry in page.get_log("performance")]
+    asked = {message["params"]["request"]["url"] for message in messages
+             if message["method"] == "Network.requestWillBeSent"}
+    assert asked and all(url.startswith((studio.address, "data:")) for url in asked)
