@@ -33,6 +33,11 @@ def test_readme_quotes_the_figures_of_quality():
     assert not missing(readme_figures(json.loads(FIGURES.read_text())), text)
 
 
+def test_the_page_of_the_studio_quotes_its_figure():
+    ratio = json.loads((ROOT / "benchmarks" / "studio.json").read_text())["ratio"]["wall"]
+    assert f"after {ratio:.2f} of the time" in (ROOT / "docs" / "studio.md").read_text()
+
+
 def test_the_page_of_examples_says_what_was_counted_and_shows_every_song():
     result = json.loads(examples.RESULTS.read_text())
     assert (examples.FOLDER / "README.md").read_text() == examples.document(result)
