@@ -104,6 +104,7 @@ class Parameters:
     # round. 1: the first is kept as it is
     candidates: int = 4
     guard: bool = False              # prevent loops: what is repeated too often becomes less likely
+    ending: bool = False             # with --bars or --seconds: close in the last bar, on the tonic, held to its end
     may_end: bool = False            # the song may end early, where the model would end it
     novel: int | None = None         # longest run of chords that may be as in a training song; 7 or more
     # instrument: which tracks are read, and which range is kept; None: the model's

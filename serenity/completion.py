@@ -20,6 +20,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from serenity import closing
 from serenity.errors import InputError, SettingError
 from serenity.files import check_output, write_whole
 from serenity.listen import show
@@ -64,7 +65,7 @@ _RANGES = {  # field -> lowest, highest
 }
 # What determines a song beside model and seed, in the order in which a recipe has it.
 FLAGS = ("events", "seconds", "bars", "prompt_events", "prompt_last", "prompt_seconds", "keep_bars", "bpm", "metre",
-         "first_beat", "level", "temperature", "top_k", "top_p", "min_p", "seed", "guard", "may_end", "novel",
+         "first_beat", "level", "temperature", "top_k", "top_p", "min_p", "seed", "guard", "may_end", "ending", "novel",
          "category", "tracks", "layout", "match_velocity", "after", "write_beats")
 
 Level = Literal["half", "as-found", "double"]
@@ -134,6 +135,7 @@ class Request:
     variations: int = 1       # number of continuations
     guard: bool = False       # against repetition, see Guard
     may_end: bool = False     # the song may end where the model would end it
+    ending: bool = False      # with bars or seconds: it closes in its last bar, see serenity.closing
     novel: int | None = None  # no run of more than so many chords as in a training song
     # How the song is written.
     layout: Layout = "separate"  # see serenity.music.layout
@@ -145,6 +147,9 @@ class Request:
         _check(self, ("events", "seconds", "bars"))
         self.samplings()
         self.edits()
+        if self.ending and (self.may_end or self.bars is self.seconds is None):
+            raise SettingError("ending and may_end: wanted one of the two" if self.may_end else
+                               "ending without bars or seconds; wanted one of them, since the last bar closes")
         if self.variations > 1 and not self.has_chance:
             raise SettingError(f"variations {self.variations} without chance are all the same song; "
                              "wanted neither top_k 1 nor temperature 0")
@@ -350,14 +355,22 @@ def complete(model: Model, seed: Seed, request: Request = Request(), progress: C
     with naming(seed.path):
         allowed = playable(vocabulary.pitch, seed.music.encoded.transposition, CATEGORIES[seed.settings.category])
     rules = generation.Rules(
-        until=size.until, may_end=request.may_end, first_step=seeds.first_step(seed.music, vocabulary),
-        guard=Guard() if request.guard else None, allowed={"pitch": allowed}, refuse=_refusal(model, request))
-    made = generation.complete(
-        model.checkpoint, seed.music.prompt, size.events, request.samplings(), request.seed, request.variations, rules,
-        skipped=first - 1, progress=progress or (lambda done: None))
+        until=size.until, closes=request.ending, may_end=request.may_end,
+        first_step=seeds.first_step(seed.music, vocabulary), guard=Guard() if request.guard else None,
+        allowed={"pitch": allowed}, refuse=_refusal(model, request))
+
+    def draw(prompt: np.ndarray, events: int, variations: int, rules: generation.Rules, skipped: int, **options
+             ) -> list[Continuation]:
+        return generation.complete(model.checkpoint, prompt, events, request.samplings(), request.seed, variations,
+                                   rules, skipped, **options)
+
+    made = draw(seed.music.prompt, size.events, request.variations, rules, first - 1,
+                progress=progress or (lambda done: None))
+    ends = [closing.closed(continuation, number, seed.music, size.end, vocabulary, rules, draw)
+            if request.ending else None for number, continuation in enumerate(made, first)]
     sha256 = model.sha256(request)
-    takes = [_take(model, seed, request, size, number, continuation, sha256)
-             for number, continuation in enumerate(made, first) if len(continuation.tokens)]
+    takes = [_take(model, seed, request, size, number, end.continuation if end else continuation, end, sha256)
+             for number, (continuation, end) in enumerate(zip(made, ends), first) if end or len(continuation.tokens)]
     if takes := [take for take in takes if take is not None]:
         return takes
     why = ("the model ends the song where the seed ends; wanted another seed number, or no may_end"
@@ -380,6 +393,8 @@ def length(seed: Seed, request: Request) -> Length:
     """Return how long a continuation becomes at most. Raises InputError where that is too far."""
     with naming(seed.path):
         end = seeds.end_of(seed.music, request.bars, request.seconds)
+        if request.ending and request.seconds is not None:
+            end = seeds.end_of(seed.music, seeds.nearest_bars(seed.music, end))
     if end is None:
         return Length(request.events or DEFAULT_EVENTS)
     seconds = end - seed.music.start
@@ -387,7 +402,7 @@ def length(seed: Seed, request: Request) -> Length:
         raise SettingError(f"bars {request.bars} more are {seconds / 60:,.0f} minutes of music; wanted "
                            f"{LONGEST_SECONDS // 60} at most")
     most = DEFAULT_EVENTS + int(MOST_EVENTS_A_SECOND * seconds)
-    return Length(min(LONGEST, most), seeds.steps_until(seed.music, request.bars, request.seconds), end)
+    return Length(min(LONGEST, most), seeds.steps_until(seed.music, end), end)
 
 
 def expected_events(seed: Seed, request: Request) -> int:
@@ -408,10 +423,11 @@ def _refusal(model: Model, request: Request) -> generation.Refuse | None:
 
 
 def _take(model: Model, seed: Seed, request: Request, size: Length, number: int, continuation: Continuation,
-          sha256: str) -> Take | None:
+          end: closing.Closed | None, sha256: str) -> Take | None:
     """Return a continuation in the seed's key and time, edited as asked; None where no note of it is left."""
     music, earlier, rng = seed.music, seed.earlier, np.random.default_rng([request.seed, number])
-    notes = seeds.continue_notes(music, continuation.tokens, model.vocabulary, rng)
+    notes = (end.notes(music, model.vocabulary, rng) if end else
+             seeds.continue_notes(music, continuation.tokens, model.vocabulary, rng))
     if request.match_velocity:
         notes = layout.match_velocities(notes, music.notes[-MATCHED:])
     made = layout.continuation_track(music.choice.tracks, notes)

@@ -232,13 +232,18 @@ def end_of(seed: Seed, bars: int | None = None, seconds: float | None = None) ->
     return end
 
 
-def steps_until(seed: Seed, bars: int | None = None, seconds: float | None = None) -> int | None:
-    """Return how many grid points after the join a continuation ends, see end_of; None: nothing said."""
-    end, grid = end_of(seed, bars, seconds), seed.codec.grid
-    return None if end is None else math.ceil(float(seed.tempo_map.quarters(end)) * grid - 1e-6) - seed.join
+def nearest_bars(seed: Seed, end: float) -> int:
+    """Return after how many bars, 1 or more, a continuation ends that ends as near to `end` seconds as a bar does."""
+    number, place, length = seed.tempo_map.bars(seed.tempo_map.quarters(end))
+    return max(int(number + (place > length / 2)) - seed.last_bar - 1, 1)
 
 
-# --- an earlier continuation, kept in part ----------------------------------------------------------------------------
+def steps_until(seed: Seed, end: float) -> int:
+    """Return how many grid points after the join a continuation ends that ends at `end` seconds."""
+    return math.ceil(float(seed.tempo_map.quarters(end)) * seed.codec.grid - 1e-6) - seed.join
+
+
+# --- behind what is kept ----------------------------------------------------------------------------------------------
 
 def bars_of(seed: Seed, notes: np.ndarray) -> np.ndarray:
     """Return in which bar behind the seed's last one each note of a continuation begins: 0 for the rest of that one."""
@@ -266,6 +271,18 @@ def keep(seed: Seed, notes: np.ndarray, bars: int, vocabulary: Vocabulary) -> Se
     wait = max(_known(line - last, vocabulary), 1)
     return replace(seed, prompt=np.concatenate([seed.prompt, rows]).astype(np.int32), join=line - wait, wait=wait,
                    kept=notes)
+
+
+def behind(seed: Seed, tokens: np.ndarray, line: int | None, vocabulary: Vocabulary) -> Seed:
+    """Return the seed that goes on behind events of its continuation, tokens (events, columns): at the grid point
+    `line`, or, None, where the model decides.
+    """
+    if not len(tokens) and line is None:
+        return seed
+    last = seed.join + int(vocabulary.step.decode(tokens[:, ATTRIBUTES.index("step")]).sum())
+    wait = 0 if line is None else max(_known(line - last, vocabulary), 1)
+    return replace(seed, prompt=np.concatenate([seed.prompt, tokens]), join=last if line is None else line - wait,
+                   wait=wait)
 
 
 def loops(tokens: np.ndarray) -> bool:

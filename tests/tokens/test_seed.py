@@ -131,7 +131,7 @@ def test_after_a_held_chord_the_continuation_begins_with_the_next_bar(length, at
     assert seed.join + seed.wait == line * GRID and 0 < seed.wait <= bar * GRID
     assert f"the last chord is held: the next bar begins at {line / 2:.2f} s" in seeds.report(seed)
     assert seeds.first_step(seed, VOCABULARY) == VOCABULARY["step"].encode(np.array([seed.wait]))[0][0]
-    assert (seed.join + seeds.steps_until(seed, bars=3)) == (line + 3 * bar) * GRID
+    assert (seed.join + seeds.steps_until(seed, seeds.end_of(seed, bars=3))) == (line + 3 * bar) * GRID
 
 
 @pytest.mark.parametrize(("length", "options"), [
@@ -281,7 +281,7 @@ def test_a_metre_behind_the_prompt_is_none_of_the_continuations():
 def test_bars_end_on_the_bar_line_so_many_bars_behind_the_last_one(metre, bars, first):
     seed = read(compose_notes(1, bars=8), TempoMap(metres=metres((0.0, *metre))), first=first)
     assert seed.song.beats.metre == metre
-    steps, bar = seeds.steps_until(seed, bars=bars), metre[0] * 4 * GRID // metre[1]
+    steps, bar = seeds.steps_until(seed, seeds.end_of(seed, bars=bars)), metre[0] * 4 * GRID // metre[1]
     assert (seed.join + steps) % bar == 0
     assert (seed.join + steps) // bar == seed.join // bar + 1 + bars
 
@@ -289,16 +289,17 @@ def test_bars_end_on_the_bar_line_so_many_bars_behind_the_last_one(metre, bars, 
 def test_seconds_are_counted_from_the_join_in_the_tempo_that_goes_on():
     clock = TempoMap(RITARDANDO)
     seed = read(played(compose_notes(1, bars=8), clock), clock)
-    assert seeds.steps_until(seed, seconds=3.0) == 6 * GRID
-    assert seeds.steps_until(seed, seconds=3.001) == 6 * GRID + 1  # what begins before the end may be played
+    assert seeds.steps_until(seed, seeds.end_of(seed, seconds=3.0)) == 6 * GRID
+    later = seeds.end_of(seed, seconds=3.001)
+    assert seeds.steps_until(seed, later) == 6 * GRID + 1  # what begins before the end may be played
     assert seed.seconds_after(6 * GRID) == pytest.approx(3.0)
-    assert seeds.steps_until(seed) is None
+    assert seeds.end_of(seed) is None
 
 
 @pytest.mark.parametrize(("length", "said"), [({"bars": 43_200}, "43200 bars"), ({"seconds": 86_400}, "86400 seconds")])
 def test_what_is_longer_than_a_day_is_refused(length, said):
     with pytest.raises(InputError, match=f"^{said} more are not over within 24 hours; wanted fewer$"):
-        seeds.steps_until(read(compose_notes(1, bars=8)), **length)
+        seeds.end_of(read(compose_notes(1, bars=8)), **length)
 
 
 # --- the continuation -------------------------------------------------------------------------------------------------
