@@ -3,7 +3,7 @@
 The networks are told how many bars are left. That alone is too weak (docs/model.md has how weak), so they are helped:
 the bar before the last one is made in several ways, and after those that come nearest to a close the last strike is
 drawn from the chords of the tonic. Of these ends the one that closes best is taken; of equals, that which the networks
-themselves expect most.
+themselves expect most. If none has the tonic in the bass, one chord that has it is drawn.
 """
 
 from collections.abc import Callable
@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from serenity.model.generation import Continuation, Refuse, Rules
-from serenity.music.ending import close, held, tonic_chords
-from serenity.music.pitch import chord_matrix
+from serenity.music.ending import IN_BASS, close, held, tonic_chords
+from serenity.music.pitch import OCTAVE, chord_matrix
 from serenity.tokens import seed as seeds
 from serenity.tokens.vocabulary import ATTRIBUTES, SPECIALS, Vocabulary
 
@@ -48,11 +48,10 @@ class Closed:
 
 def closed(made: Continuation, number: int, seed: seeds.Seed, end: float, vocabulary: Vocabulary, rules: Rules,
            draw: Draw) -> Closed | None:
-    """Return variation `number` with another end, that closes at `end` seconds; None where the `rules` allow no chord of
-    the tonic.
+    """Return variation `number` with another end, that closes at `end` seconds; None where the `rules` allow no chord
+    of the tonic.
     """
-    tonic = np.append(np.zeros(SPECIALS, bool), tonic_chords(vocabulary.pitch.values, seed.encoded.key,
-                                                             seed.encoded.transposition)) & rules.allowed["pitch"]
+    tonic, root = _tonic_chords(seed, vocabulary, rules)
     if not tonic.any():
         return None
     until, line, before = _lines(seed, end)
@@ -62,17 +61,35 @@ def closed(made: Continuation, number: int, seed: seeds.Seed, end: float, vocabu
     ways = draw(start.prompt, EVENTS, WAYS, replace(
         rules, until=until - start.join, first_step=seeds.first_step(start, vocabulary),
         refuse=_after(rules.refuse, kept.tokens, number)), first)
-    ends = []
-    for place, way in enumerate(_nearest(ways, start, line, vocabulary, seed)):
-        body = _joined(kept, _up_to(way, start, line, vocabulary))
+    bodies = [_joined(kept, _up_to(way, start, line, vocabulary))
+              for way in _nearest(ways, start, line, vocabulary, seed)]
+
+    def ended(place: int, events: int, allowed: np.ndarray) -> Closed:
+        body = bodies[place]
         behind = seeds.behind(seed, body.tokens, line, vocabulary)
-        strike, = draw(behind.prompt[-HEARD:], STRIKE, 1, replace(
+        strike, = draw(behind.prompt[-HEARD:], events, 1, replace(
             rules, until=until - behind.join, first_step=seeds.first_step(behind, vocabulary), may_end=True,
-            allowed={"pitch": tonic, "step": _at_once(vocabulary)},
+            allowed={"pitch": allowed, "step": _at_once(vocabulary)},
             refuse=_after(rules.refuse, body.tokens, (number, place))), first + place)
-        ends.append(Closed(_joined(body, strike), len(strike.tokens), behind, end))
-    return max(ends, key=lambda one: (_close(one.continuation.tokens[-one.strike:], vocabulary, seed),
-                                      -float(one.continuation.bits[-one.strike:].sum())))
+        return Closed(_joined(body, strike), len(strike.tokens), behind, end)
+
+    def merit(one: Closed) -> tuple[float, float]:
+        strike = slice(-one.strike, None)
+        return (_close(one.continuation.tokens[strike], vocabulary, seed),
+                -float(one.continuation.bits[strike].sum()))
+
+    best = max((ended(place, STRIKE, tonic) for place in range(TRIED)), key=merit)
+    is_open = merit(best)[0] < IN_BASS and root.any()
+    return ended(0, 1, root) if is_open else best
+
+
+def _tonic_chords(seed: seeds.Seed, vocabulary: Vocabulary, rules: Rules) -> tuple[np.ndarray, np.ndarray]:
+    """Return which pitch tokens are chords of the tonic, and which of these have the tonic in the bass."""
+    chords, encoded = vocabulary.pitch.values, seed.encoded
+    tonic = tonic_chords(chords, encoded.key, encoded.transposition)
+    lowest = chord_matrix(chords).argmax(axis=1)
+    root = tonic & (lowest % OCTAVE == (encoded.key.tonic + encoded.transposition) % OCTAVE)
+    return tuple(np.append(np.zeros(SPECIALS, bool), mask) & rules.allowed["pitch"] for mask in (tonic, root))
 
 
 def _nearest(ways: list[Continuation], start: seeds.Seed, line: int, vocabulary: Vocabulary, seed: seeds.Seed

@@ -37,6 +37,7 @@ def test_a_song_closes_in_its_last_bar(tempo_map, file_map, quarters, request_, 
     key = seed.music.encoded.key
     assert len(notes) and np.ptp(notes["onset"]) < 0.06 and abs(notes["onset"] - line).max() < 0.06
     assert {(pitch - key.tonic) % 12 for pitch in notes["pitch"].tolist()} <= set(TRIADS[key.mode])
+    assert (notes["pitch"].min() - key.tonic) % 12 == 0
     np.testing.assert_allclose(notes["onset"] + notes["duration"], end)
     before = take.notes[take.notes["onset"] < notes["onset"].min()]
     assert (before["onset"] + before["duration"]).max(initial=0) <= line + 0.011

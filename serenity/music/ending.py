@@ -11,6 +11,7 @@ from serenity.music.harmony import Key
 from serenity.music.note import sort_notes
 from serenity.music.pitch import OCTAVE, chord_matrix
 
+IN_BASS, ON_TOP = 2.0, 1.0  # what the tonic there is worth
 TRIADS = {"major": (0, 4, 7), "minor": (0, 3, 7)}  # semitones above the tonic
 
 
@@ -29,7 +30,8 @@ def close(pitches: np.ndarray, tonic: int) -> float:
     """
     if not len(pitches):
         return 0.0
-    return 2.0 * (pitches.min() % OCTAVE == tonic % OCTAVE) + 1.0 * (pitches.max() % OCTAVE == tonic % OCTAVE)
+    lowest, highest = (int(pitch) % OCTAVE == tonic % OCTAVE for pitch in (pitches.min(), pitches.max()))
+    return IN_BASS * lowest + ON_TOP * highest
 
 
 def held(body: np.ndarray, strike: np.ndarray, line: float, end: float) -> np.ndarray:
