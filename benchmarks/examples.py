@@ -1,11 +1,16 @@
 """What becomes of seeds of different kinds? Twelve songs to look at and listen to, and what can be counted of them.
 
     .venv/bin/python benchmarks/examples.py     writes docs/examples, and benchmarks/examples.json, and prints a table
+    .venv/bin/python benchmarks/examples.py waltz hymn --folder try     these alone, into another folder
+
+Each song stands there as MIDI, picture and MP3; README.md and listen.html, a page with players that opens from the file
+system, show all of them.
 
 The seeds were composed for this: nobody's song, none was learned from. Each is continued once, by one and the same
 seed number, with the settings that generate.py has by itself; none was chosen among several, so what is weak shows.
 """
 
+import html
 import json
 import subprocess
 import sys
@@ -14,7 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import tyro
 
+from serenity.command_line import run
+from serenity.errors import InputError
 from serenity.music import harmony, measures, midi_file, quality
 from serenity.music.intro import voice, write_file
 from serenity.music.midi_file import Score, Track
@@ -27,6 +35,40 @@ FOLDER = ROOT / "docs" / "examples"
 SETTINGS = ("--bars", "32", "--seed", "1")
 RESULTS = Path(__file__).with_suffix(".json")
 LEGATO = 0.95  # share of its time that a note sounds
+LARGEST = 10_000_000  # bytes of all sounds: everybody who takes the project takes them along
+PAGE = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Songs by Serenity</title>
+<style>
+:root {{ color-scheme: light dark; font: 1rem/1.5 system-ui, sans-serif; }}
+body {{ max-width: 60rem; margin: 0 auto; padding: 1rem; }}
+audio, img {{ display: block; width: 100%; }}
+img {{ height: auto; background: #fff; }}
+section {{ margin: 2.5rem 0; }}
+</style>
+<h1>{title}</h1>
+<p>The seeds are of different kinds and were composed for this page. Serenity continued each. In the pictures the
+continuation begins at the line; a sound begins with the seed.</p>
+{songs}
+</html>
+"""
+SONG = """<section>
+<h2>{name}</h2>
+<p>{about}. The continuation begins at {join}. <a href="{name}.mid">MIDI</a></p>
+<audio controls preload="none" src="{name}.mp3" aria-label="{name}"></audio>
+<img src="{name}.png" alt="piano roll of {name}" loading="lazy">
+</section>"""
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """Make the examples. Sound takes as long as the songs."""
+
+    songs: tyro.conf.Positional[tuple[str, ...]] = ()  # which; none: all twelve
+    folder: Path = FOLDER
+    sound: bool = True  # MP3 of each song, and a page with players
 
 
 @dataclass(frozen=True)
@@ -117,7 +159,8 @@ def measured(path: Path, seed: Score) -> dict:
     """Return what can be counted of a song's continuation, beside its seed, whose tempo and bars go on."""
     made, prompt, tempo_map = midi_file.read(path).tracks[-1].notes, seed.tracks[0].notes, seed.tempo_map
     keys = [harmony.find_key(notes) for notes in (prompt, made)]
-    return {"notes": len(made), "seconds": end_time(made) - float(made["onset"].min()),
+    join = float(made["onset"].min())
+    return {"notes": len(made), "join": join, "seconds": end_time(made) - join,
             "key of seed": keys[0].name, "key of continuation": keys[1].name,
             "key kept": keys[0].relative_major == keys[1].relative_major,
             "loop": quality.longest_loop(quality.chord_numbers(made), 128),
@@ -129,15 +172,20 @@ def measured(path: Path, seed: Score) -> dict:
             "chords that return": measures.chords_that_return(made, tempo_map)}
 
 
-def complete(name: str, folder: Path) -> dict:
-    """Complete a seed of `folder`, and return what can be said of the song."""
-    path = FOLDER / f"{name}.mid"
-    run = subprocess.run([sys.executable, ROOT / "generate.py", f"{name}.mid", path, *SETTINGS, "--overwrite"],
-                         cwd=folder, check=True, capture_output=True, text=True)
-    said = next(line for line in run.stdout.splitlines() if line.startswith(str(path)))
+def complete(name: str, seeds: Path, parameters: Parameters) -> dict:
+    """Complete a seed out of the folder `seeds`, and return what can be said of the song."""
+    path = parameters.folder.resolve() / f"{name}.mid"
+    more = ["--sound"] * parameters.sound
+    made = subprocess.run([sys.executable, ROOT / "generate.py", f"{name}.mid", path, *SETTINGS, *more, "--overwrite"],
+                          cwd=seeds, check=True, capture_output=True, text=True)
+    said = next(line for line in made.stdout.splitlines() if line.startswith(f"{path}:"))
+    sound = path.with_suffix(".mp3")
+    if parameters.sound and not sound.exists():
+        raise InputError(f"{sound} was not made; wanted soundfile, midirenderer and a SoundFont (install.sh)")
     about = SEEDS[name].about if name in SEEDS else "A major, pop ballad: the example intro"
     return {"about": about, "said": said.removeprefix(f"{path}: "),
-            **measured(path, midi_file.read(folder / f"{name}.mid"))}
+            **({"sound": sound.stat().st_size} if parameters.sound else {}),
+            **measured(path, midi_file.read(seeds / f"{name}.mid"))}
 
 
 def table(result: dict) -> str:
@@ -158,25 +206,49 @@ def document(result: dict) -> str:
              "The seeds are of different kinds and were composed for this page. Each was continued once, by "
              f"`generate.py SEED.mid {result['settings']}`; none was chosen among several (`.venv/bin/python "
              "benchmarks/examples.py`). In the pictures, the continuation begins at the line. [The model's "
-             "card](../../models/serenity-mini/README.md) says what is weak in them.", "", table(result), ""]
+             "card](../../models/serenity-mini/README.md) says what is weak in them.", "",
+             *(["[listen.html](listen.html) has players for all of them.", ""] if _has_sound(result) else []),
+             table(result), ""]
     for name, row in result["songs"].items():
-        lines += [f"## {name}", "", f"{row['about']}. {row['said']}.", "", f"![{name}]({name}.png)", ""]
+        hear = f" [Hear it]({name}.mp3)." if "sound" in row else ""
+        lines += [f"## {name}", "", f"{row['about']}. {row['said']}.{hear}", "", f"![{name}]({name}.png)", ""]
     return "\n".join(lines)
 
 
-def main() -> None:
+def _has_sound(result: dict) -> bool:
+    return all("sound" in row for row in result["songs"].values())
+
+
+def page(result: dict) -> str:
+    """Return the page with players."""
+    songs = [SONG.format(name=name, about=html.escape(row["about"]), join=f"{row['join']:.0f} s")
+             for name, row in result["songs"].items()]
+    return PAGE.format(title=f"{len(songs)} songs by Serenity", songs="\n".join(songs))
+
+
+def main(parameters: Parameters) -> None:
     """Make the songs, and write what can be counted of them."""
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder:
-        write_file(Path(folder) / "intro.mid")
+    names = ("intro", *SEEDS)
+    if unknown := [name for name in parameters.songs if name not in names]:
+        raise InputError(f"no example {unknown[0]!r}; wanted some of {', '.join(names)}")
+    if parameters.songs and parameters.folder.resolve() == FOLDER:
+        raise InputError(f"some songs alone would leave {FOLDER} with two kinds; wanted another --folder")
+    parameters.folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as seeds:
+        write_file(Path(seeds) / "intro.mid")
         for name, seed in SEEDS.items():
-            write_seed(Path(folder) / f"{name}.mid", seed)
-        songs = {name: complete(name, Path(folder)) for name in ("intro", *SEEDS)}
+            write_seed(Path(seeds) / f"{name}.mid", seed)
+        songs = {name: complete(name, Path(seeds), parameters) for name in parameters.songs or names}
     result = {"settings": " ".join(SETTINGS), "songs": songs}
-    RESULTS.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    (FOLDER / "README.md").write_text(document(result), encoding="utf-8")
+    if (size := sum(row.get("sound", 0) for row in songs.values())) > LARGEST:
+        raise InputError(f"the sounds have {size:,} bytes; wanted {LARGEST:,} at most: fewer bars, or a lower quality")
+    if not parameters.songs:
+        RESULTS.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    (parameters.folder / "README.md").write_text(document(result), encoding="utf-8")
+    if parameters.sound:
+        (parameters.folder / "listen.html").write_text(page(result), encoding="utf-8")
     print(table(result))
 
 
 if __name__ == "__main__":
-    main()
+    run(main, Parameters)

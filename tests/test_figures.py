@@ -42,8 +42,26 @@ def test_the_page_of_examples_says_what_was_counted_and_shows_every_song():
     result = json.loads(examples.RESULTS.read_text())
     assert (examples.FOLDER / "README.md").read_text() == examples.document(result)
     assert list(result["songs"]) == ["intro", *examples.SEEDS] and len(result["songs"]) == 12
-    for name in result["songs"]:
-        assert {path.suffix for path in examples.FOLDER.glob(f"{name}.*")} == {".mid", ".png"}
+    for name, row in result["songs"].items():
+        wanted = {".mid", ".png", ".mp3"} if "sound" in row else {".mid", ".png"}
+        assert {path.suffix for path in examples.FOLDER.glob(f"{name}.*")} == wanted
+    if "sound" in row:
+        assert (examples.FOLDER / "listen.html").read_text() == examples.page(result)
+        assert sum(path.stat().st_size for path in examples.FOLDER.glob("*.mp3")) < examples.LARGEST
+
+
+def test_the_page_with_players_shows_each_song_and_asks_no_other_host():
+    result = {"settings": "", "songs": {name: {"about": "a <b> & c", "join": 21.8, "sound": 1} for name in ("a", "b")}}
+    text = examples.page(result)
+    assert [text.count(f'src="{name}.{kind}"') for name in "ab" for kind in ("mp3", "png")] == [1] * 4
+    assert "a &lt;b&gt; &amp; c" in text and "//" not in text and "<script" not in text and "begins at 22 s" in text
+
+
+@pytest.mark.parametrize(("songs", "message"), [
+    (("walz",), "no example 'walz'; wanted some of intro, waltz"), (("waltz",), "wanted another --folder")])
+def test_examples_that_are_not_there_or_would_be_mixed_are_refused(songs, message):
+    with pytest.raises(InputError, match=message):
+        examples.main(examples.Parameters(songs))
 
 
 @pytest.mark.parametrize("name", examples.SEEDS)
