@@ -20,11 +20,10 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from serenity import closing
 from serenity.errors import InputError, SettingError
 from serenity.files import check_output, write_whole
 from serenity.listen import show
-from serenity.model import checkpoint, familiarity, generation
+from serenity.model import checkpoint, closing, familiarity, generation
 from serenity.model import recipe as recipes
 from serenity.model.checkpoint import Checkpoint
 from serenity.model.generation import Continuation
@@ -135,7 +134,7 @@ class Request:
     variations: int = 1       # number of continuations
     guard: bool = False       # against repetition, see Guard
     may_end: bool = False     # the song may end where the model would end it
-    ending: bool = False      # with bars or seconds: it closes in its last bar, see serenity.closing
+    ending: bool = False      # with bars or seconds: it closes in its last bar, see serenity.model.closing
     novel: int | None = None  # no run of more than so many chords as in a training song
     # How the song is written.
     layout: Layout = "separate"  # see serenity.music.layout
