@@ -5,18 +5,29 @@
     train.py --attributes step velocity  train only these two
     train.py --dry-run                   estimate parameters, memory and time; write nothing
     train.py --from models/serenity-mini --midi my-songs --model models/mine    train a model further, on your songs
+
+What happens in between stands in serenity/learning.py, to be used from Python as well. What TrainingSettings holds are
+parameters like the others: --help shows them, and TrainingSettings(batch=4) here changes one for good.
 """
 
-import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
 import config
-from serenity.command_line import flag, run, tensorflow_quiet
+from serenity.command_line import flag, run
 from serenity.errors import InputError
+from serenity.model.settings import NetworkSettings
+from serenity.model.training_settings import TrainingSettings
+from serenity.quiet import tensorflow_quiet
+from serenity.tokens.settings import WindowSettings
+
+if TYPE_CHECKING:  # at run time only once the arguments are known: so --help answers at once
+    from serenity.learning import Songs
+    from serenity.model.settings import ModelSettings
+    from serenity.tokens.corpus import Corpus
 
 
 @dataclass(frozen=True)
@@ -33,177 +44,84 @@ class Parameters:
     resume: bool = False                         # continue after the last complete epoch
     dry_run: bool = False                        # make a few steps, estimate what training will take, write nothing
     design: Literal["serenity", "original"] = "serenity"  # original: an encoder, each attribute alone
-    epochs: int | None = None                    # times that all songs are shown; None: 10, with --from 12
-    epoch_songs: int | None = None               # songs in one epoch; the next epoch shows others; None: all songs
-    # how much of a song's synthetic songs an epoch shows beside it: 0.5: parts, together half as long as the song, and
-    # other parts in each epoch; None: all of them, whole
-    synthetic: float | None = 0.5
-    patience: int | None = None                  # stop after so many epochs without improvement; None: never, --from 3
-    batch: int = 8                               # windows shown at the same time: as many as fit into memory
-    accumulate: int = 1                          # batches in one step: for steps that are larger than memory allows
-    learning_rate: float | None = None           # its highest value, after the warm-up; None: 5e-3, with --from 1e-3
-    warmup: float = 0.05                         # share of all steps in which the learning rate rises
-    weight_decay: float = 0.01                   # share of the weights, times the learning rate, removed in each step
-    dropout: float = 0.1                         # share of values that training leaves out by chance
-    label_smoothing: float = 0.0                 # share of the target spread over all tokens; bits are counted without
-    prompt_events: int = 128                     # longest prompt in a window
-    continuation_events: int = 256               # events after the prompt in a window
-    precision: Literal["float32", "bfloat16"] = "float32"  # of products; bfloat16: faster on a GPU, slower on a CPU
-    xla: bool = False                            # compile with XLA: training begins a minute later
-    seed: int = 0                                # number that chance starts from (weights, windows, dropout)
+    dropout: float = NetworkSettings.dropout     # share of values that training leaves out by chance
+    prompt_events: int = WindowSettings.prompt   # longest prompt in a window
+    continuation_events: int = WindowSettings.continuation  # events after the prompt in a window
+    training: TrainingSettings = TrainingSettings()
     source: str = "the user's own MIDI files"    # for the model's card: what the songs are
     licence: str | None = None                   # for the model's card: licence of the songs; None: as fetch.py noted
 
 
-FROM_NOTHING = {"epochs": 10, "patience": None, "learning_rate": 5e-3}
-FINE_TUNING = {"epochs": 12, "patience": 3, "learning_rate": 1e-3}  # few songs are soon learned by heart
 OF_THE_BASE = ("preset", "design", "prompt_events", "continuation_events")  # --from brings these
 
 
 def main(parameters: Parameters) -> None:
     """Check, train, and report bits per event."""
-    parameters = settle(parameters)
-    training = training_settings(parameters)
-    base, corpus = material(parameters)
-    settings = model_settings(parameters, corpus, base)
+    check(parameters)
+    from serenity import learning
     from serenity.model import records
     from serenity.model.designs import parameter_count
 
-    settings = records.agree(parameters.model, settings, corpus.vocabulary, parameters.attributes, parameters.resume)
-    print(f"{parameters.model}: {parameters.start_from or parameters.preset}, {songs_of(corpus)}")
+    songs, training = read_songs(parameters), parameters.training.settled(parameters.start_from is not None)
+    window = WindowSettings(parameters.prompt_events, parameters.continuation_events)
+    settings = learning.design(songs, parameters.preset, parameters.design, window, parameters.dropout)
+    settings = records.agree(parameters.model, settings, songs.corpus.vocabulary, parameters.attributes,
+                             parameters.resume)
+    print(f"{parameters.model}: {parameters.start_from or parameters.preset}, {numbers_of(songs.corpus)}")
     print(f"parameters: {parameter_count(settings):,}", flush=True)
     if parameters.dry_run:
-        dry_run(parameters, corpus, settings, training)
+        dry_run(parameters, songs, settings, training)
         return
-    other = records.begin(parameters.model, settings, corpus, data(parameters, corpus, base),
-                          base.index if base else None)
-    if other:
+    if other := learning.begin(parameters.model, songs, settings, learning.Said(parameters.source, parameters.licence)):
         print(f"the songs are not the same as before: {other}")
     for number, attribute in enumerate(parameters.attributes, 1):
         print(f"\n{attribute}, network {number} of {len(parameters.attributes)}: "
               f"{parameter_count(settings, [attribute]):,} parameters", flush=True)
-        figures = train(parameters, corpus, settings, attribute, training, base)
-        networks = records.add(parameters.model, settings, attribute, figures)
+        networks = learning.train_one(parameters.model, songs, settings, training, attribute, parameters.resume)
     report(networks)
 
 
-def train(parameters: Parameters, corpus, settings, attribute: str, training, base) -> dict:
-    """Train one network and return its figures. Here TensorFlow is imported, which takes seconds."""
-    with tensorflow_quiet():
-        from serenity.model.training import train_network
-    from serenity.listen import piano_roll
-
-    return train_network(corpus, settings, attribute, training, parameters.model, parameters.resume,
-                         base.model if base else None, piano_roll.save)
-
-
-# --- before TensorFlow ------------------------------------------------------------------------------------------------
-
-def settle(parameters: Parameters) -> Parameters:
-    """Return the parameters with the defaults that depend on others. Raises InputError for what cannot go together."""
+def check(parameters: Parameters) -> None:
+    """Refuse what cannot go together before anything is read. Raises InputError."""
     if not parameters.attributes:
         raise InputError("no attribute named; wanted one or more of pitch, step, duration, velocity")
-    default = Parameters()
     if parameters.start_from is None:
         if parameters.midi is not None:
             raise InputError("--midi without --from; wanted --from MODEL, or preprocess.py first and then --tokens")
-    else:
-        for name in (*OF_THE_BASE, *(["tokens"] if parameters.midi else [])):
-            if getattr(parameters, name) != getattr(default, name):
-                other = "--midi" if name == "tokens" else "--from"
-                raise InputError(f"{flag(name)} with {other}, which brings its own; wanted one of them")
-        if parameters.model.resolve() == parameters.start_from.resolve():
-            raise InputError(f"--from {parameters.start_from} is --model too; wanted another folder for what is made")
-    usual = FINE_TUNING if parameters.start_from else FROM_NOTHING
-    return replace(parameters, **{name: value for name, value in usual.items() if getattr(parameters, name) is None})
+        return
+    for name in (*OF_THE_BASE, *(["tokens"] if parameters.midi else [])):
+        if getattr(parameters, name) != getattr(Parameters, name):
+            other = "--midi" if name == "tokens" else "--from"
+            raise InputError(f"{flag(name)} with {other}, which brings its own; wanted one of them")
+    if parameters.model.resolve() == parameters.start_from.resolve():
+        raise InputError(f"--from {parameters.start_from} is --model too; wanted another folder for what is made")
 
 
-def training_settings(parameters: Parameters):
-    """Return how the networks are trained. Raises InputError."""
-    from dataclasses import fields
-
-    from serenity.model.training_settings import TrainingSettings
-
-    return TrainingSettings(**{field.name: getattr(parameters, field.name) for field in fields(TrainingSettings)})
-
-
-def material(parameters: Parameters) -> tuple:
-    """Return the model to begin with, None where there is none, and the songs in its tokens. Raises InputError."""
-    from serenity.tokens import corpus as corpora
-
-    base = None
-    if parameters.start_from:
-        from serenity.model import fine_tuning
-
-        base = fine_tuning.read_base(parameters.start_from)
-    if parameters.midi:
-        corpus = own_songs(parameters, base)
-    else:
-        corpus = corpora.load(parameters.tokens)
-        if base:
-            corpus = fine_tuning.in_words_of(base, corpus, str(parameters.tokens))
-    if not corpus.of_split("train"):
-        raise InputError(f"{parameters.tokens} holds no training song; wanted one or more")
-    if base:
-        print(fine_tuning.known(corpus))
-    return base, corpus
-
-
-def own_songs(parameters: Parameters, base):
-    """Return the songs of --midi, and say which files cannot be read. Raises InputError where there is none."""
-    from collections import Counter
-
-    from serenity.parallel import in_parallel
-    from serenity.sources import manifest
-    from serenity.tokens.own_songs import read_folder
-
-    def each(work, jobs):
-        return in_parallel(work, jobs, os.cpu_count() or 1, "reading songs", chunk=4)
-
-    corpus, refused = read_folder(parameters.midi, base.model.vocabulary, base.model.settings.codec, each)
-    for line in refused:
-        print(f"refused: {line}")
-    fetched = manifest.stored(parameters.midi)
-    licences = Counter(fetched.get(song["name"], {}).get("licence") or "unknown" for song in corpus.songs)
-    return replace(corpus, totals=corpus.totals | {"licences": dict(licences)})
-
-
-def model_settings(parameters: Parameters, corpus, base):
-    """Return what the networks are like. Raises InputError."""
-    from serenity.model.settings import ModelSettings, preset
-    from serenity.tokens.windows import WindowSettings
-
-    if base:
-        networks = base.model.settings.networks
-        return replace(base.model.settings, networks={name: replace(network, dropout=parameters.dropout)
-                                                      for name, network in networks.items()})
-    networks = {attribute: replace(network, dropout=parameters.dropout)
-                for attribute, network in preset(parameters.preset, parameters.design).items()}
-    window = WindowSettings(parameters.prompt_events, parameters.continuation_events)
-    return ModelSettings(networks, corpus.vocabulary.sizes, window, corpus.codec, parameters.design)
-
-
-def data(parameters: Parameters, corpus, base) -> dict:
-    """Return what the card says of the songs."""
-    licences = ", ".join(f"{licence} ({songs} songs)" for licence, songs in corpus.totals["licences"].items())
-    said = {"source": parameters.source, "licence": parameters.licence or licences or "unknown"}
-    if base is None:
-        return said
+def read_songs(parameters: Parameters) -> "Songs":
+    """Return the songs, and the model that goes on learning; say which files cannot be read. Raises InputError."""
+    from serenity import learning
     from serenity.model import fine_tuning
 
-    return fine_tuning.data_of(base, said)
+    base = learning.read_base(parameters.start_from) if parameters.start_from else None
+    midi = parameters.midi
+    songs = learning.read_midi(midi, base) if midi else learning.read_store(parameters.tokens, base)
+    for line in songs.refused:
+        print(f"refused: {line}")
+    if base:
+        print(fine_tuning.known(songs.corpus))
+    return songs
 
 
 # --- reports ----------------------------------------------------------------------------------------------------------
 
-def songs_of(corpus) -> str:
+def numbers_of(corpus: "Corpus") -> str:
     """Return in words how many songs are learned from, and how many of them are real."""
     numbers = corpus.numbers()
     real = f", {numbers['train']:,} of them real" if numbers["synthetic"] else ""
     return f"{corpus.totals['train']:,} songs{real}"
 
 
-def dry_run(parameters: Parameters, corpus, settings, training) -> None:
+def dry_run(parameters: Parameters, songs: "Songs", settings: "ModelSettings", training: TrainingSettings) -> None:
     """Say what training will take."""
     with tensorflow_quiet():
         from serenity.model.estimate import estimate, peak_bytes
@@ -211,7 +129,7 @@ def dry_run(parameters: Parameters, corpus, settings, training) -> None:
     print(f"\n{'':10}{'parameters':>12}{'state':>12}{'batches':>10}{'ms each':>10}{'minutes':>10}")
     rows = []
     for attribute in parameters.attributes:
-        row = estimate(corpus, settings, attribute, training)
+        row = estimate(songs.corpus, settings, attribute, training)
         print(f"{attribute:10}{row.parameters:12,}{row.state_bytes / 2**20:8,.0f} MiB{row.steps:10,}"
               f"{1000 * row.step_seconds:10,.0f}{row.seconds / 60:10,.1f}", flush=True)
         rows.append(row)

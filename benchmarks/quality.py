@@ -53,7 +53,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 
-from serenity.command_line import run, tensorflow_quiet
+from serenity.command_line import run
 from serenity.errors import InputError
 from serenity.intervals import apart, interval, ratio_interval
 from serenity.model import checkpoint
@@ -66,6 +66,7 @@ from serenity.music.event import EVENT
 from serenity.music.note import end_time
 from serenity.music.song import beat_edges
 from serenity.music.tempo_map import TempoMap, metres, tempos
+from serenity.quiet import tensorflow_quiet
 from serenity.tokens import corpus as corpora
 from serenity.tokens import novelty
 from serenity.tokens.notes import note_counts

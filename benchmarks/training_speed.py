@@ -126,6 +126,7 @@ def ours(job: dict):
     corpus = corpora.load(Path(job["tokens"]))
     settings = ModelSettings(preset(job["preset"]), corpus.vocabulary.sizes, WindowSettings(), corpus.codec)
     training = TrainingSettings(batch=job["batch"], precision=job["precision"], xla=job.get("compiled", False))
+    training = training.settled()
     keras.config.set_dtype_policy(policy(job))
     return prepare(corpus, settings, job["attribute"], training, Devices(training, []))  # on one device
 

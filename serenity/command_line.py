@@ -3,7 +3,6 @@
 Imports nothing that takes time, so that Ctrl-C finds someone who listens as soon as can be.
 """
 
-import logging
 import os
 import re
 import signal
@@ -12,8 +11,8 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import fields, make_dataclass, replace
-from functools import partial
+from dataclasses import Field, field, fields, is_dataclass, make_dataclass, replace
+from functools import cache, partial
 from pathlib import Path
 from types import NoneType
 from typing import Annotated, get_args, get_type_hints
@@ -46,8 +45,10 @@ def run(main: Callable, parameters: type, kept: Callable[[object], str] = lambda
             import tyro
 
             if {"-h", "--help"} & set(sys.argv[1:]):
-                show_help(parameters, Path(main.__code__.co_filename))
-            given.append(tyro.cli(parameters, registry=_readable()))
+                show_help(parameters)
+            flat = make_dataclass(parameters.__name__, [leaf for _, leaf in leaves(parameters)],
+                                  namespace={"__doc__": parameters.__doc__})
+            given.append(composed(parameters, vars(tyro.cli(flat, registry=_readable()))))
             main(given[0])
             sys.stdout.flush()  # here, where somebody hears that nobody listens
     except SettingError as error:
@@ -119,21 +120,48 @@ def _number(kind: type, wanted: str, words: list[str]) -> float:
         raise ValueError(f"got {words[0]!r}, wanted {wanted}") from None
 
 
+# --- settings inside of parameters ------------------------------------------------------------------------------------
+
+def leaves(parameters: type) -> Iterator[tuple[type, tuple[str, object, Field]]]:
+    """Yield (class, (name, type, field)) of each parameter of a dataclass; of settings inside of it, of each of theirs.
+
+    The fields have the defaults that stand at the top of the script.
+    """
+    hints = get_type_hints(parameters, include_extras=True)
+    for each in fields(parameters):
+        if is_dataclass(kind := hints[each.name]):
+            for inner_kind, (name, hint, _) in leaves(kind):
+                yield inner_kind, (name, hint, field(default=getattr(each.default, name)))
+        else:
+            yield parameters, (each.name, hints[each.name], each)
+
+
+def composed(parameters: type, values: dict[str, object]) -> object:
+    """Return parameters with the values of some of their leaves, the others by default. Raises InputError."""
+    hints, given = get_type_hints(parameters), {}
+    for each in fields(parameters):
+        if is_dataclass(hints[each.name]):
+            names = {inner.name for inner in fields(hints[each.name])} & values.keys()
+            given[each.name] = replace(each.default, **{name: values[name] for name in names})
+        elif each.name in values:
+            given[each.name] = values[each.name]
+    return parameters(**given)
+
+
 # --- help -------------------------------------------------------------------------------------------------------------
 
-def show_help(parameters: type, script: Path) -> None:
-    """Print the help of a dataclass in a script, a box for each of its sections, and exit.
+def show_help(parameters: type) -> None:
+    """Print the help of a dataclass, a box for each of its sections, and exit.
 
     tyro shows no sections of one dataclass, so it is shown one of several.
     """
     import tyro
 
-    said, hints = comments(parameters.__name__, script), get_type_hints(parameters, include_extras=True)
     sections = {}
-    for field in fields(parameters):
-        head, text = said[field.name]
-        about = tyro.conf.arg(help=text, help_behavior_hint=partial(_default, field.default))
-        sections.setdefault(head, []).append((field.name, Annotated[hints[field.name], about], field))
+    for kind, (name, hint, default) in leaves(parameters):
+        head, text = comments(kind.__name__, Path(sys.modules[kind.__module__].__file__))[name]
+        about = tyro.conf.arg(help=text, help_behavior_hint=partial(_default, default.default))
+        sections.setdefault(head, []).append((name, Annotated[hint, about], default))
     parts = []
     for head, members in sections.items():
         part = make_dataclass(parameters.__name__, members, namespace={"__doc__": head})
@@ -148,6 +176,7 @@ def _default(value: object, shown: str) -> str:
     return f"(default: {text or 'none'})"
 
 
+@cache
 def comments(name: str, script: Path) -> dict[str, tuple[str, str]]:
     """Return the comments of a class's fields as {field: (of its section, its own)}, "" where there are none.
 
@@ -177,22 +206,6 @@ def comments(name: str, script: Path) -> dict[str, tuple[str, str]]:
 
 
 # --- how scripts end --------------------------------------------------------------------------------------------------
-
-@contextmanager
-def tensorflow_quiet() -> Iterator[None]:
-    """Let TensorFlow be imported within, as fast as it can be and without remarks on which nobody can act."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # on the processor
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # products 1.6 times as fast; TensorFlow asks for Intel's own
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # on retracing: each network is traced anew, of course
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
-
 
 @contextmanager
 def _obeyed(interrupted: Callable[[], int]) -> Iterator[None]:

@@ -14,3 +14,10 @@ class SettingError(InputError):
 
     A script puts the flags that it has for them in their place.
     """
+
+
+def check_range(settings: object, **ranges: tuple[int, int]) -> None:
+    """Raise SettingError where an attribute of the settings is outside of its (lowest, highest)."""
+    for name, (lowest, highest) in ranges.items():
+        if not lowest <= (value := getattr(settings, name)) <= highest:
+            raise SettingError(f"{name} {value}, wanted {lowest} to {highest:,}")

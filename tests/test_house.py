@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SCRIPTS = ("fetch.py", "preprocess.py", "train.py", "generate.py")
 SOURCES = sorted(path for path in [*ROOT.glob("*.py"), *ROOT.glob("serenity/**/*.py")])
 
-BELOW = ("errors", "files", "midi_container", "notation", "parallel", "text")  # what every floor may import
+BELOW = ("errors", "files", "midi_container", "notation", "parallel", "quiet", "text")  # what every floor may import
 FLOORS = {  # floor -> what it may import beside itself and what lies below all
     "sources": (),
     "music": (),
@@ -28,11 +28,14 @@ FLOORS = {  # floor -> what it may import beside itself and what lies below all
     "listen": ("music",),
     "model": ("music", "tokens"),
     "completion": ("music", "tokens", "model", "listen"),
+    "preparation": ("sources", "music", "tokens", "listen", "journal"),
+    "learning": ("sources", "music", "tokens", "model", "listen"),
     "replay": ("music", "tokens", "model", "listen", "completion"),
     "studio": ("music", "listen", "completion", "replay"),
 }
-LIBRARY = {"completion", "replay"}  # modules above the folders: what the scripts do
-LIGHT = ("serenity.music.categories.",)  # tables, from which scripts derive their choices
+LIBRARY = {"preparation", "learning", "completion", "replay"}  # modules above the folders: what the scripts do
+LIGHT = ("serenity.music.categories.", "serenity.music.settings.", "serenity.tokens.settings.",
+         "serenity.model.settings.", "serenity.model.training_settings.")  # what --help shows of choices and defaults
 SLOW = ("tensorflow", "keras", "jax", "torch")  # seconds to import
 UNSAFE_MODULES = ("pickle", "cPickle", "marshal", "shelve", "dill", "cloudpickle", "joblib")  # loading runs code
 UNSAFE_CALLS = ("eval", "exec", "compile", "__import__", "import_module", "Lambda", "enable_unsafe_deserialization")

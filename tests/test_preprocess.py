@@ -10,6 +10,7 @@ import pytest
 
 import preprocess
 from serenity import journal, parallel
+from serenity.command_line import composed
 from serenity.music import abc_file, midi_file
 from serenity.music.codec import CodecSettings, encode
 from serenity.music.event import bar_places
@@ -280,7 +281,7 @@ def test_all_that_makes_songs_and_tokens_is_code_that_the_keys_hold(relatives, m
     monkeypatch.setattr(parallel, "in_parallel", handed)
     monkeypatch.setattr(journal, "code", lambda work: keyed.add(work.__module__) or real(work))
     monkeypatch.chdir(relatives)
-    preprocess.main(preprocess.Parameters(synthetic=2, category="viola", filters=False))
+    preprocess.main(composed(preprocess.Parameters, {"synthetic": 2, "category": "viola", "filters": False}))
     assert done == keyed == {"serenity.music.selection", "serenity.music.family", "serenity.tokens.corpus"}
 
 
@@ -352,7 +353,7 @@ def test_a_file_that_cannot_be_explained_ends_with_one_line_and_code_2(name, why
     (("--midi", "none"), "none holds no MIDI file"),
     (("--midi", "broken"), "none of the 1 files in broken was kept"),
     (("--midi", "one"), "none of the 1 files in one was kept; wanted one or more (--no-filters keeps"),
-    (("--midi", "one", "--no-filters", "--max-events", "3"), "none of the 1 songs that were kept could be used"),
+    (("--midi", "one", "--no-filters", "--max-events", "3"), "none of the songs that were kept in one could be used"),
     (("--abc-only", "--abc", "missing"), "missing is not a folder"),
     (("--abc-only", "--abc", "none"), "none holds no abc file"),
     (("--workers", "0"), "--workers 0, wanted 1 to 1,024"),

@@ -49,9 +49,17 @@ def test_help_answers_and_loads_nothing_slow(script, tmp_path):
     assert "tyro" in imported  # so the list of imports is no empty one
 
 
+def source_of(file, name):
+    """Return the fields of a class with their comments; "" where the file does not have it."""
+    found = re.search(rf"^class {name}:\n(.*?)^(?:\S|    def|    @)", file.read_text(encoding="utf-8"), re.M | re.S)
+    return found[1] if found else ""
+
+
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_help_shows_every_comment_whole_and_every_default_plain(script, tmp_path):
-    source = re.search(r"^class Parameters:\n(.*?)^\S", (ROOT / script).read_text(encoding="utf-8"), re.M | re.S)[1]
+    source = source_of(ROOT / script, "Parameters")
+    for name in re.findall(r"^    \w+: (\w+Settings) = ", source, re.M):  # its parameters are the script's too
+        source += next(filter(None, (source_of(path, name) for path in ROOT.glob("serenity/*/*settings.py"))))
     comments = re.findall(r"# (.+)", source)
     code, output, _, _ = run(script, "--help", folder=tmp_path)
     shown = " ".join(re.sub("[│╭╮╰╯─]", " ", output).split())

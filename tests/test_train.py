@@ -12,12 +12,14 @@ from pathlib import Path
 import pytest
 
 import train
+from serenity.command_line import composed
 from serenity.command_line import run as run_script
 from serenity.errors import InputError
 from serenity.model import checkpoint
 from serenity.model import settings as model_settings
 from serenity.model.designs import parameter_count
 from serenity.model.settings import NetworkSettings
+from serenity.model.training_settings import TrainingSettings
 from serenity.music import midi_file
 from serenity.music.codec import CodecSettings
 from serenity.music.midi_file import Track
@@ -50,7 +52,7 @@ def defaults(tmp_path, monkeypatch, eagerly):
 def run(defaults):
     """Return a function that trains with other parameters than those, and gives back the model's folder."""
     def run(**changes):
-        parameters = train.Parameters(**(defaults | changes))
+        parameters = composed(train.Parameters, defaults | changes)
         train.main(parameters)
         return parameters.model
     return run
@@ -220,7 +222,7 @@ def test_ctrl_c_ends_with_a_line_and_code_130_and_the_run_goes_on(shell, before_
 
 def test_tensorflow_makes_no_remarks_when_it_is_imported_nor_when_it_traces_networks_one_after_another():
     code = ("import sys\n"
-            "from serenity.command_line import tensorflow_quiet\n"
+            "from serenity.quiet import tensorflow_quiet\n"
             "with tensorflow_quiet():\n    import tensorflow\n"
             "again = tensorflow.function(lambda number: number)\n"
             "for number in range(9):\n    again(number)\n"
@@ -305,10 +307,21 @@ def test_tokens_of_other_dictionaries_are_translated_and_those_of_another_codec_
         run(**mine | {"tokens": centred})
 
 
-def test_fine_tuning_learns_slower_and_gives_up_sooner(base):
-    usual, fine = train.settle(train.Parameters()), train.settle(train.Parameters(start_from=base))
+def test_fine_tuning_learns_slower_and_gives_up_sooner():
+    usual, fine = (TrainingSettings().settled(fine_tuning) for fine_tuning in (False, True))
     assert fine.learning_rate < usual.learning_rate and fine.patience is not None and usual.patience is None
-    assert train.settle(train.Parameters(start_from=base, learning_rate=0.5, epochs=3)).learning_rate == 0.5
+    assert TrainingSettings(learning_rate=0.5, epochs=3).settled(fine_tuning=True).learning_rate == 0.5
+
+
+def test_the_example_in_python_prepares_songs_and_trains_on_them(defaults, midi, tmp_path, monkeypatch, capsys):
+    (tmp_path / "my-songs").rename(tmp_path / "my-midi")
+    (tmp_path / "tokens").rename(tmp_path / "other")
+    text = (SCRIPT.parent / "docs/training.md").read_text().split("## From Python\n")[1].split("\n## ")[0]
+    code = "\n".join(line.removeprefix("    ") for line in text.splitlines() if line.startswith("    "))
+    monkeypatch.chdir(tmp_path)
+    exec(code.replace("(synthetic=4)", "(filters=False, synthetic=1)"), {})  # noqa: S102 - our own lines
+    assert re.search(r"^\d+ songs to learn from$", capsys.readouterr().out, re.MULTILINE)
+    assert checkpoint.load(tmp_path / "model").vocabulary.sizes == corpora.load(tmp_path / "tokens").vocabulary.sizes
 
 
 # --- what it refuses --------------------------------------------------------------------------------------------------

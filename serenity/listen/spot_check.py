@@ -18,6 +18,13 @@ SYNTHETIC = 2    # songs that are shown beside each real one
 LONGEST = 60.0   # seconds of each song that are shown and sound; all of twenty songs would make a page too large
 
 
+def make(path: Path, files: Sequence[Path], count: int, seed: int, soundfont: Path | None) -> tuple[int, int]:
+    """Write a page of `count` of the songs in abc files, drawn by chance; return how many real ones it has, and its
+    bytes."""
+    drawn = draw(files, {file: abc_file.read_head(file) for file in files}, count, np.random.default_rng(seed))
+    return len(drawn), write(path, drawn, soundfont)
+
+
 def draw(songs: Sequence[Path], heads: Mapping[Path, AbcSong], count: int,
          rng: np.random.Generator) -> list[tuple[Path, list[Path]]]:
     """Return `count` real songs at random, or all there are, each with SYNTHETIC of its synthetic songs at random."""

@@ -7,9 +7,8 @@ is in these transformers is a matter of their design; there are two, serenity_de
 from dataclasses import asdict, dataclass
 
 from serenity.errors import InputError, SettingError
-from serenity.music.codec import CodecSettings
-from serenity.tokens.vocabulary import ATTRIBUTES
-from serenity.tokens.windows import WindowSettings
+from serenity.music.settings import CodecSettings
+from serenity.tokens.settings import ATTRIBUTES, WindowSettings
 
 DESIGNS = ("serenity", "original")
 

@@ -1,29 +1,33 @@
 """How the networks are trained, as numbers that check themselves. No Keras: wrong ones are refused at once."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from typing import Literal
 
 from serenity.errors import SettingError
 
-PRECISIONS = ("float32", "bfloat16")
+USUAL = {"epochs": 10, "patience": None, "learning_rate": 5e-3}
+FINE_TUNING = {"epochs": 12, "patience": 3, "learning_rate": 1e-3}  # few songs are soon learned by heart
 
 
 @dataclass(frozen=True)
 class TrainingSettings:
     """How the networks are trained."""
 
-    epochs: int = 10
-    batch: int = 8                  # windows that are shown at a time
-    learning_rate: float = 1e-3     # at its peak
-    warmup: float = 0.05            # share of all steps over which the learning rate climbs
-    weight_decay: float = 0.01
-    accumulate: int = 1             # batches that make one step, for more windows a step than memory holds
-    label_smoothing: float = 0.0    # share of the target that is spread evenly over all tokens
-    patience: int | None = None     # epochs without improvement after which training ends; None: never
-    epoch_songs: int | None = None  # songs in one epoch; the next epoch shows others; None: all songs
-    synthetic: float | None = 0.5   # so much of each song's synthetic songs an epoch shows, as songs; None: all
-    precision: str = "float32"      # or "bfloat16": in which products are taken; weights are float32 in any case
-    xla: bool = False               # compile the steps by XLA
-    seed: int = 0                   # of weights, windows and dropout
+    epochs: int | None = None                    # times that all songs are shown; None: 10, with --from 12
+    epoch_songs: int | None = None               # songs in one epoch; the next epoch shows others; None: all songs
+    # how much of a song's synthetic songs an epoch shows beside it: 0.5: parts, together half as long as the song, and
+    # other parts in each epoch; None: all of them, whole
+    synthetic: float | None = 0.5
+    patience: int | None = None                  # stop after so many epochs without improvement; None: never, --from 3
+    batch: int = 8                               # windows shown at the same time: as many as fit into memory
+    accumulate: int = 1                          # batches in one step: for steps that are larger than memory allows
+    learning_rate: float | None = None           # its highest value, after the warm-up; None: 5e-3, with --from 1e-3
+    warmup: float = 0.05                         # share of all steps in which the learning rate rises
+    weight_decay: float = 0.01                   # share of the weights, times the learning rate, removed in each step
+    label_smoothing: float = 0.0                 # share of the target spread over all tokens; bits are counted without
+    precision: Literal["float32", "bfloat16"] = "float32"  # of products; bfloat16: faster on a GPU, slower on a CPU
+    xla: bool = False                            # compile with XLA: training begins a minute later
+    seed: int = 0                                # number that chance starts from (weights, windows, dropout)
 
     def __post_init__(self):
         for name in ("epochs", "batch", "accumulate", "patience", "epoch_songs"):
@@ -31,17 +35,22 @@ class TrainingSettings:
                 raise SettingError(f"{name} {value}, wanted 1 or more")
         if self.synthetic is not None and not self.synthetic >= 0:
             raise SettingError(f"synthetic {self.synthetic}, wanted 0 or more")
-        if not 0 < self.learning_rate < 1:
+        if self.learning_rate is not None and not 0 < self.learning_rate < 1:
             raise SettingError(f"learning_rate {self.learning_rate}, wanted above 0 and below 1")
         if not self.weight_decay >= 0:
             raise SettingError(f"weight_decay {self.weight_decay}, wanted 0 or more")
         for name in ("warmup", "label_smoothing"):
             if not 0 <= getattr(self, name) < 1:
                 raise SettingError(f"{name} {getattr(self, name)}, wanted a share from 0 to below 1")
-        if self.precision not in PRECISIONS:
-            raise SettingError(f"precision '{self.precision}', wanted one of {', '.join(PRECISIONS)}")
+        if self.precision not in ("float32", "bfloat16"):
+            raise SettingError(f"precision '{self.precision}', wanted float32 or bfloat16")
         if not 0 <= self.seed < 2 ** 32:
             raise SettingError(f"seed {self.seed}, wanted 0 to {2 ** 32 - 1:,}")
+
+    def settled(self, fine_tuning: bool = False) -> "TrainingSettings":
+        """Return the settings with what None stands for, in fine-tuning and otherwise."""
+        usual = FINE_TUNING if fine_tuning else USUAL
+        return replace(self, **{name: value for name, value in usual.items() if getattr(self, name) is None})
 
     def difference(self, before: dict) -> str:
         """Return in words what is other than in settings `before`, as asdict gives them; "" where nothing is."""

@@ -5,37 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from serenity.errors import SettingError
 from serenity.music.categories import category_named
 from serenity.music.event import events_to_notes, notes_to_events
 from serenity.music.grid import from_grid, to_grid
 from serenity.music.harmony import Key, find_key
 from serenity.music.pitch import OCTAVE, centre_transposition, fold, key_transposition, transpose
+from serenity.music.settings import CodecSettings
 from serenity.music.song import Song
 from serenity.music.tempo_map import TempoMap
-
-
-@dataclass(frozen=True)
-class CodecSettings:
-    """How songs become events. A model carries the settings that it was trained with."""
-
-    category: str = "piano"          # row of serenity.music.categories: its centre pitch and range
-    normalise: str = "key"           # "key": to C major or A minor, then by octaves to the centre; "centre": to the
-                                     # centre pitch by semitones; "none": as it is
-    grid: int = 24                   # points a quarter; 24 hold thirty-seconds, and triplets of sixteenths
-    exact_lengths: int | None = 24   # durations up to so many points are exact, longer ones coarser; None: all are
-    split_ratio: float | None = 1.5  # longest/shortest duration in one chord; None: one chord an onset
-
-    def __post_init__(self):
-        category_named(self.category)
-        if self.normalise not in ("key", "centre", "none"):
-            raise SettingError(f"normalise '{self.normalise}' is unknown; wanted key, centre or none")
-        exact = 1 if self.exact_lengths is None else self.exact_lengths
-        for name, value, lowest, highest in (("grid", self.grid, 4, 480), ("exact_lengths", exact, 1, 10**6)):
-            if not isinstance(value, int) or not lowest <= value <= highest:
-                raise SettingError(f"{name} {value}, wanted a whole number from {lowest} to {highest:,}")
-        if self.split_ratio is not None and not self.split_ratio >= 1:
-            raise SettingError(f"split_ratio {self.split_ratio} is out of range; wanted 1 or more, or None")
 
 
 @dataclass(frozen=True)

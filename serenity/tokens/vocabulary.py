@@ -19,8 +19,8 @@ from serenity.music.pitch import (
     top_pitch,
     unique_chords,
 )
+from serenity.tokens.settings import ATTRIBUTES, MOST_VALUES, SPECIALS, DictionarySettings
 
-ATTRIBUTES = ("pitch", "step", "duration", "velocity")
 # The columns of every token array: the four attributes as tokens, then numbers that say where in the bars an event
 # stands (event.bar_places): its place in the bar and the bar's length in grid points, and how many bars are left. A bar
 # without length is not known; 0 bars left are not known.
@@ -28,11 +28,9 @@ COLUMNS = (*ATTRIBUTES, "place", "bar", "left")
 PLACE, BAR, LEFT = range(len(ATTRIBUTES), len(COLUMNS))
 DECISION_ORDER = ("step", "pitch", "duration", "velocity")    # in which the attributes of one event are decided
 
-PAD, START, END = 0, 1, 2  # nothing; before a song's first event; after its last
-SPECIALS = 3               # values begin at this token
-MOST_VALUES = 2 ** 16 - SPECIALS  # tokens are stored in 16 bits
+PAD, START, END = 0, 1, 2  # nothing; before a song's first event; after its last. Values begin at SPECIALS
 
-TOP_K = {"pitch": 5000, "step": 1000, "duration": 1000, "velocity": 352}  # of velocity: 32 bins by 11 accents
+TOP_K = DictionarySettings().sizes
 VELOCITY_BIN = 4  # neighbouring velocities that count as one: a listener tells about 32 apart
 
 FORMAT = "serenity-vocabulary 2"

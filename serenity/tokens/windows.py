@@ -10,28 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from serenity.errors import InputError
+from serenity.tokens.settings import SHORTEST_PROMPT, WindowSettings
 from serenity.tokens.vocabulary import ATTRIBUTES, END, PAD, START
-
-SHORTEST_PROMPT = 16  # events; shorter seeds are completed too, but training seldom shows such
-
-
-@dataclass(frozen=True)
-class WindowSettings:
-    """Sizes of a window, in events."""
-
-    prompt: int = 128
-    continuation: int = 256
-
-    def __post_init__(self):
-        if self.prompt < SHORTEST_PROMPT or self.continuation < 1:
-            raise InputError(f"window of {self.prompt} + {self.continuation} events; wanted a prompt of "
-                             f"{SHORTEST_PROMPT} or more and a continuation of 1 or more")
-
-    @property
-    def length(self) -> int:
-        """Events of prompt and continuation as one row, each with the event after it: the last has none."""
-        return self.prompt + self.continuation - 1
 
 
 @dataclass(frozen=True)

@@ -180,7 +180,7 @@ def test_tables_of_tokens_are_adam_s_and_matrices_are_muon_s(design, names):
     from serenity.model.transformer import build_network
 
     network = build_network(model_settings(design), "step", VOCABULARY)
-    compile_network(network, TrainingSettings(), steps=1)
+    compile_network(network, TrainingSettings().settled(), steps=1)
     of_adam = {name for name, variable in network.by_name.items() if network.optimizer._should_use_adamw(variable)}
     tables = {name for name in of_adam if len(network.by_name[name].shape) == 2}
     assert tables == {*names}

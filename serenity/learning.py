@@ -1,0 +1,121 @@
+"""From tokens to a model, as train.py does it: songs, what the networks are like, and then one network after another.
+
+    songs = learning.read_store(Path("data/tokens"))
+    learning.train(Path("models/mine"), songs, learning.design(songs), TrainingSettings(epochs=3))
+
+A model that is there already goes on learning where `base` is given: read_base(folder).
+"""
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from serenity.errors import InputError
+from serenity.listen import piano_roll
+from serenity.model import fine_tuning, records
+from serenity.model.fine_tuning import Base, read_base
+from serenity.model.settings import ModelSettings, NetworkSettings, preset
+from serenity.model.training_settings import TrainingSettings
+from serenity.parallel import in_parallel
+from serenity.quiet import tensorflow_quiet
+from serenity.sources import manifest
+from serenity.tokens import corpus as corpora
+from serenity.tokens.corpus import Corpus
+from serenity.tokens.own_songs import read_folder
+from serenity.tokens.settings import ATTRIBUTES, WindowSettings
+
+__all__ = ["Base", "Songs", "begin", "design", "read_base", "read_midi", "read_store", "train", "train_one"]
+
+
+@dataclass(frozen=True)
+class Songs:
+    """What is learned from, and what has learned before."""
+
+    corpus: Corpus
+    base: Base | None = None       # the model that goes on learning
+    refused: tuple[str, ...] = ()  # a line on each file that cannot be read
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a model's card says of its songs."""
+
+    source: str = "not known"
+    licence: str | None = None  # None: as fetch.py noted
+
+
+# --- songs ------------------------------------------------------------------------------------------------------------
+
+def read_store(folder: Path, base: Base | None = None) -> Songs:
+    """Open a token store; with a base, in the tokens of the base. Raises InputError where it has no training song."""
+    corpus = corpora.load(folder)
+    return _checked(Songs(fine_tuning.in_words_of(base, corpus, str(folder)) if base else corpus, base), folder)
+
+
+def read_midi(folder: Path, base: Base) -> Songs:
+    """Read the MIDI files and scores below a folder in the base's tokens. Raises InputError where none can be read."""
+    def each(work, jobs):
+        return in_parallel(work, jobs, os.cpu_count() or 1, "reading songs", chunk=4)
+
+    corpus, refused = read_folder(folder, base.model.vocabulary, base.model.settings.codec, each)
+    fetched = manifest.stored(folder)
+    licences = Counter(fetched.get(song["name"], {}).get("licence") or "unknown" for song in corpus.songs)
+    return _checked(Songs(replace(corpus, totals=corpus.totals | {"licences": dict(licences)}), base, tuple(refused)),
+                    folder)
+
+
+def _checked(songs: Songs, folder: Path) -> Songs:
+    if not songs.corpus.of_split("train"):
+        raise InputError(f"{folder} holds no training song; wanted one or more")
+    return songs
+
+
+# --- networks ---------------------------------------------------------------------------------------------------------
+
+def design(songs: Songs, size: str = "mini", name: str = "serenity", window: WindowSettings = WindowSettings(),
+           dropout: float = NetworkSettings.dropout) -> ModelSettings:
+    """Return what the networks are like: those of the base, or of a preset's size and a design's name. InputError."""
+    networks = songs.base.model.settings.networks if songs.base else preset(size, name)
+    networks = {attribute: replace(network, dropout=dropout) for attribute, network in networks.items()}
+    if songs.base:
+        return replace(songs.base.model.settings, networks=networks)
+    return ModelSettings(networks, songs.corpus.vocabulary.sizes, window, songs.corpus.codec, name)
+
+
+def train(folder: Path, songs: Songs, settings: ModelSettings, training: TrainingSettings = TrainingSettings(),
+          attributes: Sequence[str] = ATTRIBUTES, said: Said = Said()) -> dict[str, dict]:
+    """Train networks into a new folder, one after another; return the figures of each (training.train_network).
+
+    Raises InputError where the folder holds one of them, and for what ends a training.
+    """
+    settings = records.agree(folder, settings, songs.corpus.vocabulary, tuple(attributes), resume=False)
+    begin(folder, songs, settings, said)
+    for attribute in attributes:
+        networks = train_one(folder, songs, settings, training, attribute)
+    return networks
+
+
+def begin(folder: Path, songs: Songs, settings: ModelSettings, said: Said) -> str:
+    """Write what a model's folder holds beside weights; return what it said otherwise until now (records.begin)."""
+    totals, base = songs.corpus.totals, songs.base
+    licences = ", ".join(f"{licence} ({number} songs)" for licence, number in totals["licences"].items())
+    data = {"source": said.source, "licence": said.licence or licences or "unknown"}
+    return records.begin(folder, settings, songs.corpus, fine_tuning.data_of(base, data) if base else data,
+                         base.index if base else None)
+
+
+def train_one(folder: Path, songs: Songs, settings: ModelSettings, training: TrainingSettings, attribute: str,
+              resume: bool = False) -> dict[str, dict]:
+    """Train one network; return the figures of all that the folder holds. The import of TensorFlow takes seconds.
+
+    Raises InputError for what a user can mend (training.train_network).
+    """
+    with tensorflow_quiet():
+        from serenity.model.training import train_network
+
+    base = songs.base
+    figures = train_network(songs.corpus, settings, attribute, training.settled(fine_tuning=base is not None), folder,
+                            resume, base.model if base else None, piano_roll.save)
+    return records.add(folder, settings, attribute, figures)
