@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import preprocess
-from serenity import journal, parallel
+from serenity import journal, preparation
 from serenity.command_line import composed
 from serenity.music import abc_file, midi_file
 from serenity.music.codec import CodecSettings, encode
@@ -278,8 +278,8 @@ def test_all_that_makes_songs_and_tokens_is_code_that_the_keys_hold(relatives, m
         done.add((work.func if isinstance(work, partial) else work).__module__)
         return map(work, jobs)
 
-    monkeypatch.setattr(parallel, "in_parallel", handed)
-    monkeypatch.setattr(journal, "code", lambda work: keyed.add(work.__module__) or real(work))
+    monkeypatch.setattr(preparation, "in_parallel", handed)
+    monkeypatch.setattr(preparation, "code", lambda work: keyed.add(work.__module__) or real(work))
     monkeypatch.chdir(relatives)
     preprocess.main(composed(preprocess.Parameters, {"synthetic": 2, "category": "viola", "filters": False}))
     assert done == keyed == {"serenity.music.selection", "serenity.music.family", "serenity.tokens.corpus"}
