@@ -14,17 +14,17 @@ class TrainingSettings:
     """How the networks are trained."""
 
     epochs: int | None = None                    # times that all songs are shown; None: 10, with --from 12
+    batch: int = 8                               # windows shown at the same time: as many as fit into memory
+    learning_rate: float | None = None           # its highest value, after the warm-up; None: 5e-3, with --from 1e-3
+    warmup: float = 0.05                         # share of all steps in which the learning rate rises
+    weight_decay: float = 0.01                   # share of the weights, times the learning rate, removed in each step
+    accumulate: int = 1                          # batches in one step: for steps that are larger than memory allows
+    label_smoothing: float = 0.0                 # share of the target spread over all tokens; bits are counted without
+    patience: int | None = None                  # stop after so many epochs without improvement; None: never, --from 3
     epoch_songs: int | None = None               # songs in one epoch; the next epoch shows others; None: all songs
     # how much of a song's synthetic songs an epoch shows beside it: 0.5: parts, together half as long as the song, and
     # other parts in each epoch; None: all of them, whole
     synthetic: float | None = 0.5
-    patience: int | None = None                  # stop after so many epochs without improvement; None: never, --from 3
-    batch: int = 8                               # windows shown at the same time: as many as fit into memory
-    accumulate: int = 1                          # batches in one step: for steps that are larger than memory allows
-    learning_rate: float | None = None           # its highest value, after the warm-up; None: 5e-3, with --from 1e-3
-    warmup: float = 0.05                         # share of all steps in which the learning rate rises
-    weight_decay: float = 0.01                   # share of the weights, times the learning rate, removed in each step
-    label_smoothing: float = 0.0                 # share of the target spread over all tokens; bits are counted without
     precision: Literal["float32", "bfloat16"] = "float32"  # of products; bfloat16: faster on a GPU, slower on a CPU
     xla: bool = False                            # compile with XLA: training begins a minute later
     seed: int = 0                                # number that chance starts from (weights, windows, dropout)
