@@ -8,6 +8,7 @@ import pytest
 
 import config
 import generate
+from benchmarks import seed_path
 from serenity import completion
 from serenity.model import checkpoint
 from serenity.model.designs import parameter_count
@@ -86,6 +87,13 @@ def test_the_library_example_of_readme_does_what_its_comments_say(capsys, tmp_pa
     printed = [line.partition("  # ")[2] for line in lines if line.startswith("print")]
     assert (tmp_path / "song.mid").exists()
     assert printed and capsys.readouterr().out.splitlines() == printed
+
+
+def test_readme_says_through_how_many_files_a_seed_passes(tmp_path):
+    model = completion.load(MODEL)
+    found = seed_path.passed(lambda: seed_path.complete(config.EXAMPLE_SEED, model, tmp_path / "song.mid"))
+    (said,) = re.findall(r"no more than (\d+) files of `serenity/`", " ".join((ROOT / "README.md").read_text().split()))
+    assert 30 < len(found) <= int(said), sorted(found)
 
 
 DOCUMENTS = [ROOT / "README.md", *ROOT.glob("docs/**/*.md"),
