@@ -1,6 +1,6 @@
 """The end of a continuation: its last bar is one strike of the tonic's chord, held to the bar line.
 
-The networks are told how many bars are left. That alone is too weak (docs/model.md has how weak), so they are helped:
+The networks are told how many bars are left. That alone is too weak (docs/completing.md), so they are helped:
 the bar before the last one is made in several ways, and after those that come nearest to a close the last strike is
 drawn from the chords of the tonic. Of these ends the one that closes best is taken; of equals, that which the networks
 themselves expect most. If none has the tonic in the bass, one chord that has it is drawn.
