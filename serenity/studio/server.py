@@ -32,7 +32,7 @@ MOST_STREAMS = 4     # of events
 SLOWEST = 30.0       # seconds for a body
 SILENT = 10.0        # seconds in which nothing comes
 HEARTBEAT = 1.0      # seconds between two looks whether a page is still open
-LINGER = 1.0         # seconds in which what a refused sender still sends is thrown away, so that it reads why
+LINGER, DREGS = 1.0, 2**24  # seconds and bytes of what a refused sender still sends: thrown away, so that it reads why
 PIECE = 2**16        # bytes read at once
 
 HEADERS = {  # of every answer: no other page may hold, guess at or be told anything of it
@@ -235,9 +235,9 @@ class Handler(BaseHTTPRequestHandler):
         with contextlib.suppress(OSError):
             self.connection.shutdown(socket.SHUT_WR)
             self.connection.settimeout(LINGER)
-            until = time.monotonic() + LINGER
-            while time.monotonic() < until and self.connection.recv(PIECE):
-                pass
+            until, left = time.monotonic() + LINGER, DREGS
+            while time.monotonic() < until and left > 0 and (piece := self.connection.recv(PIECE)):
+                left -= len(piece)
 
 
 # --- what a page is told ----------------------------------------------------------------------------------------------
