@@ -46,6 +46,7 @@ class Making:
     bars: int
     temperature: float
     takes: int
+    ending: bool = False  # whether the song closes in the last of the bars
 
 
 # method, parts of the address after the token -> what it means; # is a number, * a file's name
@@ -122,7 +123,7 @@ def file_name(address: str) -> str:
 
 def making(body: bytes) -> Making:
     """Return what takes are asked for. Raises Refused."""
-    said = _order(body, {"step": int, "bars": int, "temperature": float, "takes": int})
+    said = _order(body, {"step": int, "bars": int, "temperature": float, "takes": int, "ending": bool})
     for name, (lowest, highest) in (("bars", (1, MOST_BARS)), ("temperature", BOLDNESS), ("takes", (1, MOST_TAKES))):
         if not lowest <= said[name] <= highest:
             raise Refused(400, f"{name} {said[name]:.6g}; wanted {lowest} to {highest}")

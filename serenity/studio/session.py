@@ -175,7 +175,7 @@ class Session:
     def request_of(self, asked: Making) -> Request:
         """Return what a making asks of each take. Raises InputError."""
         return replace(self.request, events=None, seconds=None, bars=asked.bars, temperature=asked.temperature,
-                       variations=1)
+                       ending=asked.ending, may_end=self.request.may_end and not asked.ending, variations=1)
 
     def star(self, number: int, is_on: bool) -> None:
         """Give a take a star, or take it away."""

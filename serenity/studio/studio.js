@@ -133,7 +133,7 @@ function showMaking({making, steps, can_undo}) {
 // --- what is asked ------------------------------------------------------------------------------------------------
 
 const make = step => ask("makings", {step, bars: Number(find("#bars").value), takes: Number(find("#count").value),
-                                     temperature: Number(find("#bold").value)});
+                                     temperature: Number(find("#bold").value), ending: find("#ending").checked});
 const drop = file => attempt(ask(`seeds?name=${encodeURIComponent(file.name)}`, file));
 
 stars.load = () => {};

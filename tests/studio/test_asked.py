@@ -89,11 +89,11 @@ def test_a_body_must_say_that_it_is_small(headers, status):
     assert asked.body_length({"Content-Length": "100"}, 100) == 100
 
 
-ORDER = {"step": 1, "bars": 8, "temperature": 0.9, "takes": 4}
+ORDER = {"step": 1, "bars": 8, "temperature": 0.9, "takes": 4, "ending": False}
 
 
 def test_an_order_is_read():
-    assert asked.making(json.dumps(ORDER).encode()) == Making(1, 8, 0.9, 4)
+    assert asked.making(json.dumps(ORDER).encode()) == Making(1, 8, 0.9, 4, False)
     assert asked.making(json.dumps({**ORDER, "temperature": 1}).encode()).temperature == 1.0
     assert asked.kept_bars(b'{"bars": 0}') == 0 and asked.star(b'{"on": true}') is True
 
@@ -101,7 +101,7 @@ def test_an_order_is_read():
 @pytest.mark.parametrize("changes", [
     {"bars": 0}, {"bars": 65}, {"bars": 8.5}, {"bars": "8"}, {"bars": True}, {"bars": None}, {"takes": 9},
     {"takes": -1}, {"temperature": 0}, {"temperature": 3}, {"temperature": float("nan")}, {"temperature": float("inf")},
-    {"more": 1}, {"bars": 10**30},
+    {"more": 1}, {"ending": 1}, {"bars": 10**30},
 ])
 def test_another_order_is_refused(changes):
     with pytest.raises(Refused) as refused:

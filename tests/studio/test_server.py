@@ -77,7 +77,7 @@ def listen(studio):
 
 
 def order(**fields):
-    return json.dumps(fields).encode()
+    return json.dumps(fields if "step" not in fields else {"ending": False, **fields}).encode()
 
 
 MAKE = order(step=1, bars=2, temperature=0.9, takes=1)

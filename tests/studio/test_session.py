@@ -100,6 +100,11 @@ def test_one_goes_on_from_a_bar_and_its_song_can_be_made_again(session, model_fo
     assert (tmp_path / "again.mid").read_bytes() == song.read_bytes()
 
 
+def test_a_song_is_asked_to_end(session):
+    asked = session.request_of(Making(1, 2, 0.9, 1, ending=True))
+    assert (asked.ending, asked.bars) == (True, 2)
+
+
 def test_more_bars_than_a_take_has_are_refused(session):
     made(session)
     with pytest.raises(InputError, match="seed-1.mid: keep_bars 9"):
