@@ -1,7 +1,7 @@
-"""Gather MIDI files, and note where each came from.
+"""Gather MIDI files and scores, and note where each came from.
 
     fetch.py ~/my-midi songs.zip               local folders, files and archives
-    fetch.py https://example.org/piano.html    the MIDI files and archives that a page links to
+    fetch.py https://example.org/piano.html    the MIDI files, scores and archives that a page links to
     fetch.py https://example.org/ --depth 3    and those on the site's other pages, up to three links away
     fetch.py urls.txt                          the URLs in a file, one a line
     fetch.py maestro pop909                    known sets; fetch.py --list shows them
@@ -27,16 +27,16 @@ if TYPE_CHECKING:  # at run time only once the arguments are known: so --help an
 
 @dataclass(frozen=True)
 class Parameters:
-    """Gather MIDI files, and note where each came from."""
+    """Gather MIDI files and scores (MusicXML, ABC notation, **kern), and note where each came from."""
 
     sources: Annotated[tuple[str, ...], tyro.conf.Positional] = ()  # folders, files, archives, URLs, sets, search:WORDS
-    output: Path = config.MIDI           # folder for MIDI files and their manifest.jsonl; what is there stays there
+    output: Path = config.MIDI           # folder for what is found, and its manifest.jsonl; what is there stays there
     list: bool = False                   # show the sets that are known by name, and stop
     dry_run: bool = False                # list the files that would be taken; take and write nothing
     # take only files with such a licence: any, permissive, share-alike, non-commercial, or names such as MIT,CC-BY
     licence: str = "any"
     max_files: int | None = None         # take at most so many files from each source
-    max_song: float = 8                  # MiB; a larger MIDI file is refused
+    max_song: float = 8                  # MiB; a larger MIDI file or score is refused
     max_archive: float = 2048            # MiB; a larger archive is not downloaded
     depth: int = 0                       # follow so many links within a site; 0: read only the pages named
     max_pages: int = 1000                # read at most so many pages of one host: some sites have no end
@@ -47,7 +47,6 @@ class Parameters:
     agent: str = "SerenityFetch/0.2"     # name that a site sees, before the contact
     contact: str = "no contact given"    # e-mail address or page where a site's owner can reach you
     allow_private_hosts: bool = False    # also ask hosts of the local network
-    workers: int | None = None           # number of processes that convert scores; None: one for each core
 
 
 def main(parameters: Parameters) -> None:
@@ -74,7 +73,7 @@ def check(parameters: Parameters) -> None:
 
     if not parameters.sources:
         raise InputError("no source; wanted folders, archives, URLs or names of sets (fetch.py --list shows them)")
-    for name in ("max_files", "max_song", "max_archive", "max_pages", "results", "hosts", "timeout", "workers"):
+    for name in ("max_files", "max_song", "max_archive", "max_pages", "results", "hosts", "timeout"):
         value = getattr(parameters, name)
         if value is not None and value <= 0:
             raise SettingError(f"{name} {value}, wanted more than 0")
@@ -99,8 +98,7 @@ def gathering_of(parameters: Parameters) -> "Gathering":
     agent = f"{parameters.agent} (gathers MIDI; {parameters.contact})"
     manners = Manners(agent, parameters.pause, parameters.timeout, parameters.allow_private_hosts)
     reach = Reach(parameters.depth, parameters.max_pages, parameters.hosts, int(parameters.max_archive * MIB))
-    return Gathering(collection, Visitor(manners),
-                     Bounds(parameters.max_files, parameters.results, reach, parameters.workers))
+    return Gathering(collection, Visitor(manners), Bounds(parameters.max_files, parameters.results, reach))
 
 
 def report(account: "Account", parameters: Parameters) -> str:

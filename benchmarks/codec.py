@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from serenity.errors import InputError
-from serenity.midi_container import midi_files_below, without_ending
+from serenity.midi_container import midi_files_below
 from serenity.music import abc_file, codec, midi_file
 from serenity.music.categories import CATEGORIES
 from serenity.music.codec import CodecSettings
@@ -32,6 +32,7 @@ from serenity.music.grid import GRID_NOTE
 from serenity.music.note import NOTE
 from serenity.music.pitch import fold, transpose
 from serenity.music.song import Song, of_score
+from serenity.song_names import without_ending
 from serenity.tokens.corpus import split_groups
 from serenity.tokens.vocabulary import ATTRIBUTES, count_values
 

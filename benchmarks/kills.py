@@ -172,7 +172,7 @@ def run(script: str, folder: Path, at: int) -> int | None:
     if done.returncode == -signal.SIGKILL:
         return None
     if done.returncode:
-        sys.exit(f"{' '.join(command)} in {folder}:\n{done.stdout}{done.stderr}")
+        sys.exit(f"{' '.join(command)} in {folder}: exit code {done.returncode}\n{done.stdout}{done.stderr}")
     return int(done.stdout.splitlines()[-1])
 
 

@@ -32,17 +32,6 @@ def is_left_by_macos(name: str) -> bool:
     return any(part.startswith(("._", "__MACOSX")) for part in name.split("/"))
 
 
-def without_ending(name: str) -> str:
-    """Return the name of a MIDI file without its ending, and any other name as it is."""
-    return name[:len(name) - len(ending_of(name))]
-
-
-def ending_of(name: str) -> str:
-    """Return the ending of a MIDI file's name as it is written there; "" where it has none of them."""
-    lower = name.lower()
-    return name[len(name) - max((len(ending) for ending in ENDINGS if lower.endswith(ending)), default=0):]
-
-
 def midi_files_below(folder: Path) -> list[Path]:
     """Return all MIDI files below a folder, in order. Raises InputError where there is no such folder."""
     if not folder.is_dir():

@@ -1,4 +1,5 @@
-"""What a score in notation is: MusicXML (plain, or packed as .mxl) and ABC notation, the text of folk music.
+"""What a score in notation is: MusicXML (plain, or packed as .mxl), ABC notation, the text of folk music, and Humdrum's
+**kern.
 
 Nothing is turned into music here: that is music/sheet.py. What a file holds is told by its content, so Serenity's own
 abc text is not taken for a tune, nor any other XML for a score.
@@ -13,14 +14,16 @@ from dataclasses import dataclass
 
 from serenity.errors import InputError
 
-MUSICXML, ABC = "MusicXML", "ABC notation"
-ENDINGS = (".musicxml", ".mxl", ".xml", ".abc")
+MUSICXML, ABC, KERN = "MusicXML", "ABC notation", "Humdrum **kern"
+SURE_ENDINGS = (".musicxml", ".mxl", ".abc", ".krn")
+ENDINGS = (*SURE_ENDINGS, ".xml")  # the last is that of much else
 START = 2**16  # bytes in which a score shows what it is; files of tunes may begin with pages of comments
 LARGEST_XML = 64 * 2**20  # bytes unpacked; an opera act has a quarter of that
 
 _ROOT = re.compile(r"<score-(partwise|timewise)[\s>]")
 _TUNE = re.compile(r"^X:", re.MULTILINE)  # where a tune begins
 _KEY = re.compile(r"^K:", re.MULTILINE)   # where its notes do
+_KERN = re.compile(r"^\*\*kern\b", re.MULTILINE)
 _FIELD = r"^{}:[ \t]*(.*\S)"
 
 
@@ -28,7 +31,7 @@ _FIELD = r"^{}:[ \t]*(.*\S)"
 class Sheet:
     """One piece of music in notation."""
 
-    form: str          # MUSICXML or ABC
+    form: str          # MUSICXML, ABC or KERN
     text: str          # of the document, or of the tune
     title: str = ""
     credit: str = ""   # who made or owns it, as it says itself
@@ -41,14 +44,16 @@ def is_notation_name(name: str) -> bool:
 
 
 def form_of(data: bytes) -> str | None:
-    """Return MUSICXML, ABC, or None for what is neither."""
+    """Return MUSICXML, ABC, KERN, or None for what is none of them."""
     if data.startswith(b"PK"):
         return MUSICXML if _packed_score(data) else None
     start = text_of(data[:START])
     if _ROOT.search(start):
         return MUSICXML
+    if "\0" in start or start.lstrip().startswith("<"):  # a page may show a tune
+        return None
     tune = _TUNE.search(start)
-    return ABC if tune and "\0" not in start and _KEY.search(start, tune.end()) else None
+    return ABC if tune and _KEY.search(start, tune.end()) else KERN if _KERN.search(start) else None
 
 
 def sheets(data: bytes) -> list[Sheet]:
@@ -58,7 +63,23 @@ def sheets(data: bytes) -> list[Sheet]:
         return [_musicxml(_unpacked(data))]
     if form == ABC:
         return _tunes(text_of(data))
-    raise InputError("is not a score; wanted MusicXML (.musicxml, .mxl) or ABC notation (.abc)")
+    if form == KERN:
+        return [_kern(text_of(data))]
+    raise InputError("is not a score; wanted MusicXML (.musicxml, .mxl), ABC notation (.abc) or **kern (.krn)")
+
+
+def labels(data: bytes) -> tuple[str, str]:
+    """Return title and credit of a score without reading its notes; "" where it says none, or holds several pieces."""
+    form = form_of(data)
+    if form != MUSICXML:
+        pieces = sheets(data) if form else []
+        return (pieces[0].title, pieces[0].credit) if len(pieces) == 1 else ("", "")
+    try:
+        text = text_of(_unpacked(data))
+        root = _ROOT.search(text)
+        return _labels(ElementTree.fromstring(f"{text[root.start():].partition('<part-list')[0]}</score-{root[1]}>"))
+    except (InputError, ElementTree.ParseError):
+        return "", ""
 
 
 def text_of(content: bytes) -> str:
@@ -121,12 +142,18 @@ def _musicxml(content: bytes) -> Sheet:
         root = ElementTree.fromstring(content)
     except ElementTree.ParseError as error:
         raise InputError(f"is broken MusicXML: {error}") from None
+    title, credit = _labels(root)
+    _reduce(root)
+    return Sheet(MUSICXML, ElementTree.tostring(root, encoding="unicode"), title, credit)
+
+
+def _labels(root: ElementTree.Element) -> tuple[str, str]:
+    """Return title and credit of a document."""
     found = {name: " ".join(filter(None, ("".join(element.itertext()).strip() for element in root.iter(name))))
              for name in ("work-title", "movement-title", "rights")}
     composers = [element.text for element in root.iter("creator") if element.get("type", "composer") == "composer"]
     title = " - ".join(dict.fromkeys(filter(None, (*composers, found["work-title"], found["movement-title"]))))
-    _reduce(root)
-    return Sheet(MUSICXML, ElementTree.tostring(root, encoding="unicode"), " ".join(title.split()), found["rights"])
+    return " ".join(title.split()), " ".join(found["rights"].split())
 
 
 FOR_THE_EYE = {"print", "credit", "defaults", "lyric", "beam", "stem", "accidental", "notehead"}
@@ -163,10 +190,26 @@ def _tunes(text: str) -> list[Sheet]:
     head, *bodies = re.split(r"^(?=X:)", text, flags=re.MULTILINE)
     defaults = "".join(f"{line}\n" for line in head.splitlines() if re.match("[LM]:", line))
     found = [body for body in bodies if _KEY.search(body)]
-    return [Sheet(ABC, defaults + body, _field(body, "T"), _field(body, "Z"), number * (len(found) > 1))
+    return [Sheet(ABC, defaults + body, _field(body, "T"), _abc_credit(body), number * (len(found) > 1))
             for number, body in enumerate(found, start=1)]
+
+
+def _abc_credit(tune: str) -> str:
+    """Return who wrote a tune down, and what it says of its copyright, which has no field of its own."""
+    rights = re.search(r"^(?:[A-Z]:|%%)\s*((?:abc-)?copyright\b.*\S)", tune, re.MULTILINE | re.IGNORECASE)
+    return "; ".join(filter(None, (_field(tune, "Z"), rights and rights[1])))
 
 
 def _field(tune: str, letter: str) -> str:
     match = re.search(_FIELD.format(letter), tune, re.MULTILINE)
     return match[1].strip('"') if match else ""
+
+
+# --- Humdrum ----------------------------------------------------------------------------------------------------------
+
+def _kern(text: str) -> Sheet:
+    """Return a piece; its reference records say composer, title and who may copy it."""
+    said = {name: match[1] for name in ("COM", "OTL", "YEM", "YEC")
+            if (match := re.search(rf"^!!!{name}[^:\n]*:[ \t]*(.*\S)", text, re.MULTILINE))}
+    title, credit = (filter(None, map(said.get, names)) for names in (("COM", "OTL"), ("YEM", "YEC")))
+    return Sheet(KERN, text, " - ".join(title), "; ".join(credit))

@@ -8,11 +8,9 @@ import pytest
 from serenity.errors import InputError
 from serenity.midi_container import (
     begins_like_midi,
-    ending_of,
     is_midi_name,
     midi_files_below,
     unwrapped,
-    without_ending,
 )
 
 MIDI = b"MThd\0\0\0\6\0\0\0\1\0\x60MTrk\0\0\0\4\0\xff\x2f\0"
@@ -59,14 +57,6 @@ def test_what_is_no_midi_does_not_look_like_it(start):
 def test_a_broken_wrapper_is_named(data, message):
     with pytest.raises(InputError, match=message):
         unwrapped(data, 1000)
-
-
-@pytest.mark.parametrize(("name", "stem", "ending"), [
-    ("a.mid", "a", ".mid"), ("a.b.MIDI", "a.b", ".MIDI"), ("a.rmi", "a", ".rmi"), ("x/a.kar", "x/a", ".kar"),
-    ("a.smf", "a", ".smf"), ("a.mid.gz", "a", ".mid.gz"), ("a.Mid.GZ", "a", ".Mid.GZ"),
-])
-def test_endings(name, stem, ending):
-    assert is_midi_name(name) and (without_ending(name), ending_of(name)) == (stem, ending)
 
 
 @pytest.mark.parametrize("name", ["a.gz", "a.tar.gz", "mid", "a.midx", "._a.mid", "__MACOSX/a.mid", "x/._y/a.mid"])

@@ -6,7 +6,7 @@ import zipfile
 import pytest
 
 from serenity.errors import InputError
-from serenity.notation import ABC, MUSICXML, form_of, is_notation_name, sheets, text_of
+from serenity.notation import ABC, KERN, MUSICXML, form_of, is_notation_name, labels, sheets, text_of
 
 XML = """<?xml version="1.0"?><score-partwise version="3.1">
   <work><work-title>Der  Kuss</work-title></work>
@@ -18,6 +18,7 @@ NOTE = ("<note><pitch><step>C</step><octave>4</octave></pitch><duration>1</durat
         "</note>")
 TUNE = "X:1\nT:A tune\nZ:written by a person\nM:4/4\nL:1/4\nK:C\nCDEF|\n"
 CONTAINER = "<container><rootfiles><rootfile full-path='%s'/></rootfiles></container>"
+KERN_PIECE = "!!!COM: Chopin\n!!!OTL@EN: A piece\n!!!YEC: (c) somebody\n**kern\n*M4/4\n=1\n4c\n4d\n*-\n"
 SERENITY = "serenity-abc 2\nsource: a.mid\nkey: c major\n\n| 1\nc4 0 1 80\n"
 
 
@@ -34,6 +35,19 @@ def mxl(xml: str, container: str = CONTAINER % "a.xml", name: str = "a_xml") -> 
     return packed(**{"META-INF__container_xml": container, name: xml})
 
 
+@pytest.mark.parametrize(("data", "title", "credit"), [
+    ((XML % NOTE).encode(), "Brahms - Der Kuss", "CC0"), (mxl(XML % NOTE), "Brahms - Der Kuss", "CC0"),
+    ((XML % NOTE)[:-30].encode(), "Brahms - Der Kuss", "CC0"),  # cut off behind its head
+    (b"<score-partwise", "", ""), (b"<score-partwise ><work>", "", ""),
+    (TUNE.encode(), "A tune", "written by a person"), (f"{TUNE}\n{TUNE}".encode(), "", ""),
+    (TUNE.replace("M:", "C: copyright: public domain\nM:").encode(), "A tune",
+     "written by a person; copyright: public domain"),
+    (KERN_PIECE.encode(), "Chopin - A piece", "(c) somebody"), (b"nothing", "", ""),
+])
+def test_title_and_credit_without_its_notes(data, title, credit):
+    assert labels(data) == (title, credit)
+
+
 @pytest.mark.parametrize(("data", "form"), [
     ((XML % NOTE).encode(), MUSICXML),
     ((XML % NOTE).encode("utf-16"), MUSICXML),
@@ -41,6 +55,8 @@ def mxl(xml: str, container: str = CONTAINER % "a.xml", name: str = "a_xml") -> 
     (TUNE.encode(), ABC),
     (b"% a head\r\n\r\n" + TUNE.replace("\n", "\r\n").encode(), ABC),
     (b"%" * 9000 + b"\n" + TUNE.encode(), ABC),  # OpenHymnal's files begin with two pages of comments
+    (KERN_PIECE.encode(), KERN),
+    (f"<html><pre>{TUNE}</pre>".encode(), None),  # a page that shows a tune
     (SERENITY.encode(), None),                   # Serenity's own abc text
     (b"<?xml version='1.0'?><rss><channel/></rss>", None),
     (packed(a_mid="MThd"), None),

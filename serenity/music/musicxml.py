@@ -1,4 +1,4 @@
-"""MusicXML, read into staves by music21."""
+"""MusicXML and **kern, read into staves by music21."""
 
 import re
 from bisect import bisect_right
@@ -17,11 +17,13 @@ LONG_GRACES = ("eighth", "quarter", "half")  # that are an appoggiatura where th
 EXACT = 10080  # parts of a quarter in which times are counted
 
 
-def staves_of(text: str) -> list[Staff]:
-    """Return the staves of a score without those of drums. music21 raises all kinds on what it does not understand."""
+def staves_of(text: str, form: str = "musicxml") -> list[Staff]:
+    """Return the staves of a score without those of drums. `form`: its format's name in music21, which raises all kinds
+    on what it does not understand.
+    """
     from music21 import converter, stream
 
-    score = converter.parse(text, format="musicxml")
+    score = converter.parse(text, format=form)
     parts = list(score.parts) or [score]
     score.toSoundingPitch(inPlace=True)
     found = [(part, list(part.getElementsByClass(stream.Measure))) for part in parts]

@@ -21,6 +21,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 
 import numpy as np
 
@@ -31,7 +32,7 @@ from serenity.music.note import note_table
 from serenity.music.playing_order import Bar, playing_order
 from serenity.music.staff import Staff
 from serenity.music.tempo_map import DEFAULT_QUARTER, TempoMap, metres, tempos
-from serenity.notation import ABC, Sheet
+from serenity.notation import ABC, KERN, MUSICXML, Sheet
 
 MELODY, CHORDS = "Melody", "Chords"  # names of a lead sheet's tracks
 LONGEST = 60.0  # seconds that music21 may take for one score
@@ -56,12 +57,16 @@ def to_midi(sheet: Sheet) -> bytes:
     """
     with _silence():
         try:
-            return played(tune.staves_of(sheet.text) if sheet.form == ABC else musicxml.staves_of(sheet.text))
+            return played(_READERS[sheet.form](sheet.text))
         except InputError:
             raise
         except Exception as error:  # music21 raises all kinds on scores that it does not understand
             said = " ".join(str(error).split())[:200]
             raise InputError(f"cannot be read: {type(error).__name__}: {said}") from None
+
+
+_READERS: dict[str, Callable[[str], list[Staff]]] = {
+    ABC: tune.staves_of, MUSICXML: musicxml.staves_of, KERN: partial(musicxml.staves_of, form="humdrum")}
 
 
 @contextlib.contextmanager

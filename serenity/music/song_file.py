@@ -18,10 +18,11 @@ from pathlib import Path
 from serenity import notation
 from serenity.errors import InputError
 from serenity.files import files_below, write_whole
-from serenity.midi_container import MAGIC, PLAIN_ENDINGS, beginning, is_left_by_macos, is_midi_name, without_ending
+from serenity.midi_container import MAGIC, beginning, is_left_by_macos, is_midi_name
 from serenity.music.midi_file import LARGEST_FILE, Score, parse, read_bytes
 from serenity.music.sheet import CHORDS, Reader, Unfinished
 from serenity.notation import Sheet
+from serenity.song_names import PLAIN_ENDINGS, without_ending
 
 MIDI, REASON, AGAIN = ".mid", ".txt", ".again"  # endings in the cache; what ends in AGAIN is tried again
 MAKERS = ("../notation", "chord_symbols", "midi_file", "musicxml", "playing_order", "sheet", "staff", "tune")
@@ -106,8 +107,7 @@ def songs_below(folder: Path) -> list[Path]:
     Raises InputError where there is no such folder.
     """
     if not folder.is_dir():
-        endings = ", ".join(PLAIN_ENDINGS + notation.ENDINGS)
-        raise InputError(f"{folder} is not a folder; wanted one with {endings} files")
+        raise InputError(f"{folder} is not a folder; wanted one with {', '.join(PLAIN_ENDINGS)} files")
     found = []
     for path in sorted(files_below(folder)):
         if is_midi_name(path.name):
@@ -141,8 +141,7 @@ def file_of(song: Path) -> tuple[Path, int]:
 def stem(name: str) -> str:
     """Return a song's name without the ending of its file: book#3 for book.abc#3."""
     file, mark, number = name.partition("#") if _has_number(name) else (name, "", "")
-    ending = next((ending for ending in notation.ENDINGS if file.lower().endswith(ending)), "")
-    return f"{file[:len(file) - len(ending)] if ending else without_ending(file)}{mark}{number}"
+    return f"{without_ending(file)}{mark}{number}"
 
 
 def melody_of(score: Score) -> Score | None:

@@ -1,7 +1,7 @@
 """Folders, single files and archives (zip, tar, tar.gz) on this machine, read without unpacking anything.
 
 All three are lists of `Entry`; what becomes of an entry is decided in one place, `songs`. Nothing is extracted: the
-bytes of each MIDI file are handed on, and manifest.py chooses the path. So no name in an archive, no link and no device
+bytes of each song are handed on, and manifest.py chooses the path. So no name in an archive, no link and no device
 can reach out of the output folder; such entries are refused all the same, and reported.
 """
 
@@ -15,13 +15,15 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from serenity import notation
 from serenity.errors import InputError
 from serenity.files import files_below
-from serenity.midi_container import GZIP_MAGIC, PLAIN_ENDINGS, is_left_by_macos, is_midi_name
+from serenity.midi_container import GZIP_MAGIC, is_left_by_macos, is_midi_name
+from serenity.song_names import PLAIN_ENDINGS, is_song_name, may_be_song
 from serenity.sources.licence import licence_in
 from serenity.sources.manifest import REFUSED, Find, too_large
 from serenity.text import text_of
@@ -41,7 +43,7 @@ _BROKEN = (OSError, EOFError, ValueError, RuntimeError, NotImplementedError, Ind
 class Limits:
     """What no honest archive exceeds."""
 
-    song: int  # bytes of a MIDI file
+    song: int  # bytes of a song's file
     entries: int = 1_000_000  # Lakh, the largest known set, has 180,000
     unpacked: int = 64 * 2**30  # bytes in all
     ratio: int = 100  # unpacked to packed; MIDI has 3 to 10
@@ -68,7 +70,7 @@ def is_archive(name: str) -> bool:
 
 
 def finds(path: Path, source: str, limits: Limits, leave_out: Path | None = None) -> tuple[int | None, Iterator[Find]]:
-    """Return the finds of a local folder, archive or MIDI file, and before them their number, None if not known yet.
+    """Return the finds of a local folder, archive, MIDI file or score, and before them their number, None if unknown.
 
     `leave_out` is a folder not to look into. Raises InputError where there is none, or, when the finds are asked for,
     where the archive is broken or exceeds a limit.
@@ -78,7 +80,7 @@ def finds(path: Path, source: str, limits: Limits, leave_out: Path | None = None
         path = path.resolve()
         entries = folder_entries(path, leave_out)
         return sum(map(_concerns, entries)), songs(entries, source, f"{path.as_posix()}/", path.name, limits)
-    if is_midi_name(name) and path.is_file():
+    if may_be_song(name) and path.is_file():
         return 1, songs([_file_entry(path, name)], source, f"{path.parent.as_posix()}/", "", limits)
     if is_archive(name) and path.is_file():
         return None, _archive_finds(path, source, limits)
@@ -91,20 +93,22 @@ def _archive_finds(path: Path, source: str, limits: Limits) -> Iterator[Find]:
 
 
 def _concerns(entry: Entry) -> bool:
-    return is_midi_name(entry.name) or entry.name.lower().endswith(NESTED_ENDINGS) and not is_left_by_macos(entry.name)
+    return may_be_song(entry.name) or entry.name.lower().endswith(NESTED_ENDINGS) and not is_left_by_macos(entry.name)
 
 
 def songs(entries: list[Entry], source: str, where: str, label: str, limits: Limits) -> Iterator[Find]:
-    """Yield a find for each MIDI file and nested archive among the entries.
+    """Yield a find for each song's file and nested archive among the entries. What only might be a score by its name,
+    such as any .xml, and holds none is passed over.
 
-    `where` + the entry's name is the find's origin, `label`/name the path that it should have.
+    `where` + the entry's name is the find's origin, `label`/name the path that it should have. What a score says itself
+    of its licence counts where no file beside it says more.
     """
     licences = licences_of(entries)
     for entry in entries:
         if not _concerns(entry):
             continue
         content, reason = b"", entry.fault
-        if not reason and not is_midi_name(entry.name):
+        if not reason and not may_be_song(entry.name):
             reason = "archive in a folder or archive: name it as a source of its own"
         if not reason and entry.size > limits.song:
             reason = too_large(limits.song)
@@ -113,10 +117,26 @@ def songs(entries: list[Entry], source: str, where: str, label: str, limits: Lim
                 content = entry.read()
             except _BROKEN as error:
                 reason = f"unreadable: {error}"
+        if content and not is_surely_song(entry.name) and notation.form_of(content) is None:
+            continue
         licence, evidence = nearest(licences, entry.name)
         evidence = f"{where}{evidence}" if evidence else None
-        yield Find(source, f"{where}{entry.name}", f"{label}/{entry.name}".lstrip("/"), content, licence, evidence,
-                   decision=REFUSED if reason else None, reason=reason)
+        find = Find(source, f"{where}{entry.name}", f"{label}/{entry.name}".lstrip("/"), content, licence, evidence,
+                    decision=REFUSED if reason else None, reason=reason)
+        yield find if is_midi_name(entry.name) else labelled(find)
+
+
+def is_surely_song(name: str) -> bool:
+    """Return whether a file by this name is meant as music. There are .abc files that are not: Serenity's own text."""
+    return is_song_name(name) and not name.lower().endswith(".abc")
+
+
+def labelled(find: Find) -> Find:
+    """Return the find of a score with its title, and with what it says itself of who may copy it."""
+    title, credit = notation.labels(find.content)
+    says_it = find.licence is None and licence_in(credit)
+    evidence = "; ".join(filter(None, (find.evidence, credit)))
+    return replace(find, title=find.title or title or None, licence=says_it or find.licence, evidence=evidence or None)
 
 
 def folder_entries(folder: Path, leave_out: Path | None = None) -> list[Entry]:

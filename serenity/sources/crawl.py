@@ -18,8 +18,10 @@ from dataclasses import dataclass, replace
 from typing import IO
 from urllib.parse import urlsplit
 
+from serenity import notation
 from serenity.errors import InputError
 from serenity.midi_container import GZIP_MAGIC, begins_like_midi, is_midi_name
+from serenity.song_names import is_song_name
 from serenity.sources import archive, licence
 from serenity.sources import links as pages
 from serenity.sources.links import FILE, MAYBE, PAGE
@@ -42,6 +44,7 @@ from serenity.sources.manifest import (
 from serenity.sources.visitor import NOT_MODIFIED, Answer, Visitor
 
 LARGEST_PAGE = 4 * 2**20  # bytes; 10,000 links take one
+PACKED_SCORE = "application/vnd.recordare.musicxml"  # the type of .mxl, which stands in many of them
 ARCHIVE_MAGIC = (b"PK\x03\x04", GZIP_MAGIC)  # zip, gzip
 WAITING = 16  # finds between the threads and who keeps them: at 8 MiB a file no more than 128
 
@@ -224,14 +227,17 @@ class Crawl:
                        etag=answer.headers.get("etag"), modified=answer.headers.get("last-modified"),
                        licence=job.licence, evidence=job.evidence)
         nature = nature_of(answer)
-        if answer.body is None and nature in ("midi", "archive"):  # a dry run
+        if answer.body is None and nature in ("midi", "score", "archive"):  # a dry run
             yield replace(find, decision=OFFERED)
         elif nature == "midi":
             with answer.body as body:
-                yield replace(find, content=body.read(), name=_name(job, answer, is_midi_name))
+                yield replace(find, content=body.read(), name=_name(job, answer, is_midi_name, ".mid"))
+        elif nature == "score":
+            with answer.body as body:
+                yield archive.labelled(replace(find, content=body.read(), name=_score_name(job, answer)))
         elif nature == "archive":
             with answer.body as body:
-                yield from unpacked(body, find, _name(job, answer, archive.is_archive), self.limits)
+                yield from unpacked(body, find, _name(job, answer, archive.is_archive, ".zip"), self.limits)
         elif job.kind == FILE:
             yield replace(find, decision=REFUSED, reason=fault(answer.start, self.limits.song))
         elif answer.body is not None:
@@ -239,7 +245,7 @@ class Crawl:
                 yield from self._page(job, find, body.read(), answer)
         elif job.referrer is None:
             said = answer.headers.get("content-type", "unknown")
-            raise InputError(f"no page, archive or MIDI file: {job.url} ({said})")
+            raise InputError(f"no page, archive, MIDI file or score: {job.url} ({said})")
         else:
             yield replace(find, decision=VISITED, links={})
 
@@ -263,7 +269,7 @@ class Crawl:
             return LARGEST_PAGE if is_wanted and job.kind != FILE else 0
         if self.collection.dry_run:
             return 0
-        return {"midi": self.limits.song, "archive": self.reach.archive}.get(nature, 0)
+        return {"midi": self.limits.song, "score": self.limits.song, "archive": self.reach.archive}.get(nature, 0)
 
     def _unchanged(self, job: Job, before: dict, find: Find) -> Iterator[Find]:
         """Yield what an earlier run knows about a job."""
@@ -328,11 +334,20 @@ def _conditions(before: dict | None) -> dict[str, str]:
 
 
 def nature_of(answer: Answer) -> str:
-    """Return what an answer is: midi, archive, page or other. Its first bytes say it, then its name, then its type."""
+    """Return what an answer is: midi, score, archive, page or other. Its first bytes say it, then its name, then its
+    type.
+    """
     if begins_like_midi(answer.start):
         return "midi"
     start, said = answer.start.lstrip(), answer.headers.get("content-type", "").lower()
     names = (urlsplit(answer.url).path, pages.name_of(answer.url, answer.headers.get("content-disposition")))
+    if start.startswith(b"PK"):
+        is_score = PACKED_SCORE in said or PACKED_SCORE.encode() in start or any(map(_is_packed_score, names))
+    else:
+        is_tune = any(name.lower().endswith(".abc") for name in names) and not start.startswith(b"<")
+        is_score = is_tune or notation.form_of(answer.start) is not None
+    if is_score:
+        return "score"
     if any(name.lower().endswith(".xml.gz") for name in names):
         return "page"
     if answer.start.startswith(ARCHIVE_MAGIC) or answer.start[257:262] == b"ustar":
@@ -342,12 +357,23 @@ def nature_of(answer: Answer) -> str:
     return "archive" if any(map(archive.is_archive, names)) else "other"
 
 
-def _name(job: Job, answer: Answer, is_right: Callable[[str], bool]) -> str:
+def _is_packed_score(name: str) -> bool:
+    return name.lower().endswith(".mxl")
+
+
+def _score_name(job: Job, answer: Answer) -> str:
+    """Return the name of a score; the ending is that of its form where the web has none."""
+    form = notation.form_of(answer.start) or notation.MUSICXML
+    ending = {notation.ABC: ".abc", notation.KERN: ".krn"}.get(form, ".musicxml")
+    return _name(job, answer, is_song_name, ".mxl" if answer.start.startswith(b"PK") else ending)
+
+
+def _name(job: Job, answer: Answer, is_right: Callable[[str], bool], ending: str) -> str:
     said = answer.headers.get("content-disposition")
     for url in dict.fromkeys((job.url, answer.url)):
         if is_right(name := pages.name_of(url, said)):
             return name
-    return f"{pages.name_of(job.url, said)}.mid"
+    return f"{pages.name_of(job.url, said)}{ending}"
 
 
 def unpacked(body: IO[bytes], find: Find, name: str, limits: archive.Limits) -> Iterator[Find]:

@@ -1,7 +1,7 @@
 """The sets that are known by name: a table, and one way to read the archives that most of them are.
 
-`corpus` is made from the scores that ship inside the music21 package, so it needs no network. A part of it is named
-with a slash: corpus/bach. Each score, and each tune of a file with many, becomes one MIDI file.
+`corpus` is the scores that ship inside the music21 package, so it needs no network. A part of it is named with a slash:
+corpus/bach.
 
 A checksum that does not fit is an error, for then the set is not what it was when the table was written; one that
 nobody knows is a warning. robots.txt speaks to those who follow links, so it is not asked about these addresses.
@@ -14,14 +14,14 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
-from itertools import islice
-from pathlib import Path, PurePosixPath
+from itertools import islice, zip_longest
+from pathlib import Path
 from typing import IO
 
 from serenity.errors import InputError
+from serenity.song_names import ending_of, may_be_song, without_ending
 from serenity.sources import archive
 from serenity.sources.manifest import KNOWN, OFFERED, UNPACKED, Collection, Find
-from serenity.sources.scores import Score, converted, scores_below, spread, text_of, tunes
 from serenity.sources.visitor import NOT_MODIFIED, Visitor
 
 
@@ -63,9 +63,19 @@ SETS = {
         "https://codeload.github.com/music-x-lab/POP909-Dataset/zip/d83e6ed",
         r"POP909/(?P<name>(?P<group>\d+)/(versions/)?[^/]+\.mid)$", "MIT", "the repository's LICENSE",
         "Wang et al., POP909: A Pop-song Dataset for Music Arrangement Generation, ISMIR 2020"),
+    "lieder": Set(
+        "OpenScore Lieder: about 1,460 songs for voice and piano, in MusicXML",
+        "https://codeload.github.com/OpenScore/Lieder/zip/HEAD", r"/scores/(?P<name>.+\.mxl)$", "CC0-1.0",
+        "the repository's LICENSE",
+        "Gotham and Jonas, The OpenScore Lieder Corpus, Music Encoding Conference 2021"),
+    "openewld": Set(
+        "OpenEWLD: 502 lead sheets of pop, jazz and rock standards, in MusicXML",
+        "https://codeload.github.com/00sapo/OpenEWLD/zip/9bbb6d292c96c9ab2dee64b7ff5cdba60612b7a0",
+        r"/dataset/(?P<name>.+\.mxl)$", "MIT", "the repository's LICENSE",
+        "Simonetta et al., Symbolic Music Similarity through a Graph-Based Representation, AM 2018"),
     "nmd": Set(
         "NMD: the Nottingham Music Database, about 1,000 folk tunes with chords, in ABC notation",
-        "https://ifdo.ca/~seymour/nottingham/nottingham_database.zip", r"(?P<name>[^/]+)\.abc$", None, UNSTATED,
+        "https://ifdo.ca/~seymour/nottingham/nottingham_database.zip", r"(?P<name>[^/]+\.abc)$", None, UNSTATED,
         "Foxley, Nottingham Music Database, 2001; edited by Shlien and Seymour",
         "f79a4bffe78b16d630d4d69f9c62775a7aa246d0973c4d8714ab6c5139ff5a3b"),
     "musedata": Set(
@@ -118,6 +128,7 @@ CORPUS = {
 }
 LICENCE = "by permission of the encoders (music21 corpus)"
 EVIDENCE = "music21/corpus/license.txt"
+ENDINGS = (".mxl", ".musicxml", ".xml", ".krn", ".abc")  # of the corpus: the surest first
 CITATION = "Cuthbert and Ariza, music21: A Toolkit for Computer-Aided Musicology, ISMIR 2010"
 
 
@@ -133,7 +144,7 @@ def table() -> str:
         lines += [f"{name:10}{known.what}", f"{'':10}licence: {known.licence or 'unknown'} ({known.evidence})",
                   f"{'':10}{known.url}", f"{'':10}checksum: {known.checksum or 'none is known'}",
                   f"{'':10}{known.citation}"]
-    lines += ["corpus    the scores of the music21 package as MIDI; needs no network. One part alone: corpus/NAME",
+    lines += ["corpus    the scores of the music21 package; needs no network. One part alone: corpus/NAME",
               f"{'':10}licence: {LICENCE}, where nothing else is said; {EVIDENCE}", f"{'':10}{CITATION}"]
     for name, part in CORPUS.items():
         said = "; ".join(filter(None, (part.licence, None if part.by_default else "only by its name")))
@@ -141,11 +152,10 @@ def table() -> str:
     return "\n".join(lines)
 
 
-def corpus(source: str, knows: Callable[[str], bool], most: int | None = None,
-           workers: int | None = None) -> tuple[int, Iterator[Find]]:
+def corpus(source: str, limits: archive.Limits, most: int | None = None) -> tuple[int, Iterator[Find]]:
     """Return the number and the finds of `corpus` or `corpus/PART`, the first `most` in a well-spread fixed order.
 
-    What `knows` says yes to is not converted again. Raises InputError for an unknown part, or without music21.
+    Raises InputError for an unknown part, or without music21.
     """
     _, slash, part = source.partition("/")
     if slash and part not in CORPUS:
@@ -154,13 +164,36 @@ def corpus(source: str, knows: Callable[[str], bool], most: int | None = None,
         raise InputError(f"{source} needs the package music21; install.sh installs it")
     root = Path(package.origin).parent / "corpus"
     chosen = [part] if part else [name for name, part in CORPUS.items() if part.by_default]
-    scores = list(islice(spread([scores_below(root / name, root, PurePosixPath("corpus"), evidence=EVIDENCE,
-                                              licence=CORPUS[name].licence or LICENCE) for name in chosen]), most))
-    return len(scores), converted(source, scores, knows, workers)
+    entries = list(islice(spread([scores_below(root, name) for name in chosen]), most))
+    return len(entries), _licensed(archive.songs(entries, source, "music21:", "corpus", limits))
+
+
+def scores_below(root: Path, part: str) -> list[archive.Entry]:
+    """Return the scores of a part of the corpus; of one in several formats that which stands first in ENDINGS."""
+    found = {}
+    for entry in sorted(archive.folder_entries(root / part), key=lambda entry: ENDINGS.index(ending_of(entry.name))
+                        if ending_of(entry.name) in ENDINGS else len(ENDINGS)):
+        if may_be_song(entry.name):
+            found.setdefault(without_ending(entry.name), replace(entry, name=f"{part}/{entry.name}"))
+    return list(found.values())
+
+
+def spread(lists: list[list[archive.Entry]]) -> Iterator[archive.Entry]:
+    """Yield all entries, one of each list in turn, those of one list in an order that is fixed but looks random."""
+    mixed = [sorted(entries, key=lambda entry: hashlib.sha256(entry.name.encode()).digest()) for entries in lists]
+    return (entry for row in zip_longest(*mixed) for entry in row if entry)
+
+
+def _licensed(finds: Iterator[Find]) -> Iterator[Find]:
+    """Yield the corpus's scores with the licence that the package states, beside what they say themselves."""
+    for find in finds:
+        part = CORPUS[find.name.split("/")[1]]
+        yield replace(find, licence=part.licence or LICENCE,
+                      evidence="; ".join(filter(None, (EVIDENCE, find.evidence))))
 
 
 def finds(name: str, visitor: Visitor, collection: Collection, limits: archive.Limits, largest: int,
-          workers: int | None = None, warn: Callable[[str], None] = print) -> Iterator[Find]:
+          warn: Callable[[str], None] = print) -> Iterator[Find]:
     """Yield the finds of a set that is one archive on the web. `largest`: bytes that it may have.
 
     `warn` is told where no checksum is known. Raises InputError where it cannot be had, or is not what it was.
@@ -184,10 +217,7 @@ def finds(name: str, visitor: Visitor, collection: Collection, limits: archive.L
     with answer.body as body:
         sha256 = verified(body, known, warn)
         with archive.opened(body, known.url, limits) as entries:
-            if any(entry.name.endswith(".abc") for entry in entries):
-                yield from converted(name, lead_sheets(entries, name), collection.knows, workers)
-            else:
-                yield from songs(entries, name, limits)
+            yield from songs(entries, name, limits)
     yield replace(find, decision=UNPACKED, sha256=sha256, status=answer.status, etag=answer.headers.get("etag"),
                   modified=answer.headers.get("last-modified"))
 
@@ -217,7 +247,8 @@ def songs(entries: list[archive.Entry], name: str, limits: archive.Limits) -> It
         work = f"{row['canonical_composer']} - {row['canonical_title']}" if row else None
         own = work or match.groupdict().get("group")  # several performances of one work stay together too
         yield replace(song, name=f"{name}/{match['name']}", licence=known.licence or song.licence,
-                      evidence=known.evidence if known.licence or not song.licence else song.evidence, title=work,
+                      evidence=known.evidence if known.licence or not song.licence else song.evidence,
+                      title=work or song.title,
                       group=f"{name}/{own}" if own else None, metadata=row or None)
 
 
@@ -228,13 +259,3 @@ def rows_of(entries: list[archive.Entry], table: str | None) -> dict[str, dict]:
             lines = csv.DictReader(io.StringIO(entry.read().decode("utf-8-sig", "replace")))
             return {row["midi_filename"]: row for row in lines if row.get("midi_filename")}
     return {}
-
-
-def lead_sheets(entries: list[archive.Entry], name: str) -> list[Score]:
-    """Return the tunes of a set in ABC notation."""
-    known, scores = SETS[name], []
-    for entry in entries:
-        if (match := re.search(known.layout, entry.name)) and not entry.fault:
-            scores += tunes(text_of(entry.read()), PurePosixPath(name, match["name"]), f"{known.url}#{entry.name}",
-                            licence=known.licence, evidence=known.evidence)
-    return scores

@@ -28,7 +28,6 @@ class Bounds:
     files: int | None = None    # of each source; None: all
     results: int = 20           # pages that a search finds
     reach: Reach = Reach()      # of the web; its archive holds for known sets too
-    workers: int | None = None  # processes that convert scores; None: one for each core
 
 
 @dataclass
@@ -64,7 +63,7 @@ class Account:
             if source in self.errors:
                 lines.append(self.errors[source])
             elif not self.useful[source] and reasons.total() >= self.links[source]:
-                lines.append(f"{source} holds no MIDI file{why}")
+                lines.append(f"{source} holds no MIDI file and no score{why}")
         return lines
 
 
@@ -108,9 +107,9 @@ class Gathering:
         bounds = self.bounds
         if datasets.is_known(source):
             if source not in datasets.SETS:
-                return datasets.corpus(source, self.collection.knows, bounds.files, bounds.workers)
+                return datasets.corpus(source, self.limits, bounds.files)
             return None, datasets.finds(source, self.visitor, self.collection, self.limits, bounds.reach.archive,
-                                        bounds.workers, tqdm.write)
+                                        tqdm.write)
         path, output = Path(source).expanduser(), self.collection.folder.resolve()
         if not path.exists():
             raise InputError(f"{source} does not exist; wanted a folder, file, URL, or a set that fetch.py --list "

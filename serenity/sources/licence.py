@@ -16,7 +16,8 @@ LICENCES = {  # short name (SPDX where there is one) -> how a text says it
     "CC-BY-SA": r"\bCC[ -]BY-SA\b|Attribution-ShareAlike|creativecommons\.org/licenses/by-sa/",
     "CC-BY-ND": r"\bCC[ -]BY-ND\b|Attribution-NoDeriv|creativecommons\.org/licenses/by-nd/",
     "CC-BY": r"\bCC[ -]BY\b(?!-)|Creative Commons Attribution (?!-)|creativecommons\.org/licenses/by/",
-    "public domain": r"creativecommons\.org/publicdomain/mark|\b(is|are) in the public domain",
+    "public domain": (r"creativecommons\.org/publicdomain/mark|\b(is|are) in the public domain|"
+                      r"\bcopyright: public domain\b"),
 }
 VERSION = re.compile(r"[ /-]?(\d\.\d)\b")
 

@@ -1,7 +1,7 @@
 """What a page links to: `links_of` for HTML and plain text, `sitemap_links` for sitemaps; and how files are named.
 
-A link is one of three kinds. FILE: its path ends like a MIDI file or an archive. MAYBE: its text or query speaks of one
-("download", `get.php?song=a.mid`), so only the answer will tell. PAGE: anything else that a reader could go on to.
+A link is one of three kinds. FILE: its path ends like a song's file or an archive. MAYBE: its text or query speaks of
+one ("download", `get.php?song=a.mid`), so only the answer will tell. PAGE: anything else that a reader could go on to.
 """
 
 import gzip
@@ -14,7 +14,7 @@ from email.message import Message
 from urllib.parse import unquote, unquote_to_bytes, urljoin, urlsplit, urlunsplit
 
 from serenity.errors import InputError
-from serenity.midi_container import is_midi_name
+from serenity.song_names import is_song_name
 from serenity.sources import archive
 from serenity.text import text_of
 
@@ -29,8 +29,8 @@ ATTRIBUTES = {"a": "href", "area": "href", "frame": "src", "iframe": "src", "aud
               "midi-visualizer": "src"}
 ABOUT = ("base", "link")  # tags about the page itself
 TO_PAGES = ("a", "area", "frame", "iframe")
-SPEAKS_OF_MIDI = re.compile(r"midi?\b|\bdownload|\bkaraoke\b", re.IGNORECASE)
-QUERY_SPEAKS_OF_MIDI = re.compile(r"\.(midi?|smf|kar|rmi|zip)\b|midi|download", re.IGNORECASE)
+SPEAKS_OF_MIDI = re.compile(r"midi?\b|\bmusicxml\b|\bdownload|\bkaraoke\b", re.IGNORECASE)
+QUERY_SPEAKS_OF_MIDI = re.compile(r"\.(midi?|smf|kar|rmi|zip|mxl|abc|krn)\b|midi|musicxml|download", re.IGNORECASE)
 # Neither music nor pages: asked for by nobody who looks for MIDI
 OTHER_ENDINGS = (
     ".jpg", ".jpeg", ".png", ".gif", ".svg", ".webp", ".ico", ".bmp", ".css", ".js", ".json", ".woff", ".woff2", ".ttf",
@@ -150,7 +150,7 @@ def kind_of(url: str) -> str | None:
     """Return the kind of a link by its URL alone, None for what nobody asks for."""
     parts = urlsplit(url)
     path = unquote(parts.path).lower()
-    if is_midi_name(path) or archive.is_archive(path):
+    if is_song_name(path) or archive.is_archive(path):
         return FILE
     if path.endswith(OTHER_ENDINGS):
         return None
@@ -203,7 +203,7 @@ def name_of(url: str, disposition: str | None = None) -> str:
     folders, _, name = _unquoted(parts.path).lstrip("/").rpartition("/")
     if said := _said_name(disposition):
         name = said
-    elif parts.query and not (is_midi_name(name) or archive.is_archive(name)):
+    elif parts.query and not (is_song_name(name) or archive.is_archive(name)):
         name = f"{name} {_unquoted(parts.query)}".strip()
     return "/".join(filter(None, (parts.hostname, folders, name)))
 

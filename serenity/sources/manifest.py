@@ -37,8 +37,10 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
+from serenity import notation
 from serenity.errors import InputError
-from serenity.midi_container import MAGIC, beginning, ending_of, is_midi_name, unwrapped, without_ending
+from serenity.midi_container import MAGIC, beginning, unwrapped
+from serenity.song_names import ending_of, may_be_song, without_ending
 from serenity.sources import licence as licences
 
 NAME = "manifest.jsonl"
@@ -58,6 +60,7 @@ PASSING = ("no answer", "status 429", "status 5", "broke off", "too slow", "left
 # What some system cannot have in a file name; Windows has the longest list
 UNSAFE = re.compile(r'[\x00-\x1f\x7f<>:"|?*\\/]')
 RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
+SCORE_END = re.compile(rb"</score-(partwise|timewise)\s*>")  # of MusicXML
 LONGEST_NAME = 160  # bytes of one part of a path; file systems end at 255
 DEEPEST = 8  # folders kept of a path
 
@@ -141,7 +144,7 @@ class Collection:
     def __init__(self, folder: Path, largest: int, licence: str = licences.ANY, dry_run: bool = False):
         """Open the folder, which need not exist yet.
 
-        `largest`: bytes that a MIDI file may have. `licence`: what is taken, as licence.allows reads it. A dry run
+        `largest`: bytes that a song's file may have. `licence`: what is taken, as licence.allows reads it. A dry run
         decides and writes nothing.
         """
         self.folder, self.largest, self.licence, self.dry_run = folder, largest, licence, dry_run
@@ -171,13 +174,8 @@ class Collection:
             return None
         return record | {"is_fresh": row[2] == self._rounds[row[1]]}
 
-    def knows(self, origin: str) -> bool:
-        """Return whether an origin was decided, so that nobody needs to look at it again."""
-        record = self.last(origin)
-        return bool(record) and record["decision"] in (STORED, DUPLICATE, UNPACKED)
-
     def keep(self, find: Find) -> tuple[str, str | None]:
-        """Store a find if it is a new MIDI file, write its line, and return decision and reason.
+        """Store a find if it is a new song, write its line, and return decision and reason.
 
         Raises OSError where the folder cannot be written.
         """
@@ -304,7 +302,7 @@ def is_passing(reason: str | None) -> bool:
 
 
 def fault(content: bytes, largest: int) -> str | None:
-    """Return why these bytes cannot be a whole MIDI file of at most `largest` bytes, or None."""
+    """Return why these bytes cannot be a whole MIDI file or score of at most `largest` bytes, or None."""
     if not content:
         return "empty file"
     if len(content) > largest:
@@ -313,9 +311,13 @@ def fault(content: bytes, largest: int) -> str | None:
         midi = unwrapped(content, largest)
     except InputError as error:
         return f"broken wrapper: {error}"
-    if not midi.startswith(MAGIC):
-        return f"not MIDI: begins with {beginning(midi)}"
-    if _is_cut_off(midi):
+    form = notation.form_of(content)
+    if form is None and not midi.startswith(MAGIC):
+        return f"neither MIDI nor a score: begins with {beginning(midi)}"
+    is_plain = form == notation.MUSICXML and not content.startswith(b"PK")
+    if is_plain and not SCORE_END.search(content[-400:].replace(b"\0", b"")):  # UTF-16 has a 0 in each letter
+        return f"cut off: a score's first {len(content):,} bytes"
+    if form is None and _is_cut_off(midi):
         return f"cut off: a MIDI file's first {len(content):,} bytes"
     return None
 
@@ -358,7 +360,7 @@ def safe_path(name: str) -> str:
     """Return a path that every file system can have, stays below its folder, and a person still recognises."""
     *folders, file = [part for part in name.replace("\\", "/").split("/") if part not in ("", ".", "..")] or ["unnamed"]
     # a folder named like a song could stand where a song of that name is to be stored
-    folders = [f"{safe}_" if is_midi_name(safe) else safe for safe in map(_safe_part, folders)]
+    folders = [f"{safe}_" if may_be_song(safe) else safe for safe in map(_safe_part, folders)]
     return "/".join([*folders[:DEEPEST], _safe_part(file)])
 
 

@@ -262,3 +262,11 @@ def test_a_reader_reads_again_after_a_score_that_took_too_long():
         with pytest.raises(InputError, match="holds no note"):
             reader(sheets(f"{HEAD}K:C\nz4|\n".encode())[0])
     assert np.array_equal(midi_file.parse(midi).tracks[0].notes["pitch"], [60])
+
+
+def test_a_piece_of_humdrum_is_played():
+    score = read("!!!OTL: Two hands\n**kern\t**kern\n*M3/4\t*M3/4\n=1\t=1\n2.C\t4c\n.\t4d\n.\t[4e\n=2\t=2\n"
+                 "2.G\t4e]\n.\t2f\n==\t==\n*-\t*-\n")
+    assert metres(score) == [(0, 3, 4)]
+    assert sorted(note for number in range(2) for note in quarters(score, number)) == [
+        (0, 1, 60), (0, 3, 48), (1, 1, 62), (2, 2, 64), (3, 3, 55), (4, 2, 65)]

@@ -21,6 +21,21 @@ def song(name) -> bytes:
     return SONG[:14] + b"MTrk" + (len(event) + 4).to_bytes(4) + event + b"\0\xff\x2f\0"
 
 
+def score(name, rights="CC0") -> bytes:
+    """Return MusicXML with this title, and one note."""
+    note = "<note><pitch><step>C</step><octave>4</octave></pitch><duration>1</duration></note>"
+    return (f"<?xml version='1.0'?><score-partwise><work><work-title>{name}</work-title></work><identification>"
+            f"<rights>{rights}</rights></identification><part-list><score-part id='P1'><part-name>Piano</part-name>"
+            f"</score-part></part-list><part id='P1'><measure number='1'>{note}</measure></part></score-partwise>"
+            ).encode()
+
+
+def mxl(name) -> bytes:
+    """Return such a score, packed."""
+    container = "<container><rootfiles><rootfile full-path='a.xml'/></rootfiles></container>"
+    return zipped({"META-INF/container.xml": container, "a.xml": score(name)})
+
+
 def page(*links) -> bytes:
     return "".join(f'<a href="{link}">{number}</a> ' for number, link in enumerate(links)).encode()
 

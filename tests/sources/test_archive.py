@@ -11,6 +11,7 @@ import pytest
 from serenity.errors import InputError
 from serenity.sources import archive
 from serenity.sources.archive import Limits
+from tests.sources.site import mxl, score
 
 SONG = b"MThd\0\0\0\6\0\0\0\1\0\x60MTrk\0\0\0\4\0\xff\x2f\0"
 LIMITS = Limits(song=10_000, entries=20, unpacked=2**20, ratio=100, small=50_000)
@@ -71,6 +72,21 @@ def test_songs_are_found_with_their_folders_and_licence(kind, tmp_path):
     assert (song.content, song.licence, song.origin) == (SONG, "MIT", f"{path}{join}in/deep/A.MID")
     assert song.evidence == f"{path}{join}in/LICENSE"
     assert finds["set/b.midi"].licence is None
+
+
+SCORES = {"a.mxl": mxl("Packed"), "b.abc": b"X:1\nT:Tune\nC: copyright: public domain.\nK:C\nCDEF|\n",
+          "c.xml": score("Plain", ""), "d.krn": b"!!!OTL: Piece\n**kern\n*M4/4\n4c\n*-\n",
+          "feed.xml": b"<rss/>", "own.abc": b"serenity-abc 2\n", "broken.mxl": b"PK and no zip"}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_scores_are_found_with_what_they_say_and_what_is_none_by_its_content_is_passed_over(kind, tmp_path):
+    make, name = KINDS[kind]
+    finds = found(make(tmp_path / name, SCORES))
+    rows = {find.origin[-5:]: (find.title, find.licence, find.evidence) for find in finds}
+    assert rows == {"a.mxl": ("Packed", "CC0-1.0", "CC0"), "c.xml": ("Plain", None, None),
+                    "b.abc": ("Tune", "public domain", "copyright: public domain."), "d.krn": ("Piece", None, None),
+                    "n.mxl": (None, None, None)}
 
 
 def test_a_single_file(tmp_path):

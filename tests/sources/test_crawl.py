@@ -10,7 +10,7 @@ from serenity.sources import archive, crawl
 from serenity.sources import visitor as visitors
 from serenity.sources.crawl import Crawl, Reach
 from serenity.sources.manifest import Collection
-from tests.sources.site import SONG, packed, page, served, song, tarred, validated, zipped
+from tests.sources.site import SONG, mxl, packed, page, score, served, song, tarred, validated, zipped
 
 LARGEST = 10_000
 GZIPPED = gzip.compress(SONG, mtime=0)
@@ -133,7 +133,7 @@ def test_what_no_licence_allows_is_not_even_asked_for(site, tmp_path):
 
 @pytest.mark.parametrize(("path", "answer", "name"), [
     ("/a.mid", SONG, "a.mid"), ("/get?id=7", SONG, "get id=7.mid"), ("/x.zip", zipped({"a.mid": SONG}), "x/a.mid"),
-    ("/get?id=8", zipped({"a.mid": SONG}), "get id=8.mid/a.mid"),
+    ("/get?id=8", zipped({"a.mid": SONG}), "get id=8/a.mid"),
     ("/get", (200, {"Content-Disposition": "attachment; filename=x.mid"}, SONG), "x.mid"),
     ("/a.mid.gz", GZIPPED, "a.mid.gz"), ("/get?id=9", RIFF, "get id=9.mid"), ("/y.zip", SONG, "y.zip.mid"),
     ("/s.xml", b"<urlset><url><loc>http://127.0.0.1:%d/b.mid</loc></url></urlset>", "b.mid"),
@@ -195,11 +195,31 @@ def test_a_bad_file_leaves_the_others(site, tmp_path):
         "/loop.mid": (302, {"Location": "/loop.mid"}, b""), "/cut.mid": SONG[:-2], "/empty.mid": b"", "/good.mid": SONG,
     }
     assert reasons(run(site, tmp_path)) == {
-        "none.mid": "status 404", "short.mid": "broke off", "large.mid": "over 0.00953674 MiB", "html.mid": "not MIDI",
+        "none.mid": "status 404", "short.mid": "broke off", "large.mid": "over 0.00953674 MiB",
+        "html.mid": "neither MIDI nor a score",
         "bad.zip": "broken archive", "bomb.zip": "archive over a limit", "x.mid": "path out of the archive",
         "loop.mid": "more than 5 redirects", "cut.mid": "cut off", "empty.mid": "empty file",
         "dead.mid": "robots.txt cannot be had"}
     assert files(tmp_path) == {"127.0.0.1/good.mid": SONG}
+
+
+def test_scores_are_kept_as_midi_files_are_with_what_they_say_of_themselves(site, tmp_path):
+    tune = b"%" * 5000 + b"\nX:1\nT:Tune\nC: copyright: public domain.\nK:C\nCDEF|\n"
+    compressed = mxl("Packed")
+    site.answers |= {
+        "/": page("a.musicxml", "b.mxl", "c.abc", "get?score=d.mxl", "feed.xml", "more.zip", "no.abc", "own.abc"),
+        "/a.musicxml": score("Plain", "all rights reserved"), "/b.mxl": compressed, "/c.abc": tune,
+        "/get?score=d.mxl": (200, {"Content-Type": "application/vnd.recordare.musicxml"}, mxl("Asked")),
+        "/feed.xml": b"<?xml version='1.0'?><rss/>", "/no.abc": b"<!doctype html>", "/own.abc": b"serenity-abc 2\n",
+        "/more.zip": zipped({"e.xml": score("Inside"), "f.xml": b"<rss/>", "LICENSE": "MIT License"}),
+    }
+    found = {find.origin.rpartition("/")[2]: (find.title, find.licence) for find, decision, _ in run(site, tmp_path)
+             if decision == "stored"}
+    assert found == {"a.musicxml": ("Plain", None), "b.mxl": ("Packed", "CC0-1.0"), "c.abc": ("Tune", "public domain"),
+                     "get?score=d.mxl": ("Asked", "CC0-1.0"), "more.zip#e.xml": ("Inside", "MIT")}
+    assert set(files(tmp_path)) == {f"127.0.0.1/{name}" for name in (
+        "a.musicxml", "b.mxl", "c.abc", "get score=d.mxl", "more/e.xml")}
+    assert files(tmp_path)["127.0.0.1/b.mxl"] == compressed
 
 
 def test_what_a_site_does_to_a_library_ends_one_url_alone(site, tmp_path, monkeypatch):

@@ -8,11 +8,14 @@ from dataclasses import replace
 import pytest
 
 from serenity.errors import InputError
+from serenity.notation import form_of
 from serenity.sources import archive, datasets
 from serenity.sources.datasets import CORPUS, SETS
 from serenity.sources.manifest import Collection, read
 from serenity.sources.visitor import Manners, Visitor
-from tests.sources.site import served, song, tarred, validated, zipped
+from tests.sources.site import mxl, served, song, tarred, validated, zipped
+
+LIMITS = archive.Limits(song=2**20)
 
 TUNE = "X:{0}\nT:Tune {0}\nM:4/4\nL:1/4\nK:C\n\"C\"CDEF|\"G\"GABc|"
 TUNES = [f"{TUNE.format(number)}{'c' * number}|\n\n" for number in range(3)]
@@ -36,8 +39,12 @@ LAYOUTS = {
          "pop909/002/002.mid": ("pop909/002", "MIT")}),
     "nmd": (zipped({"nottingham_database/jigs.abc": f"% head\n\n{TUNES[1]}{TUNES[2]}",
                     "nottingham_database/xmas.abc": TUNES[0], "nottingham_database/readme.txt": "x"}),
-            {"nmd/jigs/0001 Tune 1.mid": ("nmd/jigs/0001 Tune 1", None),
-             "nmd/jigs/0002 Tune 2.mid": ("nmd/jigs/0002 Tune 2", None), "nmd/xmas.mid": ("nmd/xmas", None)}),
+            {"nmd/jigs.abc": ("nmd/jigs", None), "nmd/xmas.abc": ("nmd/xmas", None)}),
+    "lieder": (zipped({"Lieder-40d212c/scores/Abt,_Franz/_/Ave/lc1.mxl": mxl("a"),
+                       "Lieder-40d212c/scores/Abt,_Franz/_/Ave/lc1.mscx": "x"}),
+               {"lieder/Abt,_Franz/_/Ave/lc1.mxl": ("lieder/Abt,_Franz/_/Ave/lc1", "CC0-1.0")}),
+    "openewld": (zipped({"OpenEWLD-9bbb6d2/dataset/Somebody/Song/Song.mxl": mxl("b")}),
+                 {"openewld/Somebody/Song/Song.mxl": ("openewld/Somebody/Song", "MIT")}),
     "musedata": (zipped({f"MuseData/{split}/bach.mid": song(split) for split in ("train", "valid", "test")}),
                  {f"musedata/{split}/bach.mid": (f"musedata/{split}/bach", None)
                   for split in ("train", "valid", "test")}),
@@ -70,7 +77,7 @@ def take(tmp_path, monkeypatch):
             site.answers = {"/set.zip": validated(content), "/robots.txt": b"User-agent: *\nDisallow: /"}
             collection = Collection(tmp_path / "midi", 10**6, dry_run=dry_run)
             visitor, warnings = Visitor(Manners("SerenityTest/1", 0.0, 5.0, True)), []
-            finds = datasets.finds(name, visitor, collection, archive.Limits(song=10**6), 10**7, 1, warnings.append)
+            finds = datasets.finds(name, visitor, collection, archive.Limits(song=10**6), 10**7, warnings.append)
             return [collection.keep(find)[0] for find in finds], [request.path for request in site.asked], warnings
 
         yield take
@@ -142,22 +149,42 @@ def test_what_the_table_says_is_whole(name):
 
 def test_an_unknown_part_is_said():
     with pytest.raises(InputError, match="wanted corpus or corpus/ and one of bach"):
-        datasets.corpus("corpus/nobody", lambda origin: True)
+        datasets.corpus("corpus/nobody", LIMITS)
 
 
 def test_essen_comes_only_by_its_name():
-    assert 4000 < datasets.corpus("corpus", lambda origin: True)[0] < 8000
-    assert datasets.corpus("corpus/essenFolksong", lambda origin: True)[0] > 8000
+    assert 1500 < datasets.corpus("corpus", LIMITS)[0] < 2000
+    assert datasets.corpus("corpus/essenFolksong", LIMITS)[0] == 31
 
 
-def test_the_known_is_not_converted_again():
-    number, finds = datasets.corpus("corpus/bach", lambda origin: True)
-    assert number > 400
-    assert {find.decision for find in finds} == {"known"}
+def test_the_corpus_is_scores_with_the_packages_licence_and_what_they_say_themselves():
+    number, finds = datasets.corpus("corpus", LIMITS, 40)
+    finds = list(finds)
+    assert len(finds) == number == 40 and len({find.name.split("/")[1] for find in finds}) > 10  # well spread
+    for find in finds:
+        assert find.origin == f"music21:{find.name.removeprefix('corpus/')}" and form_of(find.content)
+        assert find.licence == datasets.LICENCE and find.evidence.startswith("music21/corpus/license.txt")
+
+
+def test_of_a_score_in_several_formats_the_surest_is_taken(tmp_path):
+    for name in ("part/a.krn", "part/a.mxl", "part/b.krn", "part/notes.txt", "part/deeper/a.abc"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert {entry.name for entry in datasets.scores_below(tmp_path, "part")} == {
+        "part/a.mxl", "part/b.krn", "part/deeper/a.abc"}
+
+
+def test_the_order_is_spread_over_the_lists_and_fixed():
+    lists = [[archive.Entry(f"{part}{number}", 0, bytes) for number in range(count)]
+             for part, count in (("a", 9), ("b", 3))]
+    order = [entry.name for entry in datasets.spread(lists)]
+    assert order == [entry.name for entry in datasets.spread([list(reversed(entries)) for entries in lists])]
+    assert sorted(order) == sorted(entry.name for entries in lists for entry in entries)
+    assert [name[0] for name in order] == list("ababab") + ["a"] * 6
 
 
 def test_every_part_is_there_and_in_the_table():
     table = datasets.table()
     for part in CORPUS:
-        assert datasets.corpus(f"corpus/{part}", lambda origin: True)[0] > 0
+        assert datasets.corpus(f"corpus/{part}", LIMITS)[0] > 0
         assert part in table

@@ -7,7 +7,7 @@ import pytest
 
 from serenity.sources import manifest
 from serenity.sources.manifest import Collection, Find, group, safe_path
-from tests.sources.site import SONG
+from tests.sources.site import SONG, score
 
 OTHER = SONG.replace(b"\x60", b"\x30")
 
@@ -49,7 +49,8 @@ def test_a_duplicate_is_recorded_not_stored(folder):
 
 @pytest.mark.parametrize(("content", "reason"), [
     (b"", "empty file"),
-    (b"<html>", "not MIDI: begins with '<html>'"),
+    (b"<html>", "neither MIDI nor a score: begins with '<html>'"),
+    (score("a")[:-30], f"cut off: a score's first {len(score('a')) - 30:,} bytes"),
     (SONG + bytes(1000), "over 0.000953674 MiB"),
     (SONG[:-1], "cut off: a MIDI file's first 25 bytes"),
     (SONG[:14], "cut off: a MIDI file's first 14 bytes"),
@@ -140,7 +141,7 @@ def test_a_song_that_had_to_be_renamed_stays_in_its_group(folder):
 def test_a_file_that_was_taken_away_is_fetched_again_to_its_place(folder):
     keep(folder, find())
     (folder / "x/a.mid").unlink()
-    assert not Collection(folder, 1000).knows("there/a.mid")
+    assert Collection(folder, 1000).last("there/a.mid") is None
     keep(folder, find())
     assert files(folder) == {"x/a.mid": SONG}
 
