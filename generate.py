@@ -106,6 +106,7 @@ class Parameters:
     guard: bool = False              # prevent loops: what is repeated too often becomes less likely
     ending: bool = False             # with --bars or --seconds: close in the last bar, on the tonic, held to its end
     may_end: bool = False            # the song may end early, where the model would end it
+    voices: Literal["all", "melody"] = "all"  # melody: one note at a time, in the register of the seed's melody
     novel: int | None = None         # longest run of chords that may be as in a training song; 7 or more
     # instrument: which tracks are read, and which range is kept; None: the model's
     category: CategoryName | None = None

@@ -42,16 +42,18 @@ from serenity.music.remarks import Remark, remarks
 from serenity.music.song import beat_edges
 from serenity.music.song_file import read as read_song_file
 from serenity.music.tempo_map import TempoMap
+from serenity.music.voices import MELODY, voices
 from serenity.tokens import novelty
 from serenity.tokens import seed as seeds
 from serenity.tokens.novelty import Index
-from serenity.tokens.playable import playable
+from serenity.tokens.playable import melodic, playable
 from serenity.tokens.vocabulary import ATTRIBUTES, SPECIALS, Vocabulary
 
 LONGEST = 100_000         # events of one continuation
 LONGEST_SECONDS = 3600    # of one continuation: whoever asks for more has mistyped, or waits for ever
 MOST_EVENTS = 1_000_000   # of all variations together
 DEFAULT_EVENTS = 512
+BEYOND = 5                # semitones beyond the seed's melody that a melody may reach
 MATCHED = 100             # notes before the join: nearer to real songs than the whole prompt (docs/history.md)
 MOST_EVENTS_A_SECOND = 30  # faster is no music: a model that lets no time pass would never reach `seconds` or `bars`
 LEVELS = {"half": 0.5, "as-found": 1.0, "double": 2.0}  # quarters for each one found
@@ -65,10 +67,11 @@ _RANGES = {  # field -> lowest, highest
 # What determines a song beside model and seed, in the order in which a recipe has it.
 FLAGS = ("events", "seconds", "bars", "prompt_events", "prompt_last", "prompt_seconds", "keep_bars", "bpm", "metre",
          "first_beat", "level", "temperature", "top_k", "top_p", "min_p", "seed", "guard", "may_end", "ending", "novel",
-         "category", "tracks", "layout", "match_velocity", "after", "write_beats")
+         "voices", "category", "tracks", "layout", "match_velocity", "after", "write_beats")
 
 Level = Literal["half", "as-found", "double"]
 Layout = Literal["separate", "two", "joined", "alone"]
+Voices = Literal["all", "melody"]
 
 
 # --- what is asked ----------------------------------------------------------------------------------------------------
@@ -136,6 +139,7 @@ class Request:
     may_end: bool = False     # the song may end where the model would end it
     ending: bool = False      # with bars or seconds: it closes in its last bar, see serenity.model.closing
     novel: int | None = None  # no run of more than so many chords as in a training song
+    voices: Voices = "all"    # melody: one note at a time, in the register of the seed's melody
     # How the song is written.
     layout: Layout = "separate"  # see serenity.music.layout
     match_velocity: bool = True  # the continuation as loud and as soft as the prompt's last 100 notes
@@ -352,11 +356,11 @@ def complete(model: Model, seed: Seed, request: Request = Request(), progress: C
         raise SettingError(f"variations {request.variations} of up to {size.events:,} events each; wanted "
                          f"{MOST_EVENTS:,} events at most in all")
     with naming(seed.path):
-        allowed = playable(vocabulary.pitch, seed.music.encoded.transposition, CATEGORIES[seed.settings.category])
+        allowed = _allowed(model, seed, request)
     rules = generation.Rules(
         until=size.until, closes=request.ending, may_end=request.may_end,
         first_step=seeds.first_step(seed.music, vocabulary), guard=Guard() if request.guard else None,
-        allowed={"pitch": allowed}, refuse=_refusal(model, request))
+        allowed=allowed, refuse=_refusal(model, request))
 
     def draw(prompt: np.ndarray, events: int, variations: int, rules: generation.Rules, skipped: int, **options
              ) -> list[Continuation]:
@@ -375,6 +379,24 @@ def complete(model: Model, seed: Seed, request: Request = Request(), progress: C
     why = ("the model ends the song where the seed ends; wanted another seed number, or no may_end"
            if size.until is None else "the model would not go on within this time; wanted a longer one")
     raise InputError(f"{seed.path}: {why}")
+
+
+def _allowed(model: Model, seed: Seed, request: Request) -> dict[str, np.ndarray]:
+    """Return which tokens may be drawn, by attribute. Raises InputError where none is left."""
+    music = seed.music
+    transposition = music.encoded.transposition
+    chords = playable(model.vocabulary.pitch, transposition, CATEGORIES[seed.settings.category])
+    if request.voices == "all":
+        return {"pitch": chords}
+    sung = _compared(seed, request)["pitch"].astype(int)
+    masks = melodic(model.vocabulary, transposition, sung.min() - BEYOND, sung.max() + BEYOND)
+    return masks | {"pitch": masks["pitch"] & chords}
+
+
+def _compared(seed: Seed, request: Request) -> np.ndarray:
+    """Return the notes of the seed that a continuation is to be like: all, or its melody."""
+    notes = seed.music.notes
+    return notes if request.voices == "all" else notes[voices(notes) == MELODY]
 
 
 def _check_layout(seed: Seed, request: Request) -> None:
@@ -425,13 +447,16 @@ def _take(model: Model, seed: Seed, request: Request, size: Length, number: int,
           end: closing.Closed | None, sha256: str) -> Take | None:
     """Return a continuation in the seed's key and time, edited as asked; None where no note of it is left."""
     music, earlier, rng = seed.music, seed.earlier, np.random.default_rng([request.seed, number])
+    compared = _compared(seed, request)
     notes = (end.notes(music, model.vocabulary, rng) if end else
              seeds.continue_notes(music, continuation.tokens, model.vocabulary, rng))
     if request.match_velocity:
-        notes = layout.match_velocities(notes, music.notes[-MATCHED:])
+        notes = layout.match_velocities(notes, compared[-MATCHED:])
     made = layout.continuation_track(music.choice.tracks, notes)
     if request.after:
         made = expression.apply(made, *request.edits(), music.tempo_map)
+    if request.voices == "melody":
+        made = replace(made, notes=layout.one_voice(made.notes))
     if size.end is not None:
         made = layout.trim(made, size.end)
     if not len(made.notes):
@@ -441,7 +466,7 @@ def _take(model: Model, seed: Seed, request: Request, size: Length, number: int,
         made = layout.not_before(made, earlier.begin)
         track = layout.go_on(earlier.track, made, earlier.begin)
     bits = float(continuation.bits.sum(axis=1).mean())
-    near, collapse = (judge(music.notes, made.notes, music.tempo_map) for judge in (nearness, find_collapse))
+    near, collapse = (judge(compared, made.notes, music.tempo_map) for judge in (nearness, find_collapse))
     chords = harmony.find_chords(made.notes, beat_edges(music.tempo_map, end_time(made.notes)))
     return Take(number, track, made.notes, len(continuation.tokens), bits, _longest_run(model, seed, continuation),
                 continuation.forced, seeds.loops(continuation.tokens), near, collapse, merit(near, chords), request,

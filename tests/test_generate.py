@@ -25,6 +25,7 @@ from serenity.music.nearness import Collapse
 from serenity.music.note import end_time, merge_tables
 from serenity.music.song import of_score
 from serenity.music.tempo_map import TempoMap, metres, tempos
+from serenity.music.voices import MELODY, voices
 from tests.songs import compose_notes
 
 SCRIPT = Path(__file__).parent.parent / "generate.py"
@@ -350,6 +351,17 @@ def test_novel_refuses_long_runs_out_of_the_training_songs(complete, model_folde
     assert "novelty: 60 events in a row as in a training song" in capsys.readouterr().out
     complete(events=60, candidates=1, top_k=5, novel=7)
     assert "novelty: no run as in a training song" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("changes", [{}, {"events": None, "bars": 4, "after": "humanise"}])
+def test_a_melody_alone_is_one_note_at_a_time_near_the_seeds_melody(changes, complete, replay, tmp_path):
+    seed, song = complete(**{"voices": "melody", "events": 60, "top_k": 50, "seed": 3} | changes)
+    notes, heard = song.tracks[1].notes, seed.tracks[0].notes
+    sung = heard["pitch"][voices(heard) == MELODY]
+    assert len(notes) > 10 and (np.diff(notes["onset"]) > 0).all()
+    assert (notes["onset"][:-1] + notes["duration"][:-1] <= notes["onset"][1:] + 0.003).all()
+    assert sung.min() - 5 <= notes["pitch"].min() and notes["pitch"].max() <= sung.max() + 5
+    assert replay(tmp_path / "out.mid") == (tmp_path / "out.mid").read_bytes()
 
 
 def test_novel_wants_an_index(complete):

@@ -8,7 +8,7 @@ from serenity.music.abc_file import AbcSong
 from serenity.music.codec import CodecSettings
 from serenity.music.song import of_score
 
-MELODY = "melody"  # a lead sheet without its chords, beside the synthetic songs
+MELODY = "melody"  # a lead sheet without its chords; the rule of this name finds the melody of other songs
 
 
 def write(job: tuple[str, str], midi: Path, abc: Path, settings: CodecSettings, count: int, seed: int,
@@ -40,15 +40,15 @@ def read(path: Path, name: str, group: str, settings: CodecSettings, count: int,
     """
     score = song_file.read(path, cache)
     song = of_score(score, settings.category)
-    versions = [("", song)]
+    versions = {"": song}
     if melody := song_file.melody_of(score):
-        versions.append((MELODY, song.with_notes(of_score(melody, settings.category).notes)))
+        versions[MELODY] = song.with_notes(of_score(melody, settings.category).notes)
     if count:
         notes = codec.on_grid(song, settings)  # what was struck together is so to the instant, in all of them
-        versions += [(other.name, song.with_notes(other.notes))
-                     for other in synthetic.make_songs(notes, count, seed, settings.category)]
+        for other in synthetic.make_songs(notes, count, seed, settings.category):
+            versions.setdefault(other.name, song.with_notes(other.notes))  # a melody as it is written comes first
     songs, key = {}, None
-    for rule, version in versions:
+    for rule, version in versions.items():
         encoded = codec.encode(version, settings, key)
         key = encoded.key  # the song's own, which comes first
         if len(encoded.events) > max_events:

@@ -114,6 +114,14 @@ def trim(track: Track, end: float) -> Track:
     return replace(track, notes=notes)
 
 
+def one_voice(notes: np.ndarray) -> np.ndarray:
+    """Return the notes of a note table one at a time: each ends where the next begins; of several at once the highest.
+    """
+    notes = notes[np.append(np.diff(notes["onset"]) > NEAR, True)[:len(notes)]]
+    notes["duration"][:-1] = np.minimum(notes["duration"][:-1], np.diff(notes["onset"]))
+    return notes
+
+
 def kept_part(track: Track, clock: TempoMap, begin: float) -> Track:
     """Return what begins in a song's continuation before `begin`, seconds; `clock` is the song's tempo map.
 

@@ -504,6 +504,11 @@ def melody_and_bass(song: Song, chance: np.random.Generator) -> list[np.ndarray]
     return [song.rows[song.rows["part"] != INNER]]
 
 
+def melody_alone(song: Song, chance: np.random.Generator) -> list[np.ndarray]:
+    """Keep the melody. Invariant: a subset of the notes, one at a time in each strike. Other strikes go."""
+    return [song.rows[song.rows["part"] == MELODY]]
+
+
 def both(song: Song, chance: np.random.Generator, first: str, second: str) -> list[np.ndarray]:
     """Apply one rule to what another makes of the song. Invariant: what both rules keep."""
     rows = sort_notes(choose(song, RULES[first](song, chance)))
@@ -535,6 +540,7 @@ RULES: dict[str, Callable[[Song, np.random.Generator], list[np.ndarray]]] = {  #
     "outer": outer_voices,
     "sparse": sparse,
     "melody-bass": melody_and_bass,
+    "melody": melody_alone,
 }
 _PAIRS = (("bass-inversion", "bass-bounce"), ("close", "bass-octaves"), ("inversion-1", "held"),
           ("inversion-2", "undoubled"), ("close", "block"), ("bass-octaves", "shell"), ("melody-octaves", "outer"),

@@ -5,7 +5,16 @@ from hypothesis import strategies as st
 
 from serenity.music import chunks
 from serenity.music.chunks import Chunks
-from serenity.music.layout import FEWEST, LAYOUTS, append, continuation_track, lay_out, match_velocities, trim
+from serenity.music.layout import (
+    FEWEST,
+    LAYOUTS,
+    append,
+    continuation_track,
+    lay_out,
+    match_velocities,
+    one_voice,
+    trim,
+)
 from serenity.music.midi_file import CONTROL, Track, sustain
 from serenity.music.note import end_time, note_table
 from serenity.music.tempo_map import TempoMap, tempos
@@ -182,3 +191,10 @@ def test_matched_velocities_have_the_references_spread():
 def test_too_few_notes_are_no_reference():
     assert not len(match_velocities(table([]), table([5] * FEWEST)))
     assert match_velocities(table([7, 9]), table([5] * (FEWEST - 1)))["velocity"].tolist() == [7, 9]
+
+
+def test_one_voice_ends_where_the_next_note_begins():
+    notes = note_table([0, 0, 1, 3], [2, 2, 1, 5], [60, 64, 62, 65], [80] * 4)
+    before = notes.copy()
+    assert one_voice(notes).tolist() == [(0, 1, 64, 80), (1, 1, 62, 80), (3, 5, 65, 80)]
+    assert one_voice(notes[:0]).tolist() == [] and np.array_equal(notes, before)

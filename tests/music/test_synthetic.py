@@ -30,7 +30,7 @@ PIANO = CATEGORIES["piano"]
 OCTAVE_MOVES = ["inversion-few", "inversion-most", "inversion-1", "inversion-2", "inversion-mixed", "bass-bounce",
                 "bass-inversion", "bass-low", "open", "close", "drop-2", "drop-3"]
 DOUBLINGS = ["bass-octaves", "melody-octaves", "undoubled"]  # they add or drop notes of a pitch class
-REDUCTIONS = ["undoubled", "outer", "shell", "sparse", "melody-bass"]
+REDUCTIONS = ["undoubled", "outer", "shell", "sparse", "melody-bass", "melody"]
 KEEP_STRIKES = [*OCTAVE_MOVES, *DOUBLINGS, "outer", "shell"]
 OTHER_ONSETS = ["held", "block", "broken"]
 CHORDS = ((36, 60, 64, 67), (41, 57, 60, 65), (43, 59, 62, 65), (45, 60, 64, 69), (38, 57, 62, 65, 72))
@@ -92,7 +92,7 @@ CHORD = (36, 60, 64, 67, 84)  # c2, c e g, and the melody's c6
     ("undoubled", (36, 64, 67, 84)),
     ("shell", (36, 64, 84)),
     ("outer", (36, 84)),
-    ("melody-bass", (36, 84)),
+    ("melody-bass", (36, 84)), ("melody", (84,)),
 ])
 def test_one_chord(name, expected):
     assert [note[2] for note in made(name, *((0, 1, pitch, 80) for pitch in CHORD))] == list(expected)

@@ -15,7 +15,7 @@ from serenity.music.note import note_table, sort_notes
 from serenity.music.pitch import chord_matrix
 from serenity.music.tempo_map import TempoMap, metres, tempos
 from serenity.tokens import seed as seeds
-from serenity.tokens.playable import playable
+from serenity.tokens.playable import melodic, playable
 from serenity.tokens.unknown import Replaced, find_replaced
 from serenity.tokens.vocabulary import ATTRIBUTES, BAR, COLUMNS, LEFT, PLACE, SPECIALS, START, count_values
 from tests.songs import abc_songs, compose_notes
@@ -372,6 +372,16 @@ def test_every_chord_allowed_lies_in_the_range_and_no_other(category, transposit
     for chord, allowed in zip(chord_matrix(VOCABULARY.pitch.values), mask[SPECIALS:]):
         pitches = np.flatnonzero(chord) - transposition
         assert allowed == (category.lowest <= pitches.min() and pitches.max() <= category.highest)
+
+
+def test_a_melody_alone_has_single_notes_of_its_range_one_after_another():
+    masks = melodic(VOCABULARY, -2, 60, 72)
+    pitches = [np.flatnonzero(chord) + 2 for chord in chord_matrix(VOCABULARY.pitch.values)]
+    assert masks["pitch"][SPECIALS:].tolist() == [len(each) == 1 and 60 <= each[0] <= 72 for each in pitches]
+    assert masks["step"][SPECIALS:].tolist() == (VOCABULARY["step"].values > 0).tolist()
+    assert all(mask[:SPECIALS].all() for mask in masks.values()) and 0 < masks["pitch"].sum() < len(pitches)
+    with pytest.raises(InputError, match="knows no single note in the range of the seed's melody"):
+        melodic(VOCABULARY, 0, 126, 127)
 
 
 def test_no_chord_in_range_is_told():
