@@ -20,7 +20,8 @@ ROOT = Path(__file__).resolve().parent.parent
 SCRIPTS = ("fetch.py", "preprocess.py", "train.py", "generate.py")
 SOURCES = sorted(path for path in [*ROOT.glob("*.py"), *ROOT.glob("serenity/**/*.py")])
 
-BELOW = ("errors", "files", "midi_container", "notation", "parallel", "quiet", "text")  # what every floor may import
+# What every floor may import.
+BELOW = ("errors", "files", "midi_container", "notation", "parallel", "quiet", "song_names", "text")
 FLOORS = {  # floor -> what it may import beside itself and what lies below all
     "sources": (),
     "music": (),
