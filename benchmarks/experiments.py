@@ -91,6 +91,7 @@ def train(corpus, name: str, attribute: str, parameters: Parameters) -> dict:
     """Train one attribute's network of a setting and return its line of the results."""
     import keras
 
+    from benchmarks.notes import note_counts
     from serenity.model import checkpoint
     from serenity.model.dataset import WindowDataset
     from serenity.model.evaluation import evaluate
@@ -99,7 +100,6 @@ def train(corpus, name: str, attribute: str, parameters: Parameters) -> dict:
     from serenity.model.training import adamw, muon, schedule
     from serenity.model.training_settings import TrainingSettings
     from serenity.model.transformer import build_network, get_weights
-    from serenity.tokens.notes import note_counts
     from serenity.tokens.windows import WindowSettings
 
     changes, others = SETTINGS[name]

@@ -7,7 +7,7 @@ that README recommends is that of a run with --split validation.
 
 * Bits are counted as training counts them (serenity.model.evaluation.judge): each event once, the song's end with its
   step. Joint is their sum: together the four networks are one model of an event. Per note: over the notes that the
-  events strike. Intervals hold 95 % of 2,000 draws of songs (serenity.intervals); of two models the same are drawn.
+  events strike. Intervals hold 95 % of 2,000 draws of songs (benchmarks.intervals); of two models the same are drawn.
 * Rivals are read where they stand, for the same songs: baselines.json (counting: baselines.py) and remi.json (a GPT-2
   on MidiTok's REMI: remi.py; per note alone, since it has no events). Whether the GPT-2 had as many weights and as much
   time as the model is up to how remi.py was called: both stand under the table.
@@ -53,9 +53,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 
+from benchmarks.intervals import apart, interval, ratio_interval
+from benchmarks.notes import note_counts
 from serenity.command_line import run
 from serenity.errors import InputError
-from serenity.intervals import apart, interval, ratio_interval
 from serenity.model import checkpoint
 from serenity.model.checkpoint import Checkpoint
 from serenity.model.designs import parameter_count
@@ -69,7 +70,6 @@ from serenity.music.tempo_map import TempoMap, metres, tempos
 from serenity.quiet import tensorflow_quiet
 from serenity.tokens import corpus as corpora
 from serenity.tokens import novelty
-from serenity.tokens.notes import note_counts
 from serenity.tokens.vocabulary import ATTRIBUTES, BAR, LEFT, PLACE
 from serenity.tokens.windows import stream
 

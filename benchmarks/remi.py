@@ -35,9 +35,10 @@ from typing import Literal
 
 import numpy as np
 
+from benchmarks.intervals import ratio_interval
+from benchmarks.notes import note_counts
 from serenity.command_line import run
 from serenity.errors import InputError
-from serenity.intervals import ratio_interval
 from serenity.music import codec, midi_file
 from serenity.music.categories import CATEGORIES
 from serenity.music.codec import CodecSettings
@@ -46,7 +47,6 @@ from serenity.music.pitch import fold, transpose
 from serenity.music.song import of_score
 from serenity.music.tempo_map import TempoMap
 from serenity.tokens import corpus as corpora
-from serenity.tokens.notes import note_counts
 
 NAMES = {"adamw": "REMI + GPT-2, AdamW", "muon": "REMI + GPT-2, Muon"}  # of the figures, by optimizer
 PEER_NOTE = np.dtype([("onset", np.float64), ("duration", np.float64),  # quarter notes; as remi_peer.NOTES

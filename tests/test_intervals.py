@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from serenity.intervals import apart, draw_songs, interval, middle, ratio_interval
+from benchmarks.intervals import apart, draw_songs, interval, middle, ratio_interval
 
 
 def test_songs_that_are_all_alike_leave_no_doubt():

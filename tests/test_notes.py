@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from serenity.tokens.notes import note_counts
+from benchmarks.notes import note_counts
 from serenity.tokens.vocabulary import count_values
 from tests.songs import abc_songs
 
