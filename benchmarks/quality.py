@@ -25,7 +25,7 @@ that README recommends is that of a run with --split validation.
 * Best of several: at the recommended temperature generate.py makes several candidates and keeps the one with the most
   merit (serenity.music.nearness). Each of these songs is chosen in the same way.
 * Told apart: how well a classifier tells continuations from how the songs really go on, by all of MEASURES but the run:
-  the area under its curve (measures.told_apart). It has learned on other songs. 0.5: not at all, which is the aim.
+  the area under its curve (comparison.told_apart). It has learned on other songs. 0.5: not at all, which is the aim.
 * Bars k ago: how much of a bar was played in the bar k before, mean over songs (measures.return_profile).
 * Metres: held-out songs of the whole store by the length of their bars, as they stand in the last event of the prompt.
   Metre kept: the reader of beats, told the quarters alone, finds bars of the prompt's length in the continuation, or
@@ -53,6 +53,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 
+from benchmarks import comparison
 from benchmarks.intervals import apart, interval, ratio_interval
 from benchmarks.notes import note_counts
 from serenity.command_line import run
@@ -452,9 +453,9 @@ def set_figures(real: dict[str, np.ndarray], made: dict[str, np.ndarray]) -> dic
     return {"measures": {name: figure(values, ones) for name, values in made.items()},
             "median run": float(np.median(made["longest run"])), "longest run of all": float(made["longest run"].max()),
             "distance": {**distances(everything), "mean": mean},
-            "told apart": measures.told_apart(*(np.stack([row[name] for name in MEASURES if name != "longest run"], 1)
+            "told apart": comparison.told_apart(*(np.stack([row[name] for name in MEASURES if name != "longest run"], 1)
                                                 for row in (real, made))),
-            "overlap": float(np.mean([measures.overlapping_area(real[name], made[name]) for name in DISTANCES]))}
+            "overlap": float(np.mean([comparison.overlapping_area(real[name], made[name]) for name in DISTANCES]))}
 
 
 # --- metre ------------------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from benchmarks import comparison
 from serenity.music import harmony, measures
 from serenity.music.measures import POSITIONS
 from serenity.music.note import NOTE, note_table
@@ -171,9 +172,9 @@ def test_wasserstein_is_how_far_values_have_to_be_moved():
 def test_overlapping_area_is_large_for_one_distribution_and_small_for_another():
     rng = np.random.default_rng(0)
     real, same, far = rng.normal(0, 1, 60), rng.normal(0, 1, 60), rng.normal(8, 1, 60)
-    assert measures.overlapping_area(real, same) > 0.9
-    assert measures.overlapping_area(real, far) < 0.05
-    assert measures.overlapping_area(np.ones(3), np.ones(3)) == 1
+    assert comparison.overlapping_area(real, same) > 0.9
+    assert comparison.overlapping_area(real, far) < 0.05
+    assert comparison.overlapping_area(np.ones(3), np.ones(3)) == 1
 
 
 def drawn(rng, songs, shift=0.0, spread=1.0):
@@ -183,27 +184,27 @@ def drawn(rng, songs, shift=0.0, spread=1.0):
 def test_two_samples_of_one_kind_are_not_told_apart_and_others_are():
     rng = np.random.default_rng(0)
     real = drawn(rng, 80)
-    assert measures.told_apart(real, real.copy(), repeats=3) == 0.5  # row by row the same
-    assert measures.told_apart(real, drawn(rng, 80), repeats=3) == pytest.approx(0.5, abs=0.12)
-    assert measures.told_apart(real, drawn(rng, 80, shift=0.5), repeats=3) > 0.75
-    assert measures.told_apart(real, drawn(rng, 80, shift=3), repeats=3) > 0.99
+    assert comparison.told_apart(real, real.copy(), repeats=3) == 0.5  # row by row the same
+    assert comparison.told_apart(real, drawn(rng, 80), repeats=3) == pytest.approx(0.5, abs=0.12)
+    assert comparison.told_apart(real, drawn(rng, 80, shift=0.5), repeats=3) > 0.75
+    assert comparison.told_apart(real, drawn(rng, 80, shift=3), repeats=3) > 0.99
 
 
 def test_too_much_and_too_little_are_told_from_the_middle():
     """Means are alike; the squares tell them."""
     rng = np.random.default_rng(0)
-    assert measures.told_apart(drawn(rng, 80), drawn(rng, 80, spread=2.5), repeats=3) > 0.9
+    assert comparison.told_apart(drawn(rng, 80), drawn(rng, 80, spread=2.5), repeats=3) > 0.9
 
 
 def test_what_is_learned_by_heart_does_not_count():
     """More measures than songs fit anything; on songs that were held out it does not help."""
     rng = np.random.default_rng(1)
     real, made = rng.normal(size=(2, 20, 60))
-    assert measures.told_apart(real, made, repeats=3) < 0.75
+    assert comparison.told_apart(real, made, repeats=3) < 0.75
 
 
 def test_a_measure_that_is_always_the_same_does_no_harm():
     rng = np.random.default_rng(0)
     real, made = drawn(rng, 40), drawn(rng, 40, shift=1)
     real[:, 0] = made[:, 0] = 7
-    assert 0.8 < measures.told_apart(real, made, repeats=3) <= 1
+    assert 0.8 < comparison.told_apart(real, made, repeats=3) <= 1
