@@ -15,7 +15,7 @@ from serenity.music.midi_file import Track
 from serenity.music.note import end_time, merge_tables
 from serenity.music.pitch import OCTAVE
 from serenity.music.tempo_map import TempoMap
-from serenity.music.written import GRID, Chord, Voice, is_compound, is_left, on_lines, pieces, voices_of
+from serenity.music.written import GRID, Chord, Voice, is_compound, on_lines, pieces, staves_of, voices_of
 
 MOST_NOTES = 20_000  # of a score; music21 writes some hundred a second
 OTHER_TEMPO = 0.05  # of the tempo before; a change that is as large is written
@@ -95,9 +95,8 @@ def _staves(track: Track, has_hands: bool, bars: list[Bar], tempo_map: TempoMap,
     from music21 import instrument, stream
 
     table, unit = on_lines(track.notes, tempo_map)
-    left = is_left(table) if has_hands else np.zeros(len(table), bool)
     staves = []
-    for number, part in enumerate((table[~left], table[left])[:1 + has_hands]):
+    for number, part in enumerate(staves_of(table, has_hands)):
         staff = (stream.PartStaff if has_hands else stream.Part)(id=f"{track.name or 'part'}-{number}")
         player = instrument.instrumentFromMidiProgram(track.program)
         player.partName = track.name or player.instrumentName

@@ -12,6 +12,7 @@ import numpy as np
 
 from serenity.music import voices as heard
 from serenity.music.grid import to_grid
+from serenity.music.midi_file import next_strike
 from serenity.music.note import NOTE
 from serenity.music.tempo_map import NEAR, TempoMap
 
@@ -92,10 +93,21 @@ def is_left(table: np.ndarray, seconds_a_quarter: float = 0.5) -> np.ndarray:
     return (voice == heard.BASS) & (pitch < HIGHEST_SPLIT) | (voice != heard.BASS) & (pitch < split)
 
 
+def staves_of(table: np.ndarray, has_hands: bool) -> list[np.ndarray]:
+    """Return the notes of each staff: both hands, or all in one. A note is over where its key is struck again."""
+    left = is_left(table) if has_hands else np.zeros(len(table), bool)
+    parts = [_closed(part) for part in (table[~left], table[left])[:1 + has_hands]]
+    onset, pitch = (np.concatenate([part[name] for part in parts]) for name in ("onset", "pitch"))
+    again = np.split(next_strike(onset, pitch) - onset, [len(parts[0])])
+    for part, apart in zip(parts, again):
+        part["duration"] = np.minimum(part["duration"], apart)
+    return parts
+
+
 def voices_of(table: np.ndarray) -> list[Voice]:
     """Return the notes of one staff, in the order of onsets, as voices; in each one chord is over before the next."""
     voices = []
-    for chord in _chords(_closed(table)):
+    for chord in _chords(table):
         free = [voice for voice in voices if voice[-1].onset + voice[-1].length <= chord.onset]
         if free:
             free[0].append(chord)
@@ -120,6 +132,8 @@ def _push(voices: list[Voice], chord: Chord) -> None:
 def _closed(table: np.ndarray) -> np.ndarray:
     """Return notes whose short gaps and overlaps before a strike are closed."""
     table, onsets = table.copy(), np.unique(table["onset"])
+    if not len(table):
+        return table
     onset, end = table["onset"], table["onset"] + table["duration"]
     after = np.searchsorted(onsets, end)
     near = onsets[np.clip([after - 1, after], 0, len(onsets) - 1)]  # the strikes around each end

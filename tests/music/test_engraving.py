@@ -13,7 +13,7 @@ from serenity.music.midi_file import Score, Track
 from serenity.music.note import merge_tables, note_table
 from serenity.music.song import of_choice
 from serenity.music.tempo_map import TempoMap, metres, tempos
-from serenity.music.written import GRID, is_left, on_lines, pieces, voices_of
+from serenity.music.written import GRID, is_left, on_lines, pieces, staves_of, voices_of
 from tests.songs import compose_notes
 
 
@@ -90,9 +90,9 @@ def read_by_us(text):
 def written(notes, tempo_map):
     """Return what is to be read."""
     table, _ = on_lines(notes, tempo_map)
-    left, first = is_left(table), bars_of(tempo_map, notes)[0].begin
+    first = bars_of(tempo_map, notes)[0].begin
     return sorted((Fraction(chord.onset - first, GRID), Fraction(chord.length, GRID), pitch)
-                  for hand in (table[~left], table[left]) for voice in voices_of(hand) for chord in voice
+                  for hand in staves_of(table, True) for voice in voices_of(hand) for chord in voice
                   for pitch in chord.pitches)
 
 
@@ -130,6 +130,15 @@ def test_a_score_has_its_signs(kind, signs):
     for sign in (*signs, "<fifths>", "<mode>", "continuation", "a song", "<sign>G</sign>", "<sign>F</sign>"):
         assert sign in text, sign
     assert text.count("<rehearsal") == 1 and text.count("<part ") == 1
+
+
+def test_a_key_that_is_struck_again_is_over_in_both_hands():
+    low = [(0, 4, 48), (0, 4, 62), (1, 0.5, 62), (2, 2, 76), (2.5, 0.5, 62), (3, 0.25, 48)]
+    onset, length, pitch = (np.array(column, float) for column in zip(*low))
+    track = Track("", 0, False, note_table(onset / 2, length / 2, pitch, [80] * 6))
+    text = to_musicxml([track], [], TempoMap(), Key(0, "major", 1.0), 0.5).decode()
+    assert read_by_us(text) == read_by_music21(text) == written(track.notes, TempoMap())
+    assert (Fraction(0), Fraction(1), 62) in read_by_us(text)
 
 
 def test_a_pickup_is_a_short_bar():
