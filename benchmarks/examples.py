@@ -7,7 +7,8 @@ Each song stands there as MIDI, picture and MP3; README.md and listen.html, a pa
 system, show all of them.
 
 The seeds were composed for this: nobody's song, none was learned from. Each is continued once, by one and the same
-seed number, with the settings that generate.py has by itself; none was chosen among several, so what is weak shows.
+seed number, with the settings that generate.py has by itself. So each song is the best of four, as generate.py chooses;
+nobody chose among songs, so what is weak shows.
 """
 
 import html
@@ -23,10 +24,11 @@ import tyro
 
 from serenity.command_line import run
 from serenity.errors import InputError
-from serenity.music import harmony, measures, midi_file, quality
+from serenity.music import harmony, measures, midi_file, quality, song_file
 from serenity.music.intro import voice, write_file
 from serenity.music.midi_file import Score, Track
-from serenity.music.note import end_time, note_table
+from serenity.music.note import end_time, merge_tables, note_table
+from serenity.music.song import of_score
 from serenity.music.tempo_map import TempoMap, metres, tempos
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -35,6 +37,8 @@ FOLDER = ROOT / "docs" / "examples"
 SETTINGS = ("--bars", "32", "--seed", "1")
 RESULTS = Path(__file__).with_suffix(".json")
 LEGATO = 0.95  # share of its time that a note sounds
+RUBATO, PHRASE = 0.06, 16  # of the tempo; quarters
+STRAY = 0.008  # seconds by which a player misses the beat, standard deviation
 LARGEST = 10_000_000  # bytes of all sounds: everybody who takes the project takes them along
 PAGE = """<!doctype html>
 <html lang="en">
@@ -75,7 +79,8 @@ class Parameters:
 class Seed:
     """An intro: its tempo in quarter notes a minute, quarter notes a bar, metre, and voices.
 
-    A voice is its velocity and its notes as intro.voice reads them; "|" parts bars for the eye.
+    A voice is its velocity and its notes as intro.voice reads them; "|" parts bars for the eye. What is `played` goes
+    faster and slower, strikes beside the beat, and has no tempo in its file.
     """
 
     about: str
@@ -83,6 +88,15 @@ class Seed:
     beats: int
     metre: tuple[int, int]
     voices: tuple[tuple[int, str], ...]
+    played: bool = False
+
+
+@dataclass(frozen=True)
+class LeadSheet:
+    """An intro in ABC notation."""
+
+    about: str
+    text: str
 
 
 SEEDS = {
@@ -96,10 +110,15 @@ SEEDS = {
         (52, " | ".join(" ".join(f"{note}/.5" for note in chord.split()) for chord in (
             "e2 b2 e3 g3 e3 b2 e3 g3 b3 g3 e3 b2", "c2 g2 c3 e3 c3 g2 c3 e3 g3 e3 c3 g2",
             "g2 d3 g3 b3 g3 d3 g3 b3 d4 b3 g3 d3", "d2 a2 d3 f#3 d3 a2 d3 f#3 a3 f#3 d3 a2") * 2)))),
-    "block-chords": Seed("G major, chords on the beat in both hands", 96, 4, (4, 4), (
-        (78, "b4g4d4/1 b4g4d4/1 a4f#4d4/1 b4g4d4/1 | b4g4e4/1 b4g4e4/1 a4g4e4/1 g4e4b3/1 | c5g4e4/1 c5g4e4/1 b4g4e4/1 "
-             "a4e4c4/1 | a4f#4d4/2 f#4d4a3/2"),
-        (64, "g2/2 g2/2 | e2/2 e2/2 | c3/2 c3/2 | d3/2 d2/2"))),
+    "lead-sheet": LeadSheet("F major, melody and chord symbols in ABC notation", """X:1
+T:Evening Lane
+M:4/4
+L:1/8
+Q:1/4=108
+K:F
+"F"c2 A2 F2 A2 | "Dm"d3 c A4 | "Gm7"B2 d2 B2 G2 | "C7"c6 z2 |
+"F"c2 A2 F2 A2 | "Dm"f3 e d4 | "Gm7"d2 B2 "C7"G2 B2 | "F"A6 z2 |]
+"""),
     "melody-alone": Seed("D major, one voice", 100, 4, (4, 4), (
         (84, "f#4/.5 a4/.5 d5/1 c#5/.5 b4/.5 a4/1 | b4/.5 g4/.5 e4/1 a4/1 -/1 | f#4/.5 a4/.5 d5/1 e5/.5 f#5/.5 e5/1 | "
              "d5/.5 b4/.5 c#5/1 d5/2 | f#5/1 e5/.5 d5/.5 b4/1 d5/1 | a4/1.5 b4/.5 a4/1 f#4/1 | g4/.5 a4/.5 b4/1 e4/1 "
@@ -128,10 +147,10 @@ SEEDS = {
             (("c2", "g2"), ("a2", "g2"), ("c2", "g2"), ("a#2", "a2")),
             (("f2", "c3"), ("d3", "c3"), ("f2", "c3"), ("d#3", "d3")),
             (("c2", "g2"), ("a2", "g2"), ("c2", "g2"), ("c2", "c2"))))))),
-    "six-sharps": Seed("F sharp major, chords in the right hand, octaves in the left", 80, 4, (4, 4), (
+    "played": Seed("F sharp major, played freely: its file has no tempo", 80, 4, (4, 4), (
         (84, "c#5/1 a#4/.5 c#5/.5 f#5/1.5 f5/.5 | d#5/2 c#5/1 a#4/1 | b4/1 d#5/1 f#5/1 d#5/1 | c#5/2 g#4/2"),
         (58, "-/1 a#3f#3/1 -/1 a#3f#3/1 | -/1 a#3f#3/1 -/1 a#3f#3/1 | -/1 b3f#3/1 -/1 b3f#3/1 | -/1 b3f3/1 -/1 b3f3/1"),
-        (62, "f#2f#1/2 f#2f#1/2 | d#2d#1/2 d#2d#1/2 | b2b1/2 b2b1/2 | c#2c#1/2 c#2c#1/2"))),
+        (62, "f#2f#1/2 f#2f#1/2 | d#2d#1/2 d#2d#1/2 | b2b1/2 b2b1/2 | c#2c#1/2 c#2c#1/2")), played=True),
     "four-notes": Seed("four notes, no more", 90, 4, (4, 4), ((80, "e4/1 g4/1 a4/1 c5/1"),)),
     "six-eight": Seed("D minor, 6/8, rocking", 96, 3, (6, 8), (
         (82, "a4/1.5 d5/1 e5/.5 | f5/1.5 e5/1 d5/.5 | c5/1.5 f5/1 c5/.5 | e5/2.5 -/.5 | d5/1.5 a#4/1 d5/.5 | c5/1.5 "
@@ -142,8 +161,13 @@ SEEDS = {
 }
 
 
-def write_seed(path: Path, seed: Seed) -> None:
-    """Write a seed as a MIDI file."""
+def write_seed(folder: Path, name: str) -> Path:
+    """Write a seed into a folder, and return where it stands: a MIDI file, or a lead sheet."""
+    seed = SEEDS[name]
+    if isinstance(seed, LeadSheet):
+        path = folder / f"{name}.abc"
+        path.write_text(seed.text, encoding="utf-8")
+        return path
     rows = [(onset, beats * LEGATO, pitch, velocity)
             for velocity, text in seed.voices for onset, beats, pitches in voice(text.replace("|", ""))
             for pitch in pitches]
@@ -151,13 +175,27 @@ def write_seed(path: Path, seed: Seed) -> None:
     pulse = 1.5 if seed.metre[1] == 8 else 1
     on_beat = np.where(onsets % seed.beats == 0, 5, np.where(onsets % pulse == 0, 0, -5))  # a bar's first is louder
     quarter = round(60e6 / seed.tempo)
-    notes = note_table(onsets * quarter / 1e6, lengths * quarter / 1e6, pitches, velocities + on_beat)
-    midi_file.write(path, [Track("Piano", 0, False, notes)], TempoMap(tempos((0, quarter)), metres((0, *seed.metre))))
+    starts, ends, tempo_map = onsets, onsets + lengths, TempoMap(tempos((0, quarter)), metres((0, *seed.metre)))
+    if seed.played:
+        starts, ends, tempo_map = freely(onsets), freely(ends), TempoMap()
+        starts = np.maximum(starts + np.random.default_rng(0).normal(0, STRAY, len(starts)) * seed.tempo / 60, 0)
+    notes = note_table(starts * quarter / 1e6, np.maximum(ends - starts, 0.1) * quarter / 1e6, pitches,
+                       velocities + on_beat)
+    path = folder / f"{name}.mid"
+    midi_file.write(path, [Track("Piano", 0, False, notes)], tempo_map)
+    return path
+
+
+def freely(quarters: np.ndarray) -> np.ndarray:
+    """Return where quarters lie once the tempo rises and falls: by RUBATO at most, once in PHRASE quarters."""
+    turn = 2 * np.pi / PHRASE
+    return quarters + RUBATO / turn * np.sin(turn * quarters)
 
 
 def measured(path: Path, seed: Score) -> dict:
     """Return what can be counted of a song's continuation, beside its seed, whose tempo and bars go on."""
-    made, prompt, tempo_map = midi_file.read(path).tracks[-1].notes, seed.tracks[0].notes, seed.tempo_map
+    made, prompt = midi_file.read(path).tracks[-1].notes, merge_tables(track.notes for track in seed.tracks)
+    tempo_map = of_score(seed).tempo_map
     keys = [harmony.find_key(notes) for notes in (prompt, made)]
     join = float(made["onset"].min())
     return {"notes": len(made), "join": join, "seconds": end_time(made) - join,
@@ -172,12 +210,13 @@ def measured(path: Path, seed: Score) -> dict:
             "chords that return": measures.chords_that_return(made, tempo_map)}
 
 
-def complete(name: str, seeds: Path, parameters: Parameters) -> dict:
-    """Complete a seed out of the folder `seeds`, and return what can be said of the song."""
+def complete(seed: Path, parameters: Parameters) -> dict:
+    """Complete a seed, and return what can be said of the song."""
+    name = seed.stem
     path = parameters.folder.resolve() / f"{name}.mid"
     more = ["--sound"] * parameters.sound
-    made = subprocess.run([sys.executable, ROOT / "generate.py", f"{name}.mid", path, *SETTINGS, *more, "--overwrite"],
-                          cwd=seeds, check=True, capture_output=True, text=True)
+    made = subprocess.run([sys.executable, ROOT / "generate.py", seed.name, path, *SETTINGS, *more, "--overwrite"],
+                          cwd=seed.parent, check=True, capture_output=True, text=True)
     said = next(line for line in made.stdout.splitlines() if line.startswith(f"{path}:"))
     sound = path.with_suffix(".mp3")
     if parameters.sound and not sound.exists():
@@ -185,7 +224,7 @@ def complete(name: str, seeds: Path, parameters: Parameters) -> dict:
     about = SEEDS[name].about if name in SEEDS else "A major, pop ballad: the example intro"
     return {"about": about, "said": said.removeprefix(f"{path}: "),
             **({"sound": sound.stat().st_size} if parameters.sound else {}),
-            **measured(path, midi_file.read(seeds / f"{name}.mid"))}
+            **measured(path, song_file.read(seed))}
 
 
 def table(result: dict) -> str:
@@ -203,8 +242,8 @@ def table(result: dict) -> str:
 def document(result: dict) -> str:
     """Return the page of the examples: the table, then the pictures."""
     lines = ["# Twelve songs", "",
-             "The seeds are of different kinds and were composed for this page. Each was continued once, by "
-             f"`generate.py SEED.mid {result['settings']}`; none was chosen among several (`.venv/bin/python "
+             "The seeds are of different kinds and were composed for this page. Each was continued by `generate.py "
+             f"SEED {result['settings']}`, which keeps the best of four; nobody chose among songs (`.venv/bin/python "
              "benchmarks/examples.py`). In the pictures, the continuation begins at the line. [The model's "
              "card](../../models/serenity-mini/README.md) says what is weak in them.", "",
              *(["[listen.html](listen.html) has players for all of them.", ""] if _has_sound(result) else []),
@@ -236,9 +275,8 @@ def main(parameters: Parameters) -> None:
     parameters.folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as seeds:
         write_file(Path(seeds) / "intro.mid")
-        for name, seed in SEEDS.items():
-            write_seed(Path(seeds) / f"{name}.mid", seed)
-        songs = {name: complete(name, Path(seeds), parameters) for name in parameters.songs or names}
+        written = {"intro": Path(seeds) / "intro.mid"} | {name: write_seed(Path(seeds), name) for name in SEEDS}
+        songs = {name: complete(written[name], parameters) for name in parameters.songs or names}
     result = {"settings": " ".join(SETTINGS), "songs": songs}
     if (size := sum(row.get("sound", 0) for row in songs.values())) > LARGEST:
         raise InputError(f"the sounds have {size:,} bytes; wanted {LARGEST:,} at most: fewer bars, or a lower quality")
