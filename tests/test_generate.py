@@ -458,7 +458,8 @@ def test_the_nearest_take_is_the_first_and_one_that_collapses_the_last(complete,
     fallen = replace(completion.rank(takes)[0], collapse=Collapse(20.0, "thin"))
     ranked = completion.rank([fallen, *takes])
     assert ranked[-1] is fallen
-    assert completion.measures(seed, fallen)["collapse"].startswith("thins out from bar ")
+    said = {remark.about: remark.words for remark in completion.measures(seed, fallen)}
+    assert said["collapse"].startswith("thins out from bar ")
 
 
 def test_a_variation_does_not_depend_on_how_many_there_are(complete, tmp_path):

@@ -191,7 +191,8 @@ def test_the_library_is_found_from_anywhere_in_the_folder_where_it_lies(tmp_path
     for name in ("__init__.py", "music/__init__.py", "music/later.py"):  # the files of today, not of the installation
         (project / "serenity" / name).touch()
     ask = f"import site; site.addsitedir({str(site)!r}); import serenity.music.later as it; print(it.__file__)"
-    found = subprocess.run([sys.executable, "-c", ask], cwd=tmp_path, check=True, capture_output=True, text=True).stdout
+    # -S: without what is installed beside this interpreter, which may be the library itself.
+    found = subprocess.run([sys.executable, "-S", "-c", ask], cwd=tmp_path, check=True, capture_output=True, text=True).stdout
     assert Path(found.strip()) == project / "serenity/music/later.py"
 
 

@@ -437,12 +437,12 @@ def test_a_full_disk_ends_with_a_line_and_keeps_the_last_good_state(train, tmp_p
     ({"epochs": 0}, "epochs 0, wanted 1 or more"),
     ({"accumulate": 0}, "accumulate 0, wanted 1 or more"),
     ({"patience": 0}, "patience 0, wanted 1 or more"),
-    ({"epoch_songs": -1}, "epoch songs -1, wanted 1 or more"),
+    ({"epoch_songs": -1}, "epoch_songs -1, wanted 1 or more"),
     ({"synthetic": -0.5}, "synthetic -0.5, wanted 0 or more"),
     ({"learning_rate": 1.0}, "learning_rate 1.0, wanted above 0 and below 1"),
     ({"weight_decay": -0.1}, "weight_decay -0.1, wanted 0 or more"),
     ({"label_smoothing": 1.0}, "label_smoothing 1.0, wanted a share"),
-    ({"precision": "float16"}, "precision 'float16', wanted one of float32, bfloat16"),
+    ({"precision": "float16"}, "precision 'float16', wanted float32 or bfloat16"),
     ({"seed": -1}, "seed -1, wanted 0 to"),
 ])
 def test_settings_that_cannot_work_are_refused(changes, message):
