@@ -192,7 +192,8 @@ def test_the_library_is_found_from_anywhere_in_the_folder_where_it_lies(tmp_path
         (project / "serenity" / name).touch()
     ask = f"import site; site.addsitedir({str(site)!r}); import serenity.music.later as it; print(it.__file__)"
     # -S: without what is installed beside this interpreter, which may be the library itself.
-    found = subprocess.run([sys.executable, "-S", "-c", ask], cwd=tmp_path, check=True, capture_output=True, text=True).stdout
+    command = [sys.executable, "-S", "-c", ask]
+    found = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True).stdout
     assert Path(found.strip()) == project / "serenity/music/later.py"
 
 
