@@ -30,7 +30,7 @@ from serenity.music.pitch import OCTAVE
 from serenity.music.tempo_map import TempoMap
 from serenity.music.voices import strike_starts
 from serenity.tokens import corpus as corpora
-from serenity.tokens.vocabulary import ATTRIBUTES, BAR, PLACE
+from serenity.tokens.vocabulary import ATTRIBUTES, BAR
 
 ROOT = Path(__file__).resolve().parent.parent
 PROMPT, BARS, SHORTEST = 128, 8, 200  # events, bars, events of the shortest song
@@ -68,9 +68,8 @@ def main(parameters: Parameters) -> None:
 
 def endings(model: completion.Model, song: np.ndarray, number: int) -> dict[str, dict[str, float]]:
     """Return what is counted of the ends of one song, by the way it ends."""
-    grid = model.codec.grid
-    begin, length = song[PROMPT - 1, [PLACE, BAR]].tolist()
-    tempo_map = quality.ruler(grid, length)
+    grid, length = model.codec.grid, int(song[PROMPT - 1, BAR])
+    tempo_map, begin = quality.bars_of(model.checkpoint, song, PROMPT)
     prompt = quality.to_notes(model.checkpoint, song[:PROMPT], tempo_map)
     rest = quality.to_notes(model.checkpoint, song[PROMPT:], tempo_map, begin)
     steps = model.vocabulary.step.decode(song[PROMPT:, ATTRIBUTES.index("step")]).sum()

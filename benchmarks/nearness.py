@@ -21,7 +21,6 @@ from serenity.model import checkpoint
 from serenity.music.nearness import Nearness, nearness
 from serenity.music.tempo_map import TempoMap
 from serenity.tokens import corpus as corpora
-from serenity.tokens.vocabulary import BAR, PLACE
 
 ROOT = Path(__file__).resolve().parent.parent
 PROMPT, EVENTS, OTHERS = 128, 384, 8
@@ -43,8 +42,7 @@ def main(parameters: Parameters) -> None:
     held_out = quality.songs_of(store, quality.in_tokens_of(model, store), parameters.split, None)
     songs, parts, rng = quality.long_enough(held_out, PROMPT + EVENTS), [], np.random.default_rng(0)
     for song in songs.tokens:
-        begin, length = song[PROMPT - 1, [PLACE, BAR]].tolist()
-        tempo_map = quality.ruler(model.settings.codec.grid, length)
+        tempo_map, begin = quality.bars_of(model, song, PROMPT)
         parts.append((quality.to_notes(model, song[:PROMPT], tempo_map), tempo_map,
                       quality.to_notes(model, song[PROMPT:PROMPT + EVENTS], tempo_map, begin)))
     own = np.array([row(before, made, tempo_map) for before, tempo_map, made in parts])

@@ -57,6 +57,7 @@ from benchmarks import comparison
 from benchmarks.intervals import apart, interval, ratio_interval
 from benchmarks.notes import note_counts
 from serenity.command_line import run
+from serenity.completion import Request
 from serenity.errors import InputError
 from serenity.model import checkpoint
 from serenity.model.checkpoint import Checkpoint
@@ -79,7 +80,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PROMPT, EVENTS = 128, 512
 BEAT = 0.5   # seconds, of all songs: the store does not know how fast they were
 RECALL, HALF = 64, 0.5
-RECOMMENDED = 0.9  # the temperature of generate.py
+RECOMMENDED = Request.temperature  # of generate.py
 DRAWS = 2000  # of songs, for intervals
 TOPS = (1, 5)
 METRE_EVENTS, SHORTEST = 256, 24  # continued where metres are compared; events of the shortest prompt
@@ -344,8 +345,9 @@ def generated(model: Checkpoint, held_out: Songs, training: Songs, index: novelt
         sampling = Sampling(temperature, parameters.top_k)
         sets[name] = [continued(model, song, EVENTS, sampling, seed) for seed, song in enumerate(songs.tokens)]
     sampling = Sampling(parameters.recommended or RECOMMENDED, parameters.top_k)
-    sets[f"best of {parameters.candidates}"] = [best(model, song, EVENTS, sampling, seed, PROMPT, parameters.candidates)
-                                                for seed, song in enumerate(songs.tokens)]
+    sets[f"best of {parameters.candidates}"] = [
+        best(model, song, PROMPT, candidates(model, song, EVENTS, sampling, seed, PROMPT, parameters.candidates))
+        for seed, song in enumerate(songs.tokens)]
     samples = {name: samples_of(model, songs, made, index) for name, made in sets.items()}
     samples[OTHERS] = samples_of(model, others, [song[PROMPT:PROMPT + EVENTS] for song in others.tokens], index)
     values = {name: measured(row) for name, row in samples.items()}
@@ -384,20 +386,12 @@ def candidates(model: Checkpoint, song: np.ndarray, events: int, sampling: Sampl
     return [made.tokens for made in complete(model, stream(given, 0, prompt + 1), events, sampling, seed, number)]
 
 
-def best(model: Checkpoint, song: np.ndarray, events: int, sampling: Sampling, seed: int, prompt: int,
-         number: int) -> np.ndarray:
-    """Return of so many continuations the one that generate.py would keep."""
-    begin, length = song[prompt - 1, [PLACE, BAR]].tolist()
-    tempo_map = ruler(model.settings.codec.grid, length or 4 * model.settings.codec.grid)
+def best(model: Checkpoint, song: np.ndarray, prompt: int, made: list[np.ndarray]) -> np.ndarray:
+    """Return of continuations of a song's first `prompt` events the one that generate.py would keep."""
+    tempo_map, begin = bars_of(model, song, prompt)
     before = to_notes(model, song[:prompt], tempo_map)
-
-    def worth(made: np.ndarray) -> tuple[bool, float]:
-        notes = to_notes(model, made, tempo_map, begin)
-        chords = harmony.find_chords(notes, beat_edges(tempo_map, end_time(notes)))
-        return (nearness.collapse(before, notes, tempo_map) is None,
-                nearness.merit(nearness.nearness(before, notes, tempo_map), chords))
-
-    return max(candidates(model, song, events, sampling, seed, prompt, number), key=worth)
+    return min(made, key=lambda tokens: nearness.standing(
+        nearness.judge(before, to_notes(model, tokens, tempo_map, begin), tempo_map)))
 
 
 def to_notes(model: Checkpoint, tokens: np.ndarray, tempo_map: TempoMap, begin: int = 0) -> np.ndarray:
@@ -411,12 +405,17 @@ def ruler(grid: int, length: int) -> TempoMap:
     return TempoMap(tempos((0.0, 1e6 * BEAT)), metres((0.0, metre.numerator, metre.denominator)))
 
 
+def bars_of(model: Checkpoint, song: np.ndarray, prompt: int) -> tuple[TempoMap, int]:
+    """Return the map of the bars in which a song's first `prompt` events end, and the place of the last of these."""
+    begin, length = song[prompt - 1, [PLACE, BAR]].tolist()
+    return ruler(model.settings.codec.grid, length), begin
+
+
 def samples_of(model: Checkpoint, songs: Songs, made: list[np.ndarray], index: novelty.Index) -> list[Sample]:
     """Return each song's continuation as it is measured."""
     samples, column = [], ATTRIBUTES.index("pitch")
     for song, tokens in zip(songs.tokens, made):
-        begin, length = song[PROMPT - 1, [PLACE, BAR]].tolist()
-        tempo_map = ruler(model.settings.codec.grid, length)
+        tempo_map, begin = bars_of(model, song, PROMPT)
         key = harmony.find_key(to_notes(model, song[:PROMPT], tempo_map)).relative_major
         chords = model.vocabulary.pitch.decode(np.concatenate([song[:PROMPT, column], tokens[:, column]]))
         run = novelty.longest_run(index, chords, PROMPT).length
@@ -474,10 +473,9 @@ def metres_kept(model: Checkpoint, songs: Songs, parameters: Parameters) -> dict
         for number in numbers[:parameters.metre_songs] if length else ():
             song = songs.tokens[number]
             prompt = min(PROMPT, len(song) // 2)
-            made = (song[prompt:prompt + METRE_EVENTS],
-                    continued(model, song, METRE_EVENTS, sampling, number, prompt),
-                    best(model, song, METRE_EVENTS, sampling, number, prompt, parameters.candidates))
-            for row, events in zip(kinds.values(), made):
+            made = candidates(model, song, METRE_EVENTS, sampling, number, prompt, parameters.candidates)
+            of_each = song[prompt:prompt + METRE_EVENTS], made[0], best(model, song, prompt, made)
+            for row, events in zip(kinds.values(), of_each):
                 row.append(metre_of(model, song, prompt, events))
         if kinds[REAL]:
             rows[f"{length / grid:g}"] = {"songs": len(kinds[REAL])} | {
@@ -488,9 +486,8 @@ def metres_kept(model: Checkpoint, songs: Songs, parameters: Parameters) -> dict
 
 def metre_of(model: Checkpoint, song: np.ndarray, prompt: int, made: np.ndarray) -> tuple[bool, bool]:
     """Return whether a continuation keeps the bars of its prompt, and whether it collapses."""
-    grid = model.settings.codec.grid
-    begin, length = song[prompt - 1, [PLACE, BAR]].tolist()
-    tempo_map = ruler(grid, length)
+    grid, length = model.settings.codec.grid, int(song[prompt - 1, BAR])
+    tempo_map, begin = bars_of(model, song, prompt)
     notes = to_notes(model, made, tempo_map, begin)
     quarters = tempo_map.seconds(np.arange(0, tempo_map.quarters(end_time(notes)) + 1))
     read = beat_tracking.metre(notes, quarters)[0].beats_per_bar * grid

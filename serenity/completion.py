@@ -29,17 +29,15 @@ from serenity.model.checkpoint import Checkpoint
 from serenity.model.generation import Continuation
 from serenity.model.recipe import Recipe
 from serenity.model.sampling import Guard, Sampling
-from serenity.music import beats, chunks, engraving, expression, harmony, layout, midi_file
+from serenity.music import beats, chunks, engraving, expression, layout, midi_file
 from serenity.music.beats import Hints
 from serenity.music.categories import CATEGORIES, CategoryName
 from serenity.music.chunks import Chunks
 from serenity.music.codec import CodecSettings
 from serenity.music.midi_file import Track
-from serenity.music.nearness import Collapse, Nearness, merit, nearness
-from serenity.music.nearness import collapse as find_collapse
-from serenity.music.note import end_time, merge_tables
+from serenity.music.nearness import Collapse, Nearness, judge, standing
+from serenity.music.note import merge_tables
 from serenity.music.remarks import Remark, remarks
-from serenity.music.song import beat_edges
 from serenity.music.song_file import read as read_song_file
 from serenity.music.tempo_map import TempoMap
 from serenity.music.voices import MELODY, voices
@@ -466,11 +464,9 @@ def _take(model: Model, seed: Seed, request: Request, size: Length, number: int,
         made = layout.not_before(made, earlier.begin)
         track = layout.go_on(earlier.track, made, earlier.begin)
     bits = float(continuation.bits.sum(axis=1).mean())
-    near, collapse = (judge(compared, made.notes, music.tempo_map) for judge in (nearness, find_collapse))
-    chords = harmony.find_chords(made.notes, beat_edges(music.tempo_map, end_time(made.notes)))
     return Take(number, track, made.notes, len(continuation.tokens), bits, _longest_run(model, seed, continuation),
-                continuation.forced, seeds.loops(continuation.tokens), near, collapse, merit(near, chords), request,
-                _recipe(model, seed, request, number, sha256))
+                continuation.forced, seeds.loops(continuation.tokens), *judge(compared, made.notes, music.tempo_map),
+                request, _recipe(model, seed, request, number, sha256))
 
 
 def _longest_run(model: Model, seed: Seed, continuation: Continuation) -> int | None:
@@ -496,7 +492,7 @@ def _recipe(model: Model, seed: Seed, request: Request, number: int, sha256: str
 
 def rank(takes: Iterable[Take]) -> list[Take]:
     """Return the takes in the order in which to hear them: the most promising first, those that collapse last."""
-    return sorted(takes, key=lambda take: (take.collapse is not None, -take.merit))
+    return sorted(takes, key=standing)
 
 
 def best(takes: Iterable[Take], number: int) -> list[Take]:

@@ -5,13 +5,15 @@ nor ritardando matters. No number says whether music is good: real songs, too, g
 """
 
 from dataclasses import astuple, dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from serenity.music import quality
-from serenity.music.harmony import pitch_class_weights
+from serenity.music.harmony import find_chords, pitch_class_weights
 from serenity.music.measures import bar_lines, progression_irregularity, wasserstein
 from serenity.music.note import end_time
+from serenity.music.song import beat_edges
 from serenity.music.tempo_map import NEAR, TempoMap
 from serenity.music.voices import strike_starts
 
@@ -52,15 +54,6 @@ def nearness(before: np.ndarray, made: np.ndarray, tempo_map: TempoMap) -> Nearn
     steps = (_step_shares(notes, tempo_map) for notes in (before, made))
     sounds = (_pitch_class_shares(notes) for notes in (before, made))
     return Nearness(dense[0] / dense[1], max(1 - apart / FAR, 0.0), _common(*steps), _common(*sounds))
-
-
-def merit(near: Nearness, chords: np.ndarray) -> float:
-    """Return how promising a continuation with this harmony (a CHORD table) is, 0 to 1: the mean of how near it is to
-    the seed in each part, and of how often its chords come round.
-
-    Of four continuations the one with the most merit is much nearer to how songs really go on (docs/completing.md).
-    """
-    return float(np.mean([*astuple(near), 1 - progression_irregularity(chords)]))
 
 
 def notes_a_quarter(notes: np.ndarray, tempo_map: TempoMap) -> float:
@@ -149,3 +142,34 @@ def _specks(notes: np.ndarray, tempo_map: TempoMap) -> float:
     """Return the share of notes that are shorter than a thirty-second."""
     begin, end = tempo_map.quarters(np.stack([notes["onset"], notes["onset"] + notes["duration"]]))
     return float(np.mean(end - begin < SPECK - NEAR))
+
+
+# --- both -------------------------------------------------------------------------------------------------------------
+
+class Judgement(NamedTuple):
+    """What is thought of a continuation."""
+
+    near: Nearness
+    collapse: Collapse | None
+    merit: float  # how promising it is
+
+
+def judge(before: np.ndarray, made: np.ndarray, tempo_map: TempoMap) -> Judgement:
+    """Return what is thought of the notes `made`, by those `before`; each one note or more."""
+    near = nearness(before, made, tempo_map)
+    chords = find_chords(made, beat_edges(tempo_map, end_time(made)))
+    return Judgement(near, collapse(before, made, tempo_map), merit(near, chords))
+
+
+def merit(near: Nearness, chords: np.ndarray) -> float:
+    """Return how promising a continuation with this harmony (a CHORD table) is, 0 to 1: the mean of how near it is to
+    the seed in each part, and of how often its chords come round.
+
+    Of four continuations the one with the most merit is much nearer to how songs really go on (docs/completing.md).
+    """
+    return float(np.mean([*astuple(near), 1 - progression_irregularity(chords)]))
+
+
+def standing(one) -> tuple[bool, float]:
+    """Return by what to sort what has a `collapse` and a `merit`: the most promising first, what collapses last."""
+    return one.collapse is not None, -one.merit

@@ -18,7 +18,6 @@ import pytest
 
 import generate
 from serenity import completion
-from serenity.listen import audio
 from serenity.studio import asked, server
 from serenity.studio.session import Session, state
 from tests.scripts import call
@@ -26,16 +25,6 @@ from tests.studio.test_session import until, write_seed
 
 GIGABYTE = 2**30
 ROOT = Path(__file__).parent.parent.parent
-
-
-@pytest.fixture
-def studio(model_folder, tmp_path):
-    """A studio with one seed, whose songs lie in `takes`."""
-    (tmp_path / "takes").mkdir()
-    session = Session(completion.load(model_folder), tmp_path / "takes", soundfont=audio.find_soundfont())
-    session.open_file(write_seed(tmp_path / "seed.mid"))
-    with server.running(session) as studio:
-        yield studio
 
 
 @pytest.fixture
@@ -51,6 +40,15 @@ def unchanged(studio):
 def own(studio):
     host = f"127.0.0.1:{studio.server_address[1]}"
     return {"Host": host, "Origin": f"http://{host}"}
+
+
+def announced(studio, name):
+    """Return a connection on which an upload of 100 bytes was announced."""
+    line = socket.create_connection(studio.server_address, timeout=60)
+    head = [f"POST /{studio.token}/seeds?name={name} HTTP/1.1", *map(": ".join, own(studio).items()),
+            "Content-Length: 100", "", ""]
+    line.sendall("\r\n".join(head).encode())
+    return line
 
 
 def ask(studio, method, address, body=None, headers=None, token=None):
@@ -128,10 +126,7 @@ def test_nobody_gets_in_without_the_token(studio, token):
 @pytest.mark.usefixtures("unchanged")
 def test_an_upload_that_goes_on_and_on_is_cut_off(studio):
     """It says that it is small, and sends a gigabyte: what was announced is read, and not more."""
-    head = [f"POST /{studio.token}/seeds?name=endless.mid HTTP/1.1", *map(": ".join, own(studio).items()),
-            "Content-Length: 100", "", ""]
-    with socket.create_connection(studio.server_address, timeout=60) as line:
-        line.sendall("\r\n".join(head).encode())
+    with announced(studio, "endless.mid") as line:
         sent = 0
         with pytest.raises(OSError):
             while sent < GIGABYTE:
@@ -141,10 +136,8 @@ def test_an_upload_that_goes_on_and_on_is_cut_off(studio):
 
 @pytest.mark.usefixtures("unchanged")
 def test_an_upload_that_ends_early_is_refused(studio):
-    head = [f"POST /{studio.token}/seeds?name=early.mid HTTP/1.1", *map(": ".join, own(studio).items()),
-            "Content-Length: 100", "", "MThd"]
-    with socket.create_connection(studio.server_address, timeout=60) as line:
-        line.sendall("\r\n".join(head).encode())
+    with announced(studio, "early.mid") as line:
+        line.sendall(b"MThd")
         line.shutdown(socket.SHUT_WR)
         assert line.makefile("rb").readline().split()[1] == b"400"
 

@@ -7,10 +7,7 @@ import urllib.request
 import pytest
 
 import generate
-from serenity import completion
 from serenity.listen import audio
-from serenity.studio import server
-from serenity.studio.session import Session
 from tests import browser as chromium
 from tests.browser import press, resize, wait
 from tests.studio.test_session import write_seed
@@ -28,16 +25,6 @@ def browser(tmp_path_factory):
     window = chromium.start(tmp_path_factory.mktemp("chromium"))
     yield window
     window.quit()
-
-
-@pytest.fixture
-def studio(model_folder, tmp_path):
-    """A studio with the seed `seed.mid`, whose songs lie in `takes`."""
-    (tmp_path / "takes").mkdir()
-    session = Session(completion.load(model_folder), tmp_path / "takes", soundfont=audio.find_soundfont())
-    session.open_file(write_seed(tmp_path / "seed.mid"))
-    with server.running(session) as studio:
-        yield studio
 
 
 @pytest.fixture
