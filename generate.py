@@ -74,9 +74,10 @@ class Parameters:
     out: tyro.conf.Positional[Annotated[Path | None, tyro.conf.arg(metavar="OUT.mid")]] = None
     model: Path = config.MODEL       # the model's folder
 
-    # Length: give one of these. Without any: 512 events.
-    events: int | None = None        # number of new events; an event is a note or a chord
-    seconds: float | None = None     # seconds after the seed's last onset; if that note is held, after its last bar
+    # Length: give one of these. Without any: 512 events. The continuation ends with a bar.
+    events: int | None = None        # as many bars as so many new events fill; an event is a note or a chord
+    # seconds after the seed's last onset, or, if that note is held, after its last bar: up to the nearest bar line
+    seconds: float | None = None
     bars: int | None = None          # whole bars after the seed's last bar
 
     # Prompt: the part of the seed to continue. Give one of these; without any: all of it. The rest is left out.
@@ -329,7 +330,7 @@ def said(path: Path, seed: "Seed", take: "Take", variations: int) -> str:
     from serenity.music.note import end_time
 
     end = max(end_time(take.notes), end_time(seed.music.notes))
-    return (f"{path}: {take.events} events, {len(take.notes)} new notes, {end:.0f} s with the seed; "
+    return (f"{path}: {take.length}, {len(take.notes)} new notes, {end:.0f} s with the seed; "
             f"{take.bits:.1f} bits an event; novelty: {take.novelty}"
             + (f"; the best of {take.request.variations}" if take.request.variations > 1 == variations else ""))
 

@@ -110,7 +110,7 @@ def go_on(model, case: Case, parameters: Parameters) -> dict:
     notes, beside = compose(case)
     score = midi_file.parse(file_of(case, notes, parameters.hidden))
     seed = seeds.read(score, "piano", model.settings.codec, model.vocabulary)
-    until = seeds.steps_until(seed, seeds.end_of(seed, bars=BARS))
+    until = seeds.steps_until(seed, seeds.end_of(seed, BARS))
     made, = complete(model, seed.prompt, parameters.events, Sampling(parameters.temperature, 0), 0,
                      rules=Rules(until=until))
     found = seeds.continue_notes(seed, made.tokens, model.vocabulary, np.random.default_rng(0))

@@ -122,9 +122,9 @@ class Request:
     What is drawn by chance has one value for all attributes, or one for some of them: {"pitch": 16, "step": 8}.
     """
 
-    # Length, one of these; none: 512 events.
-    events: int | None = None
-    seconds: float | None = None  # after the seed's last onset, or, where that is held, its last bar's
+    # Length, one of these; none: 512 events. Whichever it is, the continuation ends with a bar.
+    events: int | None = None     # at most: it ends with the last bar that they fill
+    seconds: float | None = None  # about so many after the seed's last onset, or, where that is held, its last bar's
     bars: int | None = None       # whole bars after the seed's last one
     # Drawing, see Sampling.
     temperature: float | dict[str, float] = 0.9
@@ -312,6 +312,7 @@ class Take:
     track: Track      # of the song, with what is kept of an earlier one, in the time of the seed's score
     notes: np.ndarray  # note table: what is new in it
     events: int
+    bars: int         # behind the seed's last one in which it sounds
     bits: float       # an event, under the model: the fewer, the likelier
     run: int | None   # events of its longest run that stands in a training song; None: the model cannot tell
     forced: int       # events at which nothing was left that `novel` allows, so that the likeliest was taken
@@ -321,6 +322,11 @@ class Take:
     merit: float      # how promising it is, see nearness.merit
     request: Request
     recipe: Recipe    # how it was made
+
+    @property
+    def length(self) -> str:
+        """How long it is, in words."""
+        return f"{self.bars} bar{'s' * (self.bars != 1)}, {self.events} event{'s' * (self.events != 1)}"
 
     @property
     def novelty(self) -> str:
@@ -334,8 +340,8 @@ class Length(NamedTuple):
     """How long a continuation is at most."""
 
     events: int
-    until: int | None = None  # grid points after the join at which it ends; None: it ends after so many events
-    end: float | None = None  # seconds at which it ends
+    until: int | None = None  # grid points after the join at which it ends; None: with the bars that they fill
+    end: float | None = None  # seconds at which it ends, a bar line
 
 
 def complete(model: Model, seed: Seed, request: Request = Request(), progress: Callable[[int], object] | None = None,
@@ -411,11 +417,9 @@ def _check_layout(seed: Seed, request: Request) -> None:
 def length(seed: Seed, request: Request) -> Length:
     """Return how long a continuation becomes at most. Raises InputError where that is too far."""
     with naming(seed.path):
-        end = seeds.end_of(seed.music, request.bars, request.seconds)
-        if request.ending and request.seconds is not None:
-            end = seeds.end_of(seed.music, seeds.nearest_bars(seed.music, end))
-    if end is None:
-        return Length(request.events or DEFAULT_EVENTS)
+        if request.bars is request.seconds is None:
+            return Length(request.events or DEFAULT_EVENTS)
+        end = seeds.end_of(seed.music, request.bars or seeds.nearest_bars(seed.music, request.seconds))
     seconds = end - seed.music.start
     if seconds > LONGEST_SECONDS and request.bars is not None:
         raise SettingError(f"bars {request.bars} more are {seconds / 60:,.0f} minutes of music; wanted "
@@ -442,11 +446,12 @@ def _refusal(model: Model, request: Request) -> generation.Refuse | None:
 
 
 def _take(model: Model, seed: Seed, request: Request, size: Length, number: int, continuation: Continuation,
-          end: closing.Closed | None, sha256: str) -> Take | None:
+          close: closing.Closed | None, sha256: str) -> Take | None:
     """Return a continuation in the seed's key and time, edited as asked; None where no note of it is left."""
     music, earlier, rng = seed.music, seed.earlier, np.random.default_rng([request.seed, number])
     compared = _compared(seed, request)
-    notes = (end.notes(music, model.vocabulary, rng) if end else
+    continuation, end = _in_whole_bars(seed, size, continuation, model.vocabulary)
+    notes = (close.notes(music, model.vocabulary, rng) if close else
              seeds.continue_notes(music, continuation.tokens, model.vocabulary, rng))
     if request.match_velocity:
         notes = layout.match_velocities(notes, compared[-MATCHED:])
@@ -455,8 +460,8 @@ def _take(model: Model, seed: Seed, request: Request, size: Length, number: int,
         made = expression.apply(made, *request.edits(), music.tempo_map)
     if request.voices == "melody":
         made = replace(made, notes=layout.one_voice(made.notes))
-    if size.end is not None:
-        made = layout.trim(made, size.end)
+    if end is not None:
+        made = layout.trim(made, end)
     if not len(made.notes):
         return None
     track = made
@@ -464,9 +469,24 @@ def _take(model: Model, seed: Seed, request: Request, size: Length, number: int,
         made = layout.not_before(made, earlier.begin)
         track = layout.go_on(earlier.track, made, earlier.begin)
     bits = float(continuation.bits.sum(axis=1).mean())
-    return Take(number, track, made.notes, len(continuation.tokens), bits, _longest_run(model, seed, continuation),
-                continuation.forced, seeds.loops(continuation.tokens), *judge(compared, made.notes, music.tempo_map),
-                request, _recipe(model, seed, request, number, sha256))
+    return Take(number, track, made.notes, len(continuation.tokens), seeds.bars_through(music, made.notes), bits,
+                _longest_run(model, seed, continuation), continuation.forced, seeds.loops(continuation.tokens),
+                *judge(compared, made.notes, music.tempo_map), request,
+                _recipe(model, seed, request, number, sha256))
+
+
+def _in_whole_bars(seed: Seed, size: Length, continuation: Continuation, vocabulary: Vocabulary
+                   ) -> tuple[Continuation, float | None]:
+    """Return what of a continuation stands in whole bars, and the second at which they are over.
+
+    Of one that is as many events long as it may be, these are the bars that it fills; where it fills none, the first.
+    One that the model has ended before is all there is: None.
+    """
+    if size.end is not None or len(continuation.tokens) < size.events:
+        return continuation, size.end
+    end = seeds.end_of(seed.music, seeds.filled_bars(seed.music, continuation.tokens, vocabulary))
+    point = seed.music.join + seeds.steps_until(seed.music, end)
+    return closing.up_to(continuation, seed.music, point, vocabulary), end
 
 
 def _longest_run(model: Model, seed: Seed, continuation: Continuation) -> int | None:
@@ -512,7 +532,7 @@ def measures(seed: Seed, take: Take) -> list[Remark]:
     """Return what can be said of a continuation: in words, and in numbers alone where no word helps."""
     music = seed.music
     return [*remarks(music.notes, take.notes, music.tempo_map, music.encoded.key, take.near, take.collapse),
-            Remark("length", "", f"{take.events} events"), Remark("likelihood", "", f"{take.bits:.1f} bits an event"),
+            Remark("length", "", take.length), Remark("likelihood", "", f"{take.bits:.1f} bits an event"),
             Remark("novelty", "", take.novelty)]
 
 
@@ -660,7 +680,7 @@ def _keep(path: Path, song: Chunks, model: Model, bars: int) -> Seed:
     if not 0 <= bars <= bar[-1]:
         raise SettingError(f"keep_bars {bars}: {bar[-1]} bars stand behind those of its seed; wanted 0 to {bar[-1]}")
     # Early notes of the next bar do not stay: what does ends before them, though not before its own last note.
-    line = clock.ticks(seeds.end_of(seed.music, bars=bars))
+    line = clock.ticks(seeds.end_of(seed.music, bars))
     begin = max(tick[bar <= bars].max(initial=-1) + 1, min(line, tick[bar > bars].min(initial=line)))
     earlier = Earlier(recipe, recipes.steps(song), None, round(float(clock.seconds_of_ticks(begin)), 6))
     return _behind(seed, model, song, bars, earlier)

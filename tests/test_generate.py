@@ -125,18 +125,30 @@ def test_nothing_is_played_under_a_last_chord_that_is_held(complete, tmp_path):
 
 # --- how long ---------------------------------------------------------------------------------------------------------
 
-def test_seconds_are_exact(complete):
-    seed, song = complete(events=None, seconds=7.5, top_k=20)
-    start, notes = seed.tracks[0].notes["onset"][-1], song.tracks[1].notes
-    assert start + 5 < end_time(notes) <= start + 7.5 + 0.002  # a tick
-
-
-def test_bars_end_at_a_bar_line_of_the_seeds_metre(complete):
-    seed, song = complete(events=None, bars=3, top_k=20)
+@pytest.mark.parametrize(("length", "bars"), [({"bars": 3}, 3), ({"seconds": 4.4}, 3), ({"seconds": 0.1}, 1)])
+def test_a_song_ends_with_a_bar_of_the_seeds_metre(length, bars, complete, capsys):
+    seed, song = complete(events=None, top_k=20, candidates=1, **length)
     lines = seed.tempo_map.bar_onsets(100.0)  # 3/4, and the tempo changes
-    last = seed.tracks[0].notes["onset"][-1]
-    end = lines[lines > last][3]
-    assert end - 1.5 < end_time(song.tracks[1].notes) <= end + 1e-3
+    last, end = seed.tracks[0].notes["onset"][-1], end_time(song.tracks[1].notes)
+    line = lines[lines > last][bars]
+    assert line - 1.5 < end <= line + 1e-3
+    assert f"out.mid: {bars} bar{'s' * (bars > 1)}, " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("events", [60, 75])
+def test_a_song_of_so_many_events_is_the_one_of_the_bars_that_they_fill(events, complete, capsys):
+    _, song = complete(events=events, top_k=20)
+    bars, made = map(int, re.search(r"out.mid: (\d+) bars, (\d+) events, ", capsys.readouterr().out).groups())
+    _, same = complete(events=None, bars=bars, name="same.mid", top_k=20)
+    np.testing.assert_array_equal(song.tracks[1].notes, same.tracks[1].notes)
+    assert bars > 1 and events - 30 < made <= events
+
+
+def test_events_that_fill_no_bar_end_with_the_first(complete):
+    seed, song = complete(events=2, top_k=20)
+    lines = seed.tempo_map.bar_onsets(100.0)
+    line = lines[lines > seed.tracks[0].notes["onset"][-1]][1]
+    assert len(song.tracks[1].notes) >= 2 and end_time(song.tracks[1].notes) <= line + 1e-3
 
 
 def test_the_song_may_end_where_the_model_ends_it(complete):
@@ -348,7 +360,7 @@ def test_novel_refuses_long_runs_out_of_the_training_songs(complete, model_folde
     chords = vocabulary.pitch.decode(made[0].tokens[:, 0])
     novelty.write(checkpoint.novelty_path(model_folder), novelty.build([chords]))
     complete(events=60, candidates=1, top_k=5)
-    assert "novelty: 60 events in a row as in a training song" in capsys.readouterr().out
+    assert re.search(r" (\d\d) events, .* novelty: \1 events in a row as in a training song", capsys.readouterr().out)
     complete(events=60, candidates=1, top_k=5, novel=7)
     assert "novelty: no run as in a training song" in capsys.readouterr().out
 
@@ -574,6 +586,13 @@ def test_another_seed_or_model_or_version_is_told(complete, replay, tmp_path, mo
     write_seed(tmp_path / "seed.mid", composed(number=2))
     with pytest.raises(InputError, match="is not as it was"):
         replay(tmp_path / "out.mid")
+
+
+def test_a_song_of_before_all_lengths_ended_with_a_bar_is_told(complete, replay, tmp_path, capsys):
+    complete()
+    edit_recipe(tmp_path / "out.mid", lambda fields: fields["versions"].update(serenity="0.1.0"))
+    replay(tmp_path / "out.mid")
+    assert re.search(r"out.mid was made with serenity 0\.1\.0 \(here (?!0\.1\.0)", capsys.readouterr().out)
 
 
 def test_a_name_for_the_song_is_not_taken_for_a_seed(complete, replay, tmp_path):

@@ -78,7 +78,7 @@ def test_what_is_new_begins_with_a_bar_and_ends_after_so_many(make, tmp_path):
     np.testing.assert_array_equal(notes[is_kept][["onset", "pitch", "velocity"]],
                                   first[first["onset"] < 24][["onset", "pitch", "velocity"]])
     assert make("1.mid", "3.mid", keep_bars=4, seconds=1.5).exists()
-    assert 24 < end_time(midi_file.read(tmp_path / "3.mid").tracks[-1].notes) <= 25.5 + 1e-3
+    assert 24 < end_time(midi_file.read(tmp_path / "3.mid").tracks[-1].notes) <= 26 + 1e-3
 
 
 @pytest.mark.parametrize("flags", [

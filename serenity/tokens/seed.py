@@ -214,33 +214,43 @@ def continue_notes(seed: Seed, tokens: np.ndarray, vocabulary: Vocabulary, rng: 
     return sort_notes(notes)
 
 
-def end_of(seed: Seed, bars: int | None = None, seconds: float | None = None) -> float | None:
-    """Return the second at which a continuation ends: after so many whole `bars` behind the last one before it, or so
-    many `seconds` after the join; where notes are kept, after the bar line behind them. None: nothing said. InputError
-    where that is too far.
+def end_of(seed: Seed, bars: int) -> float:
+    """Return the second at which a continuation ends after so many whole bars behind the last one before it.
+
+    InputError where that is too far.
     """
-    grid, tempo_map = seed.codec.grid, seed.tempo_map
-    if bars is not None:
-        end = float(tempo_map.seconds(tempo_map.bar_line(seed.last_bar + 1 + bars)))
-    elif seconds is not None:
-        end = (seed.start if seed.kept is None else float(tempo_map.seconds(seed.line / grid))) + seconds
-    else:
-        return None
+    end = float(seed.tempo_map.seconds(seed.tempo_map.bar_line(seed.last_bar + 1 + bars)))
     if end > LONGEST_SONG:
-        more = f"{seconds:g} seconds" if bars is None else f"{bars} bars"
-        raise InputError(f"{more} more are not over within {LONGEST_SONG / 3600:.0f} hours; wanted fewer")
+        raise InputError(f"{bars} bars more are not over within {LONGEST_SONG / 3600:.0f} hours; wanted fewer")
     return end
 
 
-def nearest_bars(seed: Seed, end: float) -> int:
-    """Return after how many bars, 1 or more, a continuation ends that ends as near to `end` seconds as a bar does."""
-    number, place, length = seed.tempo_map.bars(seed.tempo_map.quarters(end))
+def nearest_bars(seed: Seed, seconds: float) -> int:
+    """Return after how many bars, 1 or more, a continuation ends that is as near as bars can be to so many seconds.
+
+    They count from the join; where notes are kept, from the bar line behind them.
+    """
+    start = seed.start if seed.kept is None else float(seed.tempo_map.seconds(seed.line / seed.codec.grid))
+    number, place, length = seed.tempo_map.bars(seed.tempo_map.quarters(start + seconds))
     return max(int(number + (place > length / 2)) - seed.last_bar - 1, 1)
+
+
+def filled_bars(seed: Seed, tokens: np.ndarray, vocabulary: Vocabulary) -> int:
+    """Return how many bars, 1 or more, events of a continuation (events, columns) fill, if more of them could follow.
+    """
+    last = seed.join + int(vocabulary.step.decode(tokens[:, ATTRIBUTES.index("step")]).sum())
+    return max(int(seed.tempo_map.bars(last / seed.codec.grid)[0]) - seed.last_bar - 1, 1)
 
 
 def steps_until(seed: Seed, end: float) -> int:
     """Return how many grid points after the join a continuation ends that ends at `end` seconds."""
     return math.ceil(float(seed.tempo_map.quarters(end)) * seed.codec.grid - 1e-6) - seed.join
+
+
+def bars_through(seed: Seed, notes: np.ndarray) -> int:
+    """Return through how many bars behind the last one before it the notes of a continuation sound, 1 or more."""
+    end = float(seed.tempo_map.quarters(end_time(notes))) - 1 / seed.codec.grid
+    return max(int(seed.tempo_map.bars(end)[0]) - seed.last_bar, 1)
 
 
 # --- behind what is kept ----------------------------------------------------------------------------------------------
@@ -257,7 +267,7 @@ def keep(seed: Seed, notes: np.ndarray, bars: int, vocabulary: Vocabulary) -> Se
 
     What sounds beyond these bars is cut at their end for the model, which makes anew what follows.
     """
-    settings, tempo_map, end = seed.codec, seed.tempo_map, end_of(seed, bars=bars)
+    settings, tempo_map, end = seed.codec, seed.tempo_map, end_of(seed, bars)
     line = round(float(tempo_map.quarters(end)) * settings.grid)
     cut = notes.copy()
     cut["duration"] = np.minimum(notes["duration"], np.maximum(end - notes["onset"], SHORTEST))

@@ -45,8 +45,9 @@ def test_a_song_closes_in_its_last_bar(tempo_map, file_map, quarters, request_, 
 
 def test_seconds_become_the_nearest_bars(model, tmp_path):
     seed = completion.read_seed(write_seed(tmp_path / "seed.mid", composed(TempoMap()), TempoMap()), model)
-    ends = [completion.length(seed, Request(seconds=seconds, ending=True)).end for seconds in (0.5, 4.8, 5.8, 6.4)]
-    assert ends == [18, 20, 22, 22]  # the last onset is at 15.5 s; bars of 2 s
+    ends = [[completion.length(seed, Request(seconds=seconds, ending=ending)).end for seconds in (0.5, 4.8, 5.8, 6.4)]
+            for ending in (True, False)]
+    assert ends == [[18, 20, 22, 22]] * 2  # the last onset is at 15.5 s; bars of 2 s
 
 
 def test_an_ending_is_replayed_and_closes_what_was_gone_on_with(model, tmp_path):

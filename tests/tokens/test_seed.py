@@ -131,7 +131,7 @@ def test_after_a_held_chord_the_continuation_begins_with_the_next_bar(length, at
     assert seed.join + seed.wait == line * GRID and 0 < seed.wait <= bar * GRID
     assert f"the last chord is held: the next bar begins at {line / 2:.2f} s" in seeds.report(seed)
     assert seeds.first_step(seed, VOCABULARY) == VOCABULARY["step"].encode(np.array([seed.wait]))[0][0]
-    assert (seed.join + seeds.steps_until(seed, seeds.end_of(seed, bars=3))) == (line + 3 * bar) * GRID
+    assert (seed.join + seeds.steps_until(seed, seeds.end_of(seed, 3))) == (line + 3 * bar) * GRID
 
 
 @pytest.mark.parametrize(("length", "options"), [
@@ -281,25 +281,34 @@ def test_a_metre_behind_the_prompt_is_none_of_the_continuations():
 def test_bars_end_on_the_bar_line_so_many_bars_behind_the_last_one(metre, bars, first):
     seed = read(compose_notes(1, bars=8), TempoMap(metres=metres((0.0, *metre))), first=first)
     assert seed.song.beats.metre == metre
-    steps, bar = seeds.steps_until(seed, seeds.end_of(seed, bars=bars)), metre[0] * 4 * GRID // metre[1]
+    steps, bar = seeds.steps_until(seed, seeds.end_of(seed, bars)), metre[0] * 4 * GRID // metre[1]
     assert (seed.join + steps) % bar == 0
     assert (seed.join + steps) // bar == seed.join // bar + 1 + bars
 
 
-def test_seconds_are_counted_from_the_join_in_the_tempo_that_goes_on():
+def test_seconds_are_counted_from_the_join_in_the_tempo_that_goes_on_up_to_the_nearest_bar_line():
     clock = TempoMap(RITARDANDO)
     seed = read(played(compose_notes(1, bars=8), clock), clock)
-    assert seeds.steps_until(seed, seeds.end_of(seed, seconds=3.0)) == 6 * GRID
-    later = seeds.end_of(seed, seconds=3.001)
-    assert seeds.steps_until(seed, later) == 6 * GRID + 1  # what begins before the end may be played
     assert seed.seconds_after(6 * GRID) == pytest.approx(3.0)
-    assert seeds.end_of(seed) is None
+    bar = seed.seconds_after(seeds.steps_until(seed, seeds.end_of(seed, 2)))
+    assert [seeds.nearest_bars(seed, bar + more) for more in (-1.01, -0.99, 0.0, 0.99, 1.01)] == [1, 2, 2, 2, 3]
+    assert seeds.nearest_bars(seed, 0.1) == 1
 
 
-@pytest.mark.parametrize(("length", "said"), [({"bars": 43_200}, "43200 bars"), ({"seconds": 86_400}, "86400 seconds")])
-def test_what_is_longer_than_a_day_is_refused(length, said):
-    with pytest.raises(InputError, match=f"^{said} more are not over within 24 hours; wanted fewer$"):
-        seeds.end_of(read(compose_notes(1, bars=8)), **length)
+@pytest.mark.parametrize("events", [1, 3, 4, 5, 8, 9, 23])
+@pytest.mark.parametrize("bar", [3, 4])
+def test_events_fill_the_bars_before_the_one_in_which_the_last_of_them_begins(events, bar):
+    seed = read(compose_notes(1, bars=8), TempoMap(metres=metres((0.0, bar, 4))))
+    tokens = np.repeat(seed.prompt[-1:], events, axis=0)
+    tokens[:, ATTRIBUTES.index("step")] = VOCABULARY["step"].encode(np.array([GRID]))[0][0]
+    filled = seeds.filled_bars(seed, tokens, VOCABULARY)
+    beyond = GRID * events - seeds.steps_until(seed, seeds.end_of(seed, filled))
+    assert 0 <= beyond < bar * GRID or filled == 1 and beyond < 0
+
+
+def test_what_is_longer_than_a_day_is_refused():
+    with pytest.raises(InputError, match="^43200 bars more are not over within 24 hours; wanted fewer$"):
+        seeds.end_of(read(compose_notes(1, bars=8)), 43_200)
 
 
 # --- the continuation -------------------------------------------------------------------------------------------------
