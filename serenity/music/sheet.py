@@ -35,7 +35,8 @@ from serenity.music.tempo_map import DEFAULT_QUARTER, TempoMap, metres, tempos
 from serenity.notation import ABC, KERN, MUSICXML, Sheet
 
 MELODY, CHORDS = "Melody", "Chords"  # names of a lead sheet's tracks
-LONGEST = 60.0  # seconds that music21 may take for one score
+LONGEST = 60.0  # seconds of the processor that music21 may take for one score, however busy the machine is
+PATIENCE = 900.0  # seconds of the clock after which the process hangs
 MOST_MEMORY = 4 * 2**30  # bytes; it takes a tenth for a long song
 
 LEVELS = {"pppp": 16, "ppp": 24, "pp": 36, "p": 49, "mp": 64, "mf": 80, "f": 96, "ff": 112, "fff": 120, "ffff": 126}
@@ -131,9 +132,9 @@ class Reader:
     It is started with the first score: `with Reader() as to_midi: midi = to_midi(sheet)`.
     """
 
-    def __init__(self, seconds: float = LONGEST):
-        """Let each score take so many seconds."""
-        self.seconds, self._process, self._line = seconds, None, None
+    def __init__(self, seconds: float = LONGEST, patience: float = PATIENCE):
+        """Let each score take so many seconds of the processor, and a process `patience` seconds of the clock."""
+        self.seconds, self.patience, self._process, self._line = seconds, patience, None, None
 
     def __enter__(self) -> "Reader":
         return self
@@ -145,15 +146,14 @@ class Reader:
         """Return what `to_midi` does. Raises Unfinished where the score takes longer, or ends the process."""
         if self._process is None:
             self._begin()
-        self._line.send((sheet.form, sheet.text))
         try:
-            if not self._line.poll(self.seconds):
+            self._line.send((sheet.form, sheet.text, self.seconds))
+            if not self._line.poll(self.patience):
                 self._end()
-                raise Unfinished(f"takes longer than {self.seconds:g} s to read; wanted a shorter score")
+                raise Unfinished(f"was not read within {self.patience:g} s; wanted a shorter score")
             is_read, answer = self._line.recv()
         except (EOFError, OSError):
-            self._end()
-            raise Unfinished("ends the process that reads it; wanted a smaller score") from None
+            raise Unfinished(self._why_ended()) from None
         if not is_read:
             raise InputError(answer)
         return answer
@@ -164,7 +164,6 @@ class Reader:
         self._process = context.Process(target=_serve, args=(theirs,), daemon=True)
         self._process.start()
         theirs.close()
-        self._line.recv()  # it is there; what starting takes does not count
 
     def _end(self) -> None:
         if self._process is not None:
@@ -173,21 +172,31 @@ class Reader:
             self._line.close()
         self._process = None
 
+    def _why_ended(self) -> str:
+        """Return why the process has ended by itself."""
+        self._process.join()
+        is_late = self._process.exitcode == -signal.SIGPROF
+        self._end()
+        return (f"takes more than {self.seconds:g} s of the processor to read; wanted a shorter score" if is_late else
+                "ends the process that reads it; wanted a smaller score")
+
 
 def _serve(line) -> None:
     """Answer each score that comes with (True, its MIDI bytes) or (False, why not)."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends this process
     resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, resource.RLIM_INFINITY))
-    line.send(True)
     while True:
         try:
-            sheet = Sheet(*line.recv())
+            form, text, seconds = line.recv()
         except EOFError:
             return
+        signal.setitimer(signal.ITIMER_PROF, seconds)  # whoever needs more is ended by the system
         try:
-            line.send((True, to_midi(sheet)))
+            answer = True, to_midi(Sheet(form, text))
         except InputError as error:
-            line.send((False, str(error)))
+            answer = False, str(error)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        line.send(answer)
 
 
 # --- bars -------------------------------------------------------------------------------------------------------------

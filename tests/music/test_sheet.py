@@ -1,6 +1,9 @@
 """Scores as MIDI: what a musician reads in them is what is played."""
 
 import io
+import os
+import signal
+import threading
 
 import mido
 import numpy as np
@@ -255,13 +258,39 @@ def test_a_reader_reads_again_after_a_score_that_took_too_long():
     [sheet] = sheets(f'<score-partwise><part-list><score-part id="P1"><part-name/></score-part></part-list>'
                      f'<part id="P1">{bars}</part></score-partwise>'.encode())
     with Reader(seconds=0.01) as reader:
-        with pytest.raises(InputError, match="takes longer than 0.01 s"):
+        with pytest.raises(InputError, match="takes more than 0.01 s of the processor"):
             reader(sheet)
         reader.seconds = 60
         midi = reader(sheets(f"{HEAD}K:C\nC4|\n".encode())[0])
         with pytest.raises(InputError, match="holds no note"):
             reader(sheets(f"{HEAD}K:C\nz4|\n".encode())[0])
     assert np.array_equal(midi_file.parse(midi).tracks[0].notes["pitch"], [60])
+
+
+def test_what_others_do_on_the_machine_does_not_count_but_a_process_that_hangs_is_ended():
+    [sheet] = sheets(f"{HEAD}K:C\nC4|\n".encode())
+    with Reader() as reader:
+        midi = reader(sheet)
+        process, reader.seconds = reader._process, 0.3
+        os.kill(process.pid, signal.SIGSTOP)
+        threading.Timer(0.5, os.kill, (process.pid, signal.SIGCONT)).start()
+        assert reader(sheet) == midi
+        os.kill(process.pid, signal.SIGSTOP)
+        reader.patience = 0.1
+        with pytest.raises(InputError, match="was not read within 0.1 s"):
+            reader(sheet)
+        assert process.exitcode == -signal.SIGKILL
+
+
+def test_a_reader_whose_process_was_ended_says_so_and_begins_another():
+    [sheet] = sheets(f"{HEAD}K:C\nC4|\n".encode())
+    with Reader() as reader:
+        midi = reader(sheet)
+        reader._process.kill()
+        reader._process.join()
+        with pytest.raises(InputError, match="ends the process that reads it"):
+            reader(sheet)
+        assert reader(sheet) == midi
 
 
 def test_a_piece_of_humdrum_is_played():
