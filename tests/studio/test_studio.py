@@ -11,6 +11,7 @@ from serenity.listen import audio
 from tests import browser as chromium
 from tests.browser import press, resize, wait
 from tests.studio.test_session import write_seed
+from tests.test_notation import NOTE, XML, mxl
 
 DROP = """
     const bytes = Uint8Array.from(atob(arguments[1]), letter => letter.charCodeAt(0)), files = new DataTransfer();
@@ -89,6 +90,19 @@ def test_an_evening_in_the_studio(page, studio, model_folder, tmp_path):
     for seen in ("songs().length === 6", "songs().length === 5", "!latest.starred.length", "songs().length === 2"):
         click(page, page.find_element("id", "undo"))  # the take, going on, the star, the four takes
         wait(page, seen)
+
+
+@pytest.mark.parametrize(("name", "score"), [("tune.musicxml", (XML % (8 * NOTE)).encode()),
+                                             ("tune.mxl", mxl(XML % (8 * NOTE)))])
+def test_a_score_is_dropped_and_gone_on_with(name, score, page, studio, tmp_path):
+    (tmp_path / name).write_bytes(score)
+    drop(page, tmp_path / name)
+    wait(page, "songs().length === 2 && find('#making').textContent.includes('made of tune')")
+    choose(page, bars=4, count=2)
+    page.find_element("id", "make").click()
+    wait(page, "songs().length === 3 && !latest.making")
+    assert sorted(names(page)) == ["seed", "tune-1", "tune-2"]
+    assert (studio.session.folder / name).read_bytes() == score
 
 
 def test_takes_appear_one_by_one_and_are_stopped(page, studio):
