@@ -37,6 +37,10 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # products of one row: a sec
 MANY_EVENTS = 5000        # from here on the user is told how long it takes
 EVENTS_A_SECOND = 200     # on a laptop
 MOST_ON_PAGE = 24         # variations; the sound of more would take minutes to render
+# Flags of the command alone, which the studio's page says itself or has no use for; and those of the studio alone.
+NOT_SERVED = ("out", "events", "seconds", "bars", "temperature", "variations", "candidates", "ending", "score",
+              "timings", "replay")
+SERVED = ("takes", "port", "browser")
 
 
 def per_attribute(kind: type):
@@ -210,9 +214,21 @@ def settle(parameters: Parameters) -> Parameters:
     """
     if not 1 <= parameters.candidates <= 1000:
         raise InputError(f"--candidates {parameters.candidates}, wanted 1 to 1,000")
+    if parameters.serve and (given := changed(parameters, NOT_SERVED)):
+        raise InputError(f"{given} with --serve; wanted one of them")
+    if not parameters.serve and (given := changed(parameters, SERVED)):
+        raise InputError(f"{given} without --serve; wanted both")
     is_example = parameters.song.resolve() == config.EXAMPLE_SEED
     return replace(parameters, song=config.EXAMPLE_SEED if is_example else parameters.song,
                    sound=parameters.sound or parameters.soundfont is not None)
+
+
+def changed(parameters: Parameters, names: Sequence[str]) -> str | None:
+    """Return how the first of these that is not as it is by itself is written in the shell; None: there is none."""
+    for name in names:
+        if (value := getattr(parameters, name)) != getattr(Parameters, name):
+            return "OUT.mid" if name == "out" else flag(f"no_{name}" if value is False else name)
+    return None
 
 
 def asked(parameters: Parameters) -> "tuple[SeedSettings, Request, Replay | None]":
@@ -229,9 +245,8 @@ def asked(parameters: Parameters) -> "tuple[SeedSettings, Request, Replay | None
         request = Request(**given[Request])
         made = max(parameters.candidates, request.variations) if request.has_chance else 1
         return SeedSettings(**given[SeedSettings]), replace(request, variations=made), None
-    for name, value in (given[Request] | given[SeedSettings]).items():
-        if value != getattr(Parameters, name):
-            raise InputError(f"{flag(name)} with --replay: the recipe says how; wanted one of the two")
+    if said := changed(parameters, [*given[Request], *given[SeedSettings], "candidates"]):
+        raise InputError(f"{said} with --replay: the recipe says how; wanted one of the two")
     named = None if parameters.song == config.EXAMPLE_SEED else parameters.song
     again = replay.read(parameters.replay, named, config.EXAMPLE_SEED)
     return again.settings, again.request, again
@@ -296,9 +311,6 @@ def serve(parameters: Parameters, settings: "SeedSettings", request: "Request") 
     from serenity.listen import audio
     from serenity.studio import server, session
 
-    for name, given in (("OUT.mid", parameters.out), ("--replay", parameters.replay)):
-        if given:
-            raise InputError(f"{name} with --serve; wanted one of them")
     if not 0 <= parameters.port <= 65535:
         raise InputError(f"port {parameters.port}, wanted 0 to 65535")
     model, soundfont = completion.load(parameters.model), audio.find_soundfont(parameters.soundfont)

@@ -622,8 +622,10 @@ def test_the_replay_of_a_part_says_what_it_read(complete, replay, tmp_path, caps
 
 def test_what_the_recipe_says_cannot_be_said_again(complete, replay, tmp_path):
     complete()
-    with pytest.raises(InputError, match="--top-k with --replay: the recipe says how"):
-        replay(tmp_path / "out.mid", top_k=5)
+    for flag, given in (("top-k", {"top_k": 5}), ("candidates", {"candidates": 1}), ("bpm", {"bpm": 90.0}),
+                        ("no-match-velocity", {"match_velocity": False})):
+        with pytest.raises(InputError, match=f"--{flag} with --replay: the recipe says how"):
+            replay(tmp_path / "out.mid", **given)
     with pytest.raises(InputError, match="seed.mid: holds no recipe"):
         replay(tmp_path / "seed.mid")
 

@@ -269,6 +269,7 @@ def test_generate_opens_the_studio_says_where_and_ends_with_ctrl_c(model_folder,
 @pytest.mark.parametrize(("arguments", "why"), [
     (["out.mid", "--serve"], "OUT.mid with --serve; wanted one of them"),
     (["--serve", "--port", "99999"], "port 99999, wanted 0 to 65535"),
+    (["--serve", "--bars", "4"], "--bars with --serve; wanted one of them"), ([], "--no-browser without --serve"),
 ])
 def test_what_does_not_go_with_the_studio_is_said(arguments, why, model_folder, tmp_path):
     seed = write_seed(tmp_path / "seed.mid")
