@@ -657,7 +657,11 @@ const eye = new IntersectionObserver(entries => entries.forEach(({target, isInte
 }), {rootMargin: "300px"});
 const size = new ResizeObserver(entries => entries.forEach(({target}) => {
   const group = groups.find(group => group.ruler === target);
-  if (group?.songs.length) look(group, group.from);
+  if (!group?.songs.length) return;
+  const wasSeen = group.at >= group.from && group.at <= group.from + group.width / group.scale;
+  group.width = viewWidth(group);
+  look(group, group.from);
+  if (wasSeen) show(group, true);
 }));
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => groups.forEach(drawGroup));
 

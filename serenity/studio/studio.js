@@ -5,6 +5,7 @@ let latest = {steps: [], starred: [], making: null};
 const drawn = new Map();   // number of a step -> its group
 const data = new Map();    // address of a song -> promise of its data
 let turn = Promise.resolve();
+let offered = null;        // the take that is active because it stands first: nobody has chosen another yet
 
 async function ask(address, body = {}) {
   const isFile = body instanceof Blob;
@@ -72,10 +73,11 @@ async function renderStep(step) {
       group.takes.insertBefore(song.article, group.takes.children[place] ?? null);
   }
   if (old.length && step.takes.length && !playing) group.at = null;  // the first takes: to the join
+  const isFirst = old.includes(active) || isNew && latest.steps.at(-1).number === step.number;
   old.forEach(removeSong);
   group.songs.sort((one, other) => addresses.indexOf(one.address) - addresses.indexOf(other.address));
-  const isFirst = old.some(song => song === active) || isNew && latest.steps.at(-1).number === step.number;
-  if (isFirst && !playing) activate(group.songs[0]);
+  if (playing) offered = null;
+  else if (isFirst || offered && offered === active && active.group === group) activate(offered = group.songs[0]);
   settle(group);
 }
 
@@ -103,8 +105,9 @@ function removeGroup(number, group) {
 
 function addGoOn(song, group) {
   const last = numberOf(group, song.data.seconds - .2), first = group.first_new;
+  const begun = Math.max(numberOf(group, song.split / 1000), first);
   const input = element("input", {type: "number", inputmode: "numeric", min: first, max: last,
-                                  value: Math.min(first + Math.ceil((last - first) / 2), last),
+                                  value: Math.min(begun + Math.ceil((last - begun) / 2), last),
                                   "aria-label": `Last bar to keep of ${song.name}`});
   const form = element("form", {class: "go-on", onsubmit: event => {
     event.preventDefault();

@@ -217,6 +217,15 @@ def test_the_view_turns_its_page_when_the_playhead_leaves_it(page):
         "return viewWidth(groups[0]) / 160"), abs=0.01)
 
 
+def test_the_playhead_stays_in_sight_in_a_narrower_window_and_makes_no_page_wide(page):
+    page.execute_script("zoom(groups[0], 9); seek(groups[0], groups[0].from + viewWidth(groups[0]) / groups[0].scale - .2)")
+    resize(page, 390)
+    wait(page, "groups[0].from > 12 && find('.ruler .head').style.visibility === 'visible'")
+    page.execute_script("look(groups[0], 0)")
+    wait(page, "find('.ruler .head').style.visibility === 'hidden'")
+    assert page.execute_script("return document.documentElement.scrollWidth") <= 390
+
+
 def test_rolls_are_drawn_in_the_colours_of_seed_and_continuation(page):
     assert np.allclose(colour_at(page, 0, 9.75, 72)[:3], SEED, atol=6)
     assert np.allclose(colour_at(page, 0, 14.25, 60)[:3], CONTINUATION, atol=6)

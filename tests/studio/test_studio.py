@@ -115,6 +115,30 @@ def test_takes_appear_one_by_one_and_are_stopped(page, studio):
     assert 1 <= len(studio.session.takes) < 8
 
 
+def test_the_best_take_is_offered_until_another_is_chosen(page):
+    assert page.execute_script("return [groups[0].split, active.group.at]") == [None, 0]  # all of it is the seed
+    choose(page, bars=4, count=4)
+    page.find_element("id", "make").click()
+    wait(page, "songs().length === 4 && !latest.making")
+    wait(page, "active === songs()[0] && groups[0].at > 0")
+    press(page, "\ue015")  # down
+    chosen = page.execute_script("return active.name")
+    page.find_element("id", "make").click()
+    wait(page, "songs().length === 8 && !latest.making")
+    assert page.execute_script("return active.name") == chosen != names(page)[0]
+
+
+def test_bars_are_offered_of_what_is_new(page):
+    choose(page, bars=8, count=1)
+    page.find_element("id", "make").click()
+    for name, last, bar in (("seed-1", 4, 8), ("seed-2", 8, 12)):  # the last bar before, and amid the eight new ones
+        article = wait(page, f"!latest.making && songs().find(song => song.name === '{name}')?.article")
+        field = article.find_element("css selector", ".go-on input")
+        assert int(field.get_attribute("value")) in (bar, bar + 1) and field.get_attribute("max") == str(last + 8)
+        page.execute_script("arguments[0].value = 8", field)
+        click(page, article.find_element("css selector", ".go-on button"))
+
+
 def test_a_reload_shows_what_was_seen(page):
     choose(page, bars=4, count=2)
     page.find_element("id", "make").click()
