@@ -18,6 +18,7 @@ Nothing here asks for a grid of the file's own: of a tempo map, `agreement` want
 """
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -208,6 +209,10 @@ def _best_path(time: np.ndarray, accent: np.ndarray) -> np.ndarray:
     rows = np.arange(len(PERIODS))
     ring = np.full((longest + 1, len(PERIODS)), -np.inf)  # ring[t % size, period]: the best path that arrives at t
     came_from = np.zeros((last + longest, len(PERIODS)), np.int8)
+    # This loop takes most of the time. So its arrays are made once, and flat places are looked up instead of found.
+    flat_ring, reached, source = ring.reshape(-1), np.empty_like(price), np.empty_like(rows)
+    flat_reached, row_starts = reached.reshape(-1), rows * len(PERIODS)
+    arrivals = [(now + PERIODS) % len(ring) * len(PERIODS) + rows for now in range(len(ring))]
     best, at = -np.inf, (0, 0)
     for now in range(last + longest):
         if now % BLOCK == 0:
@@ -217,24 +222,30 @@ def _best_path(time: np.ndarray, accent: np.ndarray) -> np.ndarray:
             np.maximum(arrived, 0.0, out=arrived)  # a path may begin here
         if now >= last and arrived.max() > best:
             best, at = arrived.max(), (now, int(arrived.argmax()))
-        reached = arrived + price
-        came_from[now] = reached.argmax(axis=1)
-        leaving = reached[rows, came_from[now]] + scores[now % BLOCK]
+        np.add(arrived, price, out=reached)
+        came_from[now] = reached.argmax(axis=1, out=source)
+        leaving = flat_reached.take(row_starts + source) + scores[now % BLOCK]
         arrived[:] = -np.inf
-        ring[(now + PERIODS) % len(ring), rows] = leaving
+        flat_ring[arrivals[now % len(ring)]] = leaving
     return start + FRAME * _follow_back(came_from, *at)
 
 
 def _beat_scores(impulses: tuple[np.ndarray, np.ndarray], start: int, stop: int) -> np.ndarray:
     """Return what a beat from each frame in start..stop scores: (frames, periods)."""
     scores = np.empty((stop - start, len(PERIODS)))
-    for column, period in enumerate(PERIODS):
+    strikes, accents_there = impulses
+    for column, (period, (density, on_beat)) in enumerate(zip(PERIODS, _beat_shapes())):
         seconds = period * FRAME
-        density, on_beat = _place_scores(np.arange(period) / period, SPREAD / seconds)
-        strike, accent = (values[start:stop + period - 1] for values in impulses)
+        seen = slice(start, stop + period - 1)
         prior = -0.5 * (np.log(seconds / COMMON_PERIOD) / PERIOD_SPREAD) ** 2 * seconds
-        scores[:, column] = np.correlate(strike, density) + np.correlate(accent, on_beat) + prior
+        scores[:, column] = np.correlate(strikes[seen], density) + np.correlate(accents_there[seen], on_beat) + prior
     return scores
+
+
+@cache
+def _beat_shapes() -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return the place scores at each frame of a beat, for each of PERIODS: (frames,) twice."""
+    return [_place_scores(np.arange(period) / period, SPREAD / (period * FRAME)) for period in PERIODS]
 
 
 def _follow_back(came_from: np.ndarray, now: int, period: int) -> np.ndarray:
@@ -277,6 +288,7 @@ PER_BEAT = 12  # places a beat that strikes are put on: sixteenths and triplets
 USED = {0: 1.0, 6: 0.7, 3: 0.5, 9: 0.5, 4: 0.3, 8: 0.3}  # place of PER_BEAT -> weight of the strikes there
 REACHES = (1.5, 3, 6, 12, 24, 48, 96)  # beats to each side over which the regression goes
 BEST_PLAYER = 0.002  # seconds; least standard deviation that is assumed of strikes
+NOTHING = 1e-6  # sum of weights that is no strike, but what rounding leaves of a transform
 LEPSKI = 2.0  # standard errors by which a longer reach may differ from each shorter one
 
 
@@ -306,25 +318,26 @@ def _local_lines(total: np.ndarray, value: np.ndarray, reach: float) -> tuple[np
     `total` and `value` are the sums of weights and of weighted targets at each place of the grid.
     """
     half = int(reach * PER_BEAT)
-    lag = np.arange(-half, half + 1)
-    kernel = (1 - (lag / (half + 1)) ** 2)  # Epanechnikov's
-
-    def sums(values, power):
-        return _convolve(values, (kernel * (-lag / PER_BEAT) ** power))[::PER_BEAT]
-
-    s0, s1, s2, v0, v1 = sums(total, 0), sums(total, 1), sums(total, 2), sums(value, 0), sums(value, 1)
+    most = min(half, len(total) - 1)  # beyond this there is nothing
+    lag = np.arange(-most, most + 1)
+    kernel = 1 - (lag / (half + 1)) ** 2  # Epanechnikov's
+    kernels = kernel * (-lag / PER_BEAT) ** np.arange(3)[:, None]  # for moments of the order 0, 1, 2
+    s0, s1, s2 = _convolve(total, kernels)[:, ::PER_BEAT]
+    v0, v1 = _convolve(value, kernels[:2])[:, ::PER_BEAT]
     determinant = s0 * s2 - s1 ** 2
-    is_fit = determinant > 1e-3 * s0 ** 2
+    is_fit = (s0 > NOTHING) & (determinant > 1e-3 * s0 ** 2)
     safe = np.where(is_fit, determinant, 1)
     fit = np.where(is_fit, (s2 * v0 - s1 * v1) / safe, np.nan)
     return fit, np.where(is_fit, np.sqrt(np.maximum(s2, 0) / safe), np.inf)
 
 
-def _convolve(values: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-    """Return the convolution, centred, as long as `values`; by FFT, since kernels are long."""
-    size = len(values) + len(kernel) - 1
-    found = np.fft.irfft(np.fft.rfft(values, size) * np.fft.rfft(kernel, size), size)
-    return found[len(kernel) // 2:len(kernel) // 2 + len(values)]
+def _convolve(values: np.ndarray, kernels: np.ndarray) -> np.ndarray:
+    """Return the convolutions with kernels (n, size), centred: (n, values). By FFT, since kernels are long."""
+    size = len(values) + kernels.shape[1] - 1
+    smooth = 1 << (size - 1).bit_length()  # a transform of a size with large prime factors takes many times as long
+    found = np.fft.irfft(np.fft.rfft(values, smooth) * np.fft.rfft(kernels, smooth), smooth)
+    middle = kernels.shape[1] // 2
+    return found[:, middle:middle + len(values)]
 
 
 def _smoothest(fits: np.ndarray, errors: np.ndarray, fallback: np.ndarray) -> np.ndarray:

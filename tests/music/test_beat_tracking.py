@@ -170,3 +170,14 @@ def test_of_a_very_long_song_the_end_is_tracked_and_the_beats_before_are_even(mo
     beats = beat_tracking.track(notes)
     assert beats[0] <= 0 and beats[-1] >= 89.5
     assert np.diff(beats) == pytest.approx(0.6, abs=0.02)
+
+
+def test_where_nothing_is_struck_there_is_no_fit():
+    """The rounding of a transform is no strike: it threw away the places of all beats of a song with a rest."""
+    rng = np.random.default_rng(3)
+    total = np.zeros(4001)
+    total[:700] = rng.choice([0, 0.3, 0.5, 1], 700)
+    fit, error = beat_tracking._local_lines(total, total * rng.normal(0, 0.02, 4001), 1.5)
+    beat = np.arange(len(fit)) * beat_tracking.PER_BEAT
+    assert np.isfinite(fit[beat < 680]).all() and np.isfinite(error[beat < 680]).all()
+    assert np.isnan(fit[beat > 720]).all() and np.isinf(error[beat > 720]).all()
