@@ -41,9 +41,9 @@ def start(profile):
     return window
 
 
-def resize(window, width, scheme="light"):
-    """Let a window have a width in points and a colour scheme."""
-    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+def resize(window, width, scheme="light", height=900):
+    """Let a window have a size in points and a colour scheme."""
+    size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
     window.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     features = [{"name": "prefers-color-scheme", "value": scheme}]
     window.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})

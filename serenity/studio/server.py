@@ -256,8 +256,9 @@ def data_of(session: Session, found: Made | Step) -> dict[str, object]:
     from serenity import completion
 
     has_sound, number = session.soundfont is not None, found.number
-    if isinstance(found, Step):  # nothing of it is a continuation yet
-        return page.song_data(replace(show.page_song(found.song), split=None), f"steps/{number}/sound" if has_sound else None, {})
+    if isinstance(found, Step):
+        song = replace(show.page_song(found.song), split=None)  # nothing of it is a continuation yet
+        return page.song_data(song, f"steps/{number}/sound" if has_sound else None, {})
     names = [found.path.name, *([sound_name(found)] if has_sound else [])]
     song = show.page_song(found.song, completion.measures(session.steps[found.step].seed, found.take))
     return page.song_data(song, f"takes/{number}/sound" if has_sound else None,

@@ -218,7 +218,8 @@ def test_the_view_turns_its_page_when_the_playhead_leaves_it(page):
 
 
 def test_the_playhead_stays_in_sight_in_a_narrower_window_and_makes_no_page_wide(page):
-    page.execute_script("zoom(groups[0], 9); seek(groups[0], groups[0].from + viewWidth(groups[0]) / groups[0].scale - .2)")
+    page.execute_script("zoom(groups[0], 9)")
+    page.execute_script("seek(groups[0], groups[0].from + viewWidth(groups[0]) / groups[0].scale - .2)")
     resize(page, 390)
     wait(page, "groups[0].from > 12 && find('.ruler .head').style.visibility === 'visible'")
     page.execute_script("look(groups[0], 0)")
