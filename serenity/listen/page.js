@@ -61,7 +61,7 @@ function groupOf(data, before = null) {
                         element("canvas"), element("span", {class: "head"}));
   group.takes = element("div", {class: "takes"});
   group.section = element("section", {class: "group"},
-    element("div", {class: "titles"}, data.heading ? element("h2", {}, data.heading) : null,
+    element("div", {class: "titles"}, element("h2", {class: !data.heading && "unseen"}, data.heading || "Songs"),
             data.about ? element("p", {class: "about"}, data.about) : null),
     element("div", {class: "line"}, group.overview, group.ruler), group.takes);
   groups.push(group);

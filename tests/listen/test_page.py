@@ -321,6 +321,13 @@ def test_words_stay_whole_nothing_overflows_and_nobody_is_kept_out(page, width, 
     assert chromium.violations(page) == []
 
 
+def test_takes_without_a_heading_are_found_by_headings_too(browser, tmp_path):
+    written(tmp_path, [Group("", GROUPS[0].songs, GROUPS[0].about)])
+    browser.get((tmp_path / "page.html").as_uri())
+    assert chromium.violations(browser) == []
+    assert browser.find_element("tag name", "h2").size["width"] == 1
+
+
 def test_the_keyboard_reaches_everything_and_is_seen_to(page):
     reached = []
     wanted = page.execute_script("""
