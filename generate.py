@@ -16,20 +16,20 @@ import time
 import webbrowser
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
 import config
-from serenity.command_line import flag, run
+from serenity.command_line import flag, run, values
 from serenity.errors import InputError
-from serenity.music.categories import CategoryName
+from serenity.request import Request, SeedSettings
 from serenity.timings import Timings
 
 if TYPE_CHECKING:  # at run time only once the arguments are known: so --help answers at once
-    from serenity.completion import Request, Seed, SeedSettings, Take
+    from serenity.completion import Seed, Take
     from serenity.replay import Replay
 
 STARTED = time.perf_counter()  # for --timings
@@ -41,29 +41,6 @@ MOST_ON_PAGE = 24         # variations; the sound of more would take minutes to 
 NOT_SERVED = ("out", "events", "seconds", "bars", "temperature", "variations", "candidates", "ending", "score",
               "timings", "replay")
 SERVED = ("takes", "port", "browser")
-
-
-def per_attribute(kind: type):
-    """Return how tyro reads a number for all attributes, or one for some: "16", "pitch=16,step=8"."""
-    def parse(arguments: list[str]):
-        text, = arguments
-        try:
-            if "=" not in text:
-                return kind(text)
-            return {name.strip(): kind(value) for name, _, value in (part.partition("=") for part in text.split(","))}
-        except ValueError:
-            raise ValueError(f"got {text!r}, wanted a number, or some as pitch=16,step=8") from None
-
-    def show(value) -> list[str]:
-        return [",".join(f"{name}={each}" for name, each in value.items()) if isinstance(value, dict) else str(value)]
-
-    return tyro.constructors.PrimitiveConstructorSpec(
-        nargs=1, metavar="N|pitch=N,step=N,..", instance_from_str=parse, str_from_instance=show,
-        is_instance=lambda value: isinstance(value, kind | dict))
-
-
-PerAttribute = Annotated[float | dict[str, float], per_attribute(float)]
-WholePerAttribute = Annotated[int | dict[str, int], per_attribute(int)]
 
 
 @dataclass(frozen=True)
@@ -78,58 +55,13 @@ class Parameters:
     out: tyro.conf.Positional[Annotated[Path | None, tyro.conf.arg(metavar="OUT.mid")]] = None
     model: Path = config.MODEL       # the model's folder
 
-    # Length: give one of these. Without any: 512 events. The continuation ends with a bar.
-    events: int | None = None        # as many bars as so many new events fill; an event is a note or a chord
-    # seconds after the seed's last onset, or, if that note is held, after its last bar: up to the nearest bar line
-    seconds: float | None = None
-    bars: int | None = None          # whole bars after the seed's last bar
-
-    # Prompt: the part of the seed to continue. Give one of these; without any: all of it. The rest is left out.
-    prompt_events: int | None = None  # the first so many events
-    prompt_last: int | None = None    # the last so many events
-    prompt_seconds: tuple[float, float] | None = None  # what begins between these two times, in seconds
-
-    # Going on from a song that Serenity made: its seed and so many bars of its continuation stay, the rest is made anew
-    keep_bars: int | None = None
-
-    # Beats: where they are in the seed, if you know it better than Serenity.
-    bpm: float | None = None         # quarters per minute
-    metre: str | None = None         # time signature, such as 3/4 or 6/8
-    first_beat: float | None = None  # time in seconds at which a bar begins
-    level: Literal["half", "as-found", "double"] = "as-found"  # half: half as many beats as found; double: twice
-
-    # Drawing: how the next event is chosen. With the defaults, songs go on most like real songs.
-    temperature: PerAttribute = 0.9  # *below 1: safer; above 1: bolder; 0: always the likeliest
-    top_k: WholePerAttribute = 0     # *choose among so many of the likeliest; 0: all; 1: only the first, which loops
-    top_p: PerAttribute = 1.0        # *choose among the likeliest that together have this probability
-    min_p: PerAttribute = 0.0        # *choose among those at least so probable as this share of the likeliest
-    seed: int = 0                    # number that chance starts from: the same number gives the same song
-    variations: int = 1              # number of songs: OUT-1.mid, OUT-2.mid ..., and a page that ranks them
     # make so many continuations and keep the best, as many as --variations: those near to the seed whose chords come
     # round. 1: the first is kept as it is
     candidates: int = 4
-    guard: bool = False              # prevent loops: what is repeated too often becomes less likely
-    ending: bool = False             # with --bars or --seconds: close in the last bar, on the tonic, held to its end
-    may_end: bool = False            # the song may end early, where the model would end it
-    voices: Literal["all", "melody"] = "all"  # melody: one note at a time, in the register of the seed's melody
-    novel: int | None = None         # longest run of chords that may be as in a training song; 7 or more
-    # instrument: which tracks are read, and which range is kept; None: the model's
-    category: CategoryName | None = None
-    tracks: str | None = None        # read these tracks of the seed, by number or name as reported: 1,3 or "Organ"
+    settings: SeedSettings = SeedSettings()
+    request: Request = Request()
 
     # Output: how the song is written.
-
-    # separate: the seed as it is, and a track for the continuation; two: a track for each; joined: one track for both;
-    # alone: only the continuation
-    layout: Literal["separate", "two", "joined", "alone"] = "separate"
-    match_velocity: bool = True      # make the continuation as loud as the prompt's last 100 notes
-    # edit the continuation, for example thin,swell=20. There are: thin (only melody and bass), quantise (share, 0.5),
-    # legato (over rests up to 1 s), smooth (share, 0.5), swell (velocity, 16), accent (velocity of the melody, 12),
-    # humanise (0.012 s), pedal, curve (CC 11)
-    after: str = ""
-    # write the beats that were found as tempo map and bars: so a DAW's grid fits music that was played freely. Every
-    # note stays at its second
-    write_beats: bool = False
     picture: bool = True             # draw a piano roll of each song, OUT.png
     score: bool = False              # write each song in notation too, OUT.musicxml, for MuseScore and its like
     page: bool = True                # with variations: write OUT.html, with picture and sound of each, ranked
@@ -184,7 +116,7 @@ def main(parameters: Parameters) -> None:
 
     with progress_of_events(request.variations * most, timings) as progress:
         takes = completion.complete(model, seed, request, progress, again.recipe.variation if again else 1)
-    takes = completion.best(takes, parameters.variations)
+    takes = completion.best(takes, parameters.request.variations)
     timings.end("events")
     if not request.has_chance and any(take.loops for take in takes):
         print("note: the likeliest events repeat themselves here; chance would help, or --guard")
@@ -195,7 +127,7 @@ def main(parameters: Parameters) -> None:
     written = {out_path(parameters, place): take for place, take in enumerate(takes, 1)}
     for path, take in written.items():
         completion.write(path, seed, take, overwrite=True)  # what may not be was refused above
-        print(said(path, seed, take, parameters.variations))
+        print(said(path, seed, take, parameters.request.variations))
     timings.end("write")
     show(parameters, seed, written, timings)
     if again:
@@ -225,27 +157,25 @@ def settle(parameters: Parameters) -> Parameters:
 
 def changed(parameters: Parameters, names: Sequence[str]) -> str | None:
     """Return how the first of these that is not as it is by itself is written in the shell; None: there is none."""
+    given, usual = values(parameters), values(Parameters())
     for name in names:
-        if (value := getattr(parameters, name)) != getattr(Parameters, name):
+        if (value := given[name]) != usual[name]:
             return "OUT.mid" if name == "out" else flag(f"no_{name}" if value is False else name)
     return None
 
 
-def asked(parameters: Parameters) -> "tuple[SeedSettings, Request, Replay | None]":
+def asked(parameters: Parameters) -> tuple[SeedSettings, Request, "Replay | None"]:
     """Return how the seed is read and what is asked of the continuation: as the flags say, or the recipe of --replay.
 
     Raises InputError.
     """
     from serenity import replay
-    from serenity.completion import Request, SeedSettings
 
-    given = {kind: {field.name: getattr(parameters, field.name) for field in fields(kind)}
-            for kind in (SeedSettings, Request)}
     if parameters.replay is None:
-        request = Request(**given[Request])
+        request = parameters.request
         made = max(parameters.candidates, request.variations) if request.has_chance else 1
-        return SeedSettings(**given[SeedSettings]), replace(request, variations=made), None
-    if said := changed(parameters, [*given[Request], *given[SeedSettings], "candidates"]):
+        return parameters.settings, replace(request, variations=made), None
+    if said := changed(parameters, [*values(parameters.request), *values(parameters.settings), "candidates"]):
         raise InputError(f"{said} with --replay: the recipe says how; wanted one of the two")
     named = None if parameters.song == config.EXAMPLE_SEED else parameters.song
     again = replay.read(parameters.replay, named, config.EXAMPLE_SEED)
@@ -267,7 +197,7 @@ def check_paths(parameters: Parameters) -> None:
 
 def outputs(parameters: Parameters) -> tuple[list[Path], list[Path]]:
     """Return the songs that are to be written, and all that is to stand beside them."""
-    songs = [out_path(parameters, number) for number in range(1, parameters.variations + 1)]
+    songs = [out_path(parameters, number) for number in range(1, parameters.request.variations + 1)]
     endings = [".png"] * parameters.picture + [".mp3", ".wav"] * parameters.sound + [".musicxml"] * parameters.score
     page = [page_path(parameters)] * (parameters.page and len(songs) > 1)
     return songs, [song.with_suffix(ending) for song in songs for ending in endings] + page
@@ -275,18 +205,23 @@ def outputs(parameters: Parameters) -> tuple[list[Path], list[Path]]:
 
 def out_path(parameters: Parameters, number: int) -> Path:
     """Return where variation `number`, counted from 1, is written."""
+    out = named_path(parameters)
+    return out if parameters.request.variations == 1 else out.with_name(f"{out.stem}-{number}{out.suffix}")
+
+
+def named_path(parameters: Parameters) -> Path:
+    """Return the song's path, before several songs are numbered."""
     from serenity.music.song_file import stem
 
     replay, song = parameters.replay, parameters.song
     default = f"{stem(replay.name)}-again.mid" if replay else f"{stem(song.name)}-serenity.mid"
     is_elsewhere = (replay or song).parent.resolve() != Path.cwd()  # so that nobody looks for it beside the seed
-    out = parameters.out or (Path.cwd() / default if is_elsewhere else Path(default))
-    return out if parameters.variations == 1 else out.with_name(f"{out.stem}-{number}{out.suffix}")
+    return parameters.out or (Path.cwd() / default if is_elsewhere else Path(default))
 
 
 def page_path(parameters: Parameters) -> Path:
     """Return where the page of several variations is written."""
-    return out_path(replace(parameters, variations=1), 1).with_suffix(".html")
+    return named_path(parameters).with_suffix(".html")
 
 
 # --- meanwhile and after ----------------------------------------------------------------------------------------------
@@ -305,7 +240,7 @@ def progress_of_events(most: int, timings: Timings) -> Iterator[Callable[[int], 
         yield progress
 
 
-def serve(parameters: Parameters, settings: "SeedSettings", request: "Request") -> None:
+def serve(parameters: Parameters, settings: SeedSettings, request: Request) -> None:
     """Open the studio and keep it open until Ctrl-C."""
     from serenity import completion
     from serenity.listen import audio

@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import Field, field, fields, is_dataclass, make_dataclass, replace
 from functools import cache, partial
@@ -42,13 +42,9 @@ def run(main: Callable, parameters: type, kept: Callable[[object], str] = lambda
 
     try:
         with _obeyed(interrupted):
-            import tyro
-
             if {"-h", "--help"} & set(sys.argv[1:]):
                 show_help(parameters)
-            flat = make_dataclass(parameters.__name__, [leaf for _, leaf in leaves(parameters)],
-                                  namespace={"__doc__": parameters.__doc__})
-            given.append(composed(parameters, vars(tyro.cli(flat, registry=_readable()))))
+            given.append(parsed(parameters))
             main(given[0])
             sys.stdout.flush()  # here, where somebody hears that nobody listens
     except SettingError as error:
@@ -62,6 +58,15 @@ def run(main: Callable, parameters: type, kept: Callable[[object], str] = lambda
         sys.exit(_complain(script, f"{error.filename or ''}: {error.strerror or error}".lstrip(": "), 2))
     except KeyboardInterrupt:
         sys.exit(interrupted())
+
+
+def parsed(parameters: type, arguments: Sequence[str] | None = None) -> object:
+    """Return the parameters of a command line; None: that of the process. Ends the process where it has none."""
+    import tyro
+
+    flat = make_dataclass(parameters.__name__, [leaf for _, leaf in leaves(parameters)],
+                          namespace={"__doc__": parameters.__doc__})
+    return composed(parameters, vars(tyro.cli(flat, args=arguments, registry=_readable())))
 
 
 def flag(name: str) -> str:
@@ -99,6 +104,14 @@ def _readable():
             nargs=1, metavar=info.type.__name__.upper(), instance_from_str=partial(_number, info.type, wanted),
             is_instance=lambda value: isinstance(value, info.type | int), str_from_instance=lambda value: [str(value)])
 
+    @registry.primitive_rule
+    def for_attributes(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec | None:
+        kind = next((kind for kind in (int, float) if info.type == kind | dict[str, kind]), None)
+        return kind and PrimitiveConstructorSpec(
+            nargs=1, metavar="N|pitch=N,step=N,..", instance_from_str=partial(_for_attributes, kind),
+            is_instance=lambda value: isinstance(value, kind | int | dict), str_from_instance=lambda value: [
+                ",".join(f"{name}={each}" for name, each in value.items()) if isinstance(value, dict) else str(value)])
+
     return registry
 
 
@@ -111,6 +124,16 @@ def _optional(spec, words: list[str]) -> object:
         if len(words) == 1:
             raise
         raise ValueError(f"got {' '.join(words)!r}, wanted {spec.metavar}") from None
+
+
+def _for_attributes(kind: type, words: list[str]) -> object:
+    """Return a number for all attributes, or one for some of them: "16", "pitch=16,step=8"."""
+    try:
+        if "=" not in words[0]:
+            return kind(words[0])
+        return {name.strip(): kind(value) for name, _, value in (part.partition("=") for part in words[0].split(","))}
+    except ValueError:
+        raise ValueError(f"got {words[0]!r}, wanted a number, or some as pitch=16,step=8") from None
 
 
 def _number(kind: type, wanted: str, words: list[str]) -> float:
@@ -148,9 +171,17 @@ def composed(parameters: type, values: dict[str, object]) -> object:
     return parameters(**given)
 
 
+def values(parameters: object) -> dict[str, object]:
+    """Return the value of each leaf of some parameters, by its name. The inverse of composed."""
+    found = {}
+    for name, value in vars(parameters).items():
+        found |= values(value) if is_dataclass(value) else {name: value}
+    return found
+
+
 # --- help -------------------------------------------------------------------------------------------------------------
 
-def show_help(parameters: type) -> None:
+def show_help(parameters: type, arguments: Sequence[str] | None = None) -> None:
     """Print the help of a dataclass, a box for each of its sections, and exit.
 
     tyro shows no sections of one dataclass, so it is shown one of several.
@@ -167,7 +198,7 @@ def show_help(parameters: type) -> None:
         part = make_dataclass(parameters.__name__, members, namespace={"__doc__": head})
         parts.append((f"part_{len(parts)}", Annotated[part, tyro.conf.arg(name=head.partition(":")[0].lower())]))
     tyro.cli(make_dataclass(parameters.__name__, parts, namespace={"__doc__": parameters.__doc__}),
-             config=(tyro.conf.OmitArgPrefixes,), registry=_readable())
+             args=arguments, config=(tyro.conf.OmitArgPrefixes,), registry=_readable())
 
 
 def _default(value: object, shown: str) -> str:
@@ -198,7 +229,7 @@ def comments(name: str, script: Path) -> dict[str, tuple[str, str]]:
                 word = word or token.string  # the first of a statement, which for a field is its name
             elif token.type == tokenize.NEWLINE:
                 section = " ".join(above) if above and behind else section
-                found[word] = section, " ".join(behind or above)
+                found.setdefault(word, (section, " ".join(behind or above)))  # a method may use the name again
                 above, behind, word = [], [], ""
             elif token.type == tokenize.NL and not token.line.strip():
                 section, above = " ".join(above) or section, []

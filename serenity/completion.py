@@ -11,12 +11,11 @@ written holds the recipe by which it can be made again (see serenity/replay.py).
 
 import hashlib
 import os
-import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -28,10 +27,9 @@ from serenity.model import recipe as recipes
 from serenity.model.checkpoint import Checkpoint
 from serenity.model.generation import Continuation
 from serenity.model.recipe import Recipe
-from serenity.model.sampling import Guard, Sampling
+from serenity.model.sampling import Guard
 from serenity.music import beats, chunks, engraving, expression, layout, midi_file
-from serenity.music.beats import Hints
-from serenity.music.categories import CATEGORIES, CategoryName
+from serenity.music.categories import CATEGORIES
 from serenity.music.chunks import Chunks
 from serenity.music.codec import CodecSettings
 from serenity.music.midi_file import Track
@@ -41,168 +39,22 @@ from serenity.music.remarks import Remark, remarks
 from serenity.music.song_file import read as read_song_file
 from serenity.music.tempo_map import TempoMap
 from serenity.music.voices import MELODY, voices
+from serenity.request import DEFAULT_EVENTS, LONGEST, LONGEST_SECONDS, Request, SeedSettings
 from serenity.tokens import novelty
 from serenity.tokens import seed as seeds
 from serenity.tokens.novelty import Index
 from serenity.tokens.playable import melodic, playable
-from serenity.tokens.vocabulary import ATTRIBUTES, SPECIALS, Vocabulary
+from serenity.tokens.vocabulary import SPECIALS, Vocabulary
 
-LONGEST = 100_000         # events of one continuation
-LONGEST_SECONDS = 3600    # of one continuation: whoever asks for more has mistyped, or waits for ever
 MOST_EVENTS = 1_000_000   # of all variations together
-DEFAULT_EVENTS = 512
 BEYOND = 5                # semitones beyond the seed's melody that a melody may reach
 MATCHED = 100             # notes before the join: nearer to real songs than the whole prompt (docs/history.md)
 MOST_EVENTS_A_SECOND = 30  # faster is no music: a model that lets no time pass would never reach `seconds` or `bars`
-LEVELS = {"half": 0.5, "as-found": 1.0, "double": 2.0}  # quarters for each one found
 MOST_UNKNOWN = 0.5  # of the prompt's chords; validation songs have a quarter at most
-DRAWING = ("temperature", "top_k", "top_p", "min_p")    # the fields of Sampling
-_RANGES = {  # field -> lowest, highest
-    "events": (1, LONGEST), "seconds": (0.1, LONGEST_SECONDS), "bars": (1, 10_000), "prompt_events": (1, LONGEST),
-    "prompt_last": (1, LONGEST), "keep_bars": (0, 10_000), "seed": (0, 2**64 - 1), "variations": (1, 1000),
-    "novel": (1, LONGEST),
-}
 # What determines a song beside model and seed, in the order in which a recipe has it.
 FLAGS = ("events", "seconds", "bars", "prompt_events", "prompt_last", "prompt_seconds", "keep_bars", "bpm", "metre",
          "first_beat", "level", "temperature", "top_k", "top_p", "min_p", "seed", "guard", "may_end", "ending", "novel",
          "voices", "category", "tracks", "layout", "match_velocity", "after", "write_beats")
-
-Level = Literal["half", "as-found", "double"]
-Layout = Literal["separate", "two", "joined", "alone"]
-Voices = Literal["all", "melody"]
-
-
-# --- what is asked ----------------------------------------------------------------------------------------------------
-
-@dataclass(frozen=True)
-class SeedSettings:
-    """How a seed is read: its prompt, its beats, its tracks. Checks itself: InputError."""
-
-    # What of the seed is the prompt, one of these; none: all of it.
-    prompt_events: int | None = None  # its first so many events
-    prompt_last: int | None = None    # its last so many events
-    prompt_seconds: tuple[float, float] | None = None  # what begins from .. up to .., seconds
-    # Of a song of Serenity's: its seed and so many bars of its continuation; None: it is a seed as any other. The song
-    # knows how its seed was read, so that all other settings must be left alone.
-    keep_bars: int | None = None
-    # What is known of the beats; None: they are found.
-    bpm: float | None = None         # quarters a minute
-    metre: str | None = None         # time signature, as "3/4"
-    first_beat: float | None = None  # seconds at which a bar begins
-    level: Level = "as-found"        # half: half as many beats as found; double: twice
-    category: CategoryName | None = None  # whose tracks are taken and whose range is kept; None: the model's
-    tracks: str | None = None        # the tracks to take instead, by number or name: "1,3"
-
-    def __post_init__(self):
-        _check(self, ("prompt_events", "prompt_last", "prompt_seconds"))
-        if self.prompt_seconds and not 0 <= self.prompt_seconds[0] < self.prompt_seconds[1] < 1e9:
-            raise SettingError(f"prompt_seconds {' '.join(map(str, self.prompt_seconds))}, wanted two times, the "
-                               "earlier first, in seconds")
-        self.hints()
-
-    def hints(self) -> Hints:
-        """Return what is known of the beats. Raises InputError."""
-        metre = None
-        if self.metre is not None:
-            parts = re.fullmatch(r"([0-9]{1,3})/([0-9]{1,3})", self.metre)
-            if not parts:
-                raise SettingError(f"metre {self.metre[:40]!a}, wanted a time signature such as 3/4 or 6/8")
-            metre = int(parts[1]), int(parts[2])
-        return Hints(self.bpm, metre, self.first_beat, LEVELS[self.level])
-
-    def listed_tracks(self) -> tuple[str, ...]:
-        """Return the numbers and names in `tracks`."""
-        return tuple(part.strip() for part in self.tracks.split(",")) if self.tracks is not None else ()
-
-
-@dataclass(frozen=True)
-class Request:
-    """What is asked of a continuation. Checks itself: InputError.
-
-    What is drawn by chance has one value for all attributes, or one for some of them: {"pitch": 16, "step": 8}.
-    """
-
-    # Length, one of these; none: 512 events. Whichever it is, the continuation ends with a bar.
-    events: int | None = None     # at most: it ends with the last bar that they fill
-    seconds: float | None = None  # about so many after the seed's last onset, or, where that is held, its last bar's
-    bars: int | None = None       # whole bars after the seed's last one
-    # Drawing, see Sampling.
-    temperature: float | dict[str, float] = 0.9
-    top_k: int | dict[str, int] = 0
-    top_p: float | dict[str, float] = 1.0
-    min_p: float | dict[str, float] = 0.0
-    seed: int = 0             # of chance: the same number gives the same song
-    variations: int = 1       # number of continuations
-    guard: bool = False       # against repetition, see Guard
-    may_end: bool = False     # the song may end where the model would end it
-    ending: bool = False      # with bars or seconds: it closes in its last bar, see serenity.model.closing
-    novel: int | None = None  # no run of more than so many chords as in a training song
-    voices: Voices = "all"    # melody: one note at a time, in the register of the seed's melody
-    # How the song is written.
-    layout: Layout = "separate"  # see serenity.music.layout
-    match_velocity: bool = True  # the continuation as loud and as soft as the prompt's last 100 notes
-    after: str = ""              # edits of the continuation: "thin,swell=20", see serenity.music.expression
-    write_beats: bool = False    # write the tempo map of the beats found
-
-    def __post_init__(self):
-        _check(self, ("events", "seconds", "bars"))
-        self.samplings()
-        self.edits()
-        if self.ending and (self.may_end or self.bars is self.seconds is None):
-            raise SettingError("ending and may_end: wanted one of the two" if self.may_end else
-                               "ending without bars or seconds; wanted one of them, since the last bar closes")
-        if self.variations > 1 and not self.has_chance:
-            raise SettingError(f"variations {self.variations} without chance are all the same song; "
-                             "wanted neither top_k 1 nor temperature 0")
-
-    def samplings(self) -> dict[str, Sampling]:
-        """Return how each attribute is drawn. Raises InputError."""
-        rows = self._of_each_attribute()
-        try:
-            return {attribute: Sampling(*(rows[name][attribute] for name in DRAWING)) for attribute in ATTRIBUTES}
-        except InputError as error:  # its fields have the names of ours
-            raise SettingError(str(error)) from None
-
-    def edits(self) -> expression.Edits:
-        """Return what `after` names. Raises InputError."""
-        return expression.parse_edits(self.after, self.seed % 2**63)
-
-    @property
-    def has_chance(self) -> bool:
-        """Whether chance has a hand in any attribute."""
-        return not all(sampling.is_greedy for sampling in self.samplings().values())
-
-    def spelled_out(self) -> "Request":
-        """Return the request with its length, and with what is said of some attributes said of all: so a recipe
-        outlives the defaults.
-        """
-        said = {name: values for name, values in self._of_each_attribute().items()
-                if isinstance(getattr(self, name), dict)}
-        if self.events is self.seconds is self.bars is None:
-            said["events"] = DEFAULT_EVENTS
-        return replace(self, **said)
-
-    def _of_each_attribute(self) -> dict[str, dict[str, float]]:
-        """Return what is said of drawing: field -> attribute -> value."""
-        rows = {}
-        for name in DRAWING:
-            value, default = getattr(self, name), getattr(Request, name)
-            values = value if isinstance(value, dict) else dict.fromkeys(ATTRIBUTES, value)
-            if odd := set(values) - set(ATTRIBUTES):
-                raise SettingError(f"{name} {min(odd)!a}, wanted {', '.join(ATTRIBUTES)}")
-            rows[name] = {attribute: values.get(attribute, default) for attribute in ATTRIBUTES}
-        return rows
-
-
-def _check(asked: SeedSettings | Request, one_of: tuple[str, ...]) -> None:
-    """Refuse values of a wrong type or out of range, and more than one of what excludes each other."""
-    recipes.check_types(asked)
-    for field in fields(asked):
-        value, (lowest, highest) = getattr(asked, field.name), _RANGES.get(field.name, (None, None))
-        if value is not None and lowest is not None and not lowest <= value <= highest:
-            raise SettingError(f"{field.name} {value}, wanted {lowest} to {highest:,}")
-    if len(given := [name for name in one_of if getattr(asked, name) is not None]) > 1:
-        raise SettingError(f"{' and '.join(given)}: wanted one of them")
 
 
 # --- the model and the seed -------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from subprocess import CompletedProcess
 from types import ModuleType
 from unittest import mock
 
+import generate
 from serenity import command_line
 
 
@@ -26,3 +27,8 @@ def call(script: ModuleType, *arguments, folder) -> CompletedProcess:
     for stream in (out, errors):
         stream.seek(0)
     return CompletedProcess(command, code, out.read(), errors.read())
+
+
+def asking(**values) -> generate.Parameters:
+    """Return parameters of generate.py: its own, and those of what is asked, by their names."""
+    return command_line.composed(generate.Parameters, values)

@@ -12,10 +12,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tyro
 
 import generate
-from generate import Parameters
+from serenity import command_line
 from serenity.completion import Request
 from serenity.errors import InputError
 from serenity.model import checkpoint
@@ -26,6 +25,7 @@ from serenity.music.note import end_time, merge_tables
 from serenity.music.song import of_score
 from serenity.music.tempo_map import TempoMap, metres, tempos
 from serenity.music.voices import MELODY, voices
+from tests.scripts import asking
 from tests.songs import compose_notes
 
 SCRIPT = Path(__file__).parent.parent / "generate.py"
@@ -56,7 +56,7 @@ def complete(model_folder, tmp_path):
         seed = song or write_seed(tmp_path / "seed.mid")
         out = tmp_path / name
         settings = {"events": 24, "picture": False} | changes
-        generate.main(Parameters(song=seed, out=out, model=model_folder, **settings))
+        generate.main(asking(song=seed, out=out, model=model_folder, **settings))
         return midi_file.read(seed), (midi_file.read(out) if out.exists() else None)
     return run
 
@@ -309,7 +309,7 @@ def test_a_number_for_one_attribute_leaves_the_others_their_default():
 
 def test_a_paths_spelling_never_changes_the_song(complete, tmp_path, monkeypatch):
     monkeypatch.chdir(SCRIPT.parent)
-    for number, song in enumerate([Parameters().song, Path("data/intro.mid"), Path("tests/../data/intro.mid")]):
+    for number, song in enumerate([asking().song, Path("data/intro.mid"), Path("tests/../data/intro.mid")]):
         complete(song, f"{number}.mid")
     assert len({(tmp_path / f"{number}.mid").read_bytes() for number in range(3)}) == 1
 
@@ -322,13 +322,13 @@ def test_a_recipe_says_what_holds_for_every_attribute(complete, tmp_path):
 
 @pytest.mark.parametrize("words, value", [("16", 16), ("pitch=16,step=8", {"pitch": 16, "step": 8})])
 def test_the_shell_gives_a_number_for_all_or_for_some(words, value):
-    assert tyro.cli(Parameters, args=["--top-k", words]).top_k == value
+    assert command_line.parsed(generate.Parameters, ["--top-k", words]).request.top_k == value
 
 
 def test_nothing_said_means_what_the_evidence_recommends(complete):
     """The evidence is what the shipped model was judged by: of the temperatures tried, validation songs chose one."""
     judged = json.loads((SCRIPT.parent / "benchmarks" / "quality.json").read_text())
-    usual = Parameters()
+    usual = Request()
     assert (usual.temperature, usual.top_k) == (judged["generated"]["recommended"], judged["settings"]["top_k"])
     said = continuation(complete, temperature=usual.temperature, top_k=usual.top_k)
     np.testing.assert_array_equal(continuation(complete), said)
@@ -441,7 +441,7 @@ def test_the_amount_of_an_edit(complete):
 
 def test_help_names_every_edit_and_amounts_are_fields(capsys):
     with pytest.raises(SystemExit):
-        tyro.cli(Parameters, args=["--help"])
+        command_line.show_help(generate.Parameters, ["--help"])
     described = re.search(r"--after(.*)--write-beats", capsys.readouterr().out, re.DOTALL)[1]
     assert all(name in described for name in expression.APPLY)
     assert set(expression.AMOUNT) <= set(expression.APPLY)
@@ -533,7 +533,7 @@ FLAGS = {"events": 25, "top_k": {"pitch": 20, "step": 4}, "temperature": 1.2, "g
 def replay(tmp_path, model_folder):
     def run(path, out="again.mid", **changes):
         settings = {"model": model_folder, "picture": False} | changes
-        generate.main(Parameters(replay=path, out=tmp_path / out, **settings))
+        generate.main(asking(replay=path, out=tmp_path / out, **settings))
         return (tmp_path / out).read_bytes()
     return run
 
@@ -735,7 +735,7 @@ def test_a_broken_seed_gives_one_line(data, message, complete, tmp_path):
 def test_arguments_that_cannot_work_give_one_line(changes, message, tmp_path, model_folder):
     arguments = {"song": write_seed(tmp_path / "seed.mid"), "out": tmp_path / "out.mid", "model": model_folder}
     with pytest.raises(InputError, match=message):
-        generate.main(Parameters(**(arguments | changes)))
+        generate.main(asking(**(arguments | changes)))
 
 
 @pytest.mark.parametrize("name, there, out", [
@@ -744,7 +744,7 @@ def test_arguments_that_cannot_work_give_one_line(changes, message, tmp_path, mo
 ])
 def test_a_tune_of_a_book_and_a_packed_song_may_be_named(name, there, out, tmp_path):
     (tmp_path / there).touch()
-    parameters = Parameters(song=tmp_path / name)
+    parameters = asking(song=tmp_path / name)
     generate.check_paths(parameters)
     assert generate.out_path(parameters, 1) == Path.cwd() / out
 
@@ -753,17 +753,17 @@ def test_a_tune_of_a_book_and_a_packed_song_may_be_named(name, there, out, tmp_p
 def test_a_song_is_named_with_its_folder_where_that_is_not_the_seeds(changes, tmp_path, monkeypatch):
     (tmp_path / "inner").mkdir()
     monkeypatch.chdir(tmp_path)
-    assert generate.out_path(Parameters(**changes), 1).parent == Path()
+    assert generate.out_path(asking(**changes), 1).parent == Path()
     monkeypatch.chdir(tmp_path / "inner")
     inner = {name: Path("..") / path for name, path in changes.items()}
-    assert generate.out_path(Parameters(**inner), 1).parent == tmp_path / "inner"
+    assert generate.out_path(asking(**inner), 1).parent == tmp_path / "inner"
 
 
 def test_the_seed_is_never_overwritten(tmp_path, model_folder):
     seed = write_seed(tmp_path / "seed.mid")
     before = seed.read_bytes()
     with pytest.raises(InputError, match="is read as well; wanted another name"):
-        generate.main(Parameters(seed, seed, model_folder))
+        generate.main(asking(song=seed, out=seed, model=model_folder))
     assert seed.read_bytes() == before
 
 

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 import generate
-from generate import Parameters
 from serenity import completion
 from serenity.completion import Request, SeedSettings
 from serenity.errors import InputError
@@ -15,6 +14,7 @@ from serenity.model import recipe as recipes
 from serenity.music import chunks, midi_file
 from serenity.music.note import end_time
 from serenity.music.tempo_map import TempoMap
+from tests.scripts import asking
 from tests.test_generate import WANDERING, composed, write_seed
 
 PLAYED = replace(WANDERING, start=0.0)
@@ -25,7 +25,7 @@ def make(model_folder, tmp_path):
     """Return a function that runs generate.py in a folder and gives back the song's path."""
     def run(song, out, **changes):
         settings = {"picture": False, "top_k": 20, "candidates": 1} | changes
-        generate.main(Parameters(song=tmp_path / song, out=tmp_path / out, model=model_folder, **settings))
+        generate.main(asking(song=tmp_path / song, out=tmp_path / out, model=model_folder, **settings))
         return tmp_path / out
     return run
 
@@ -33,7 +33,7 @@ def make(model_folder, tmp_path):
 @pytest.fixture
 def replayed(model_folder, tmp_path):
     def run(path):
-        generate.main(Parameters(replay=path, out=tmp_path / "again.mid", model=model_folder, picture=False))
+        generate.main(asking(replay=path, out=tmp_path / "again.mid", model=model_folder, picture=False))
         return (tmp_path / "again.mid").read_bytes()
     return run
 

@@ -13,8 +13,7 @@ from pathlib import Path
 
 import pytest
 
-import generate
-from serenity import completion
+from serenity import completion, request
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPTS = ("fetch.py", "preprocess.py", "train.py", "generate.py")
@@ -28,15 +27,17 @@ FLOORS = {  # floor -> what it may import beside itself and what lies below all
     "tokens": ("music",),
     "listen": ("music",),
     "model": ("music", "tokens"),
-    "completion": ("music", "tokens", "model", "listen"),
+    "request": ("music", "tokens", "model"),
+    "completion": ("music", "tokens", "model", "listen", "request"),
     "preparation": ("sources", "music", "tokens", "listen", "journal"),
     "learning": ("sources", "music", "tokens", "model", "listen"),
-    "replay": ("music", "tokens", "model", "listen", "completion"),
+    "replay": ("music", "tokens", "model", "listen", "request", "completion"),
     "studio": ("music", "listen", "completion", "replay"),
 }
-LIBRARY = {"preparation", "learning", "completion", "replay"}  # modules above the folders: what the scripts do
-LIGHT = ("serenity.music.categories.", "serenity.music.settings.", "serenity.tokens.settings.",
-         "serenity.model.settings.", "serenity.model.training_settings.")  # what --help shows of choices and defaults
+LIBRARY = {"preparation", "learning", "request", "completion", "replay"}  # above the folders: what the scripts do
+LIGHT = (  # what --help shows of choices and defaults
+    "serenity.music.categories.", "serenity.music.settings.", "serenity.tokens.settings.", "serenity.model.settings.",
+    "serenity.model.training_settings.", "serenity.request.")
 SLOW = ("tensorflow", "keras", "jax", "torch")  # seconds to import
 UNSAFE_MODULES = ("pickle", "cPickle", "marshal", "shelve", "dill", "cloudpickle", "joblib")  # loading runs code
 UNSAFE_CALLS = ("eval", "exec", "compile", "__import__", "import_module", "Lambda", "enable_unsafe_deserialization")
@@ -215,12 +216,6 @@ def test_every_floor_is_known():
     assert floors | LIBRARY == set(FLOORS)
 
 
-def test_the_defaults_of_the_library_are_those_of_generate():
-    for kind in (completion.SeedSettings, completion.Request):
-        for field in dataclasses.fields(kind):
-            assert field.default == getattr(generate.Parameters, field.name), field.name
-
-
 def test_a_recipe_keeps_all_that_determines_a_song():
-    names = [field.name for kind in (completion.SeedSettings, completion.Request) for field in dataclasses.fields(kind)]
+    names = [field.name for kind in (request.SeedSettings, request.Request) for field in dataclasses.fields(kind)]
     assert sorted([*completion.FLAGS, "variations"]) == sorted(names)

@@ -58,8 +58,8 @@ def source_of(file, name):
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_help_shows_every_comment_whole_and_every_default_plain(script, tmp_path):
     source = source_of(ROOT / script, "Parameters")
-    for name in re.findall(r"^    \w+: (\w+Settings) = ", source, re.M):  # its parameters are the script's too
-        source += next(filter(None, (source_of(path, name) for path in ROOT.glob("serenity/*/*settings.py"))))
+    for name in re.findall(r"^    \w+: (\w+) = \1\(\)", source, re.M):  # its parameters are the script's too
+        source += next(filter(None, (source_of(path, name) for path in ROOT.glob("serenity/**/*.py"))))
     comments = re.findall(r"# (.+)", source)
     code, output, _, _ = run(script, "--help", folder=tmp_path)
     shown = " ".join(re.sub("[│╭╮╰╯─]", " ", output).split())
@@ -70,8 +70,8 @@ def test_help_shows_every_comment_whole_and_every_default_plain(script, tmp_path
 
 def test_help_has_a_box_for_each_section(tmp_path):
     _, output, _, _ = run("generate.py", "--help", folder=tmp_path)
-    assert re.findall("─ (.*?) ─", output) == ["positional arguments", "options", "length options", "prompt options",
-                                              "beats options", "drawing options", "output options", "studio options"]
+    assert re.findall("─ (.*?) ─", output) == ["positional arguments", "options", "prompt options", "beats options",
+                                              "length options", "drawing options", "output options", "studio options"]
     assert re.search(r"length options ─+╮\n│ Length: give one of these. Without any: 512 events", output)
 
 

@@ -14,7 +14,6 @@ import pytest
 
 import config
 import generate
-from generate import Parameters
 from serenity.errors import InputError
 from serenity.model import checkpoint
 from serenity.music import midi_file
@@ -23,6 +22,7 @@ from serenity.music.midi_file import Track
 from serenity.music.note import merge_tables, note_table
 from serenity.music.tempo_map import METRE, TEMPO, TempoMap
 from tests.real_midi import FOLDER
+from tests.scripts import asking
 from tests.songs import compose_notes
 
 COUNT = int(os.environ.get("SERENITY_TEST_SEEDS", 20))
@@ -117,7 +117,7 @@ def complete(tmp_path, monkeypatch):
         out = tmp_path / "out.mid"
         settings = {"events": 6} | changes
         try:
-            generate.main(Parameters(path, out, **settings))
+            generate.main(asking(song=path, out=out, **settings))
         except InputError as error:
             assert str(error).isprintable() and str(path) in str(error)
             assert not out.exists()
@@ -163,7 +163,7 @@ def test_what_is_no_seed_gives_a_line(name, complete, tmp_path, model_folder):
     data, message = LINES[name]
     path.write_bytes(data())
     with pytest.raises(InputError, match=message):
-        generate.main(Parameters(path, tmp_path / "out.mid", model_folder, events=6))
+        generate.main(asking(song=path, out=tmp_path / "out.mid", model=model_folder, events=6))
 
 
 def drawn():

@@ -16,6 +16,7 @@ from serenity.music import codec, midi_file
 from serenity.music.song import of_score
 from serenity.tokens.novelty import longest_run
 from serenity.tokens.vocabulary import ATTRIBUTES
+from tests.scripts import asking
 
 ROOT = Path(__file__).parent.parent
 MODEL = config.MODEL
@@ -119,7 +120,7 @@ def test_documents_link_to_what_exists(document):
 def test_without_arguments_the_intro_is_completed(tmp_path, monkeypatch, capsys):
     """The README's first command, to its end."""
     monkeypatch.chdir(tmp_path)
-    generate.main(generate.Parameters(events=256))
+    generate.main(asking(events=256))
     song = midi_file.read(tmp_path / "intro-serenity.mid")
     seed = midi_file.read(config.EXAMPLE_SEED)
     continuation = song.tracks[-1].notes

@@ -20,7 +20,6 @@ import pytest
 import symusic
 
 import generate
-from generate import Parameters
 from serenity import completion
 from serenity.errors import InputError
 from serenity.midi_container import unwrapped
@@ -28,6 +27,7 @@ from serenity.model import checkpoint, recipe
 from serenity.music import chunks, midi_file
 from serenity.music.chunks import messages, split
 from tests.real_midi import FILES, ODD, sample
+from tests.scripts import asking
 
 ODD_FILES = sorted((Path(__file__).parent / "data" / ODD).glob("*.mid"))
 SCRIPT = Path(__file__).parent.parent / "generate.py"
@@ -44,7 +44,7 @@ def complete(tmp_path, model_folder, monkeypatch):
             (tmp_path / "seed.mid").write_bytes(seed)
             seed = tmp_path / "seed.mid"
         settings = {"events": 8, "picture": False, "model": model_folder, "out": tmp_path / name} | changes
-        generate.main(Parameters(song=seed, **settings))
+        generate.main(asking(song=seed, **settings))
         return chunks_at(seed), chunks_at(tmp_path / name) if (tmp_path / name).exists() else None
     return run
 
@@ -53,7 +53,7 @@ def complete(tmp_path, model_folder, monkeypatch):
 def replay(tmp_path, model_folder):
     def run(song, **changes):
         out = tmp_path / "again.mid"
-        generate.main(Parameters(replay=song, out=out, model=model_folder, picture=False, **changes))
+        generate.main(asking(replay=song, out=out, model=model_folder, picture=False, **changes))
         return out.read_bytes()
     return run
 

@@ -8,7 +8,6 @@ import hashlib
 import json
 import platform
 import tomllib
-import types
 import typing
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -16,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from serenity.errors import InputError
+from serenity.errors import InputError, check_types, fits, short, type_name
 from serenity.model import checkpoint
 from serenity.music import chunks, song_file
 from serenity.music.chunks import Chunks
@@ -50,11 +49,11 @@ class Recipe:
         check_types(self, "recipe: ")
         for text in (self.model, self.seed, *self.flags, *self.versions, *self.versions.values()):
             if len(text) > LONGEST_TEXT or not text.isprintable():
-                raise InputError(f"recipe: {_short(text)}, wanted one line of at most {LONGEST_TEXT:,} letters")
+                raise InputError(f"recipe: {short(text)}, wanted one line of at most {LONGEST_TEXT:,} letters")
         for name in ("model_sha256", "seed_sha256", "song_sha256"):
             digest = getattr(self, name)
             if len(digest) != 64 or set(digest) - set("0123456789abcdef"):
-                raise InputError(f"recipe: {name} {_short(digest)}, wanted 64 hexadecimal digits")
+                raise InputError(f"recipe: {name} {short(digest)}, wanted 64 hexadecimal digits")
         if self.variation < 1:
             raise InputError(f"recipe: variation {self.variation}, wanted 1 or more")
         if self.join is not None and not 0 <= self.join <= LONGEST_SONG:
@@ -80,7 +79,7 @@ def from_text(text: str) -> Recipe:
         raise InputError(f"recipe is of another format, wanted '{FORMAT}'")
     wanted = typing.get_type_hints(Recipe)
     if odd := sorted((fields.keys() | {"join"}) ^ wanted.keys()):
-        raise InputError(f"recipe: field {_short(odd[0])}, wanted {', '.join(wanted)}")
+        raise InputError(f"recipe: field {short(odd[0])}, wanted {', '.join(wanted)}")
     return Recipe(**fields)
 
 
@@ -143,47 +142,10 @@ def check_flags(flags: dict[str, object], parameters: type, names: Iterable[str]
     wanted = {name: hint for name, hint in typing.get_type_hints(parameters).items() if name in names}
     for name, value in flags.items():
         if name not in wanted:
-            raise InputError(f"recipe: flag {_short(name)} is unknown, wanted {', '.join(wanted)}")
+            raise InputError(f"recipe: flag {short(name)} is unknown, wanted {', '.join(wanted)}")
         if not fits(value, wanted[name]):
-            raise InputError(f"recipe: {name} {_short(value)}, wanted {_name(wanted[name])}")
+            raise InputError(f"recipe: {name} {short(value)}, wanted {type_name(wanted[name])}")
     return {name: tuple(value) if isinstance(value, list) else value for name, value in flags.items()}
-
-
-def check_types(checked: object, of: str = "") -> None:
-    """Refuse a dataclass with a value of another type than its field's. Raises InputError; `of` begins its message."""
-    for name, wanted in typing.get_type_hints(type(checked)).items():
-        value = getattr(checked, name)
-        if not fits(list(value) if isinstance(value, tuple) else value, wanted):
-            raise InputError(f"{of}{name} {_short(value)}, wanted {_name(wanted)}")
-
-
-def fits(value: object, hint: object) -> bool:
-    """Return whether a value of JSON has a type: bool, int, float, str, None, Literal; tuple, dict, union of these."""
-    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if origin in (typing.Union, types.UnionType):
-        return any(fits(value, argument) for argument in arguments)
-    if origin is typing.Literal:
-        return value in arguments and isinstance(value, str)
-    if origin is tuple:
-        return isinstance(value, list) and len(value) == len(arguments) and all(map(fits, value, arguments))
-    if origin is dict:
-        return isinstance(value, dict) and all(fits(key, arguments[0]) and fits(each, arguments[1])
-                                               for key, each in value.items())
-    if hint is object:
-        return True
-    if isinstance(value, bool):
-        return hint is bool
-    return isinstance(value, (int, float) if hint is float else hint)
-
-
-def _short(value: object) -> str:
-    """Return a stranger's value for a message: one line, plain letters, not long."""
-    text = ascii(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
-
-
-def _name(hint: object) -> str:
-    return hint.__name__ if isinstance(hint, type) and not typing.get_args(hint) else str(hint)
 
 
 # --- the seed ---------------------------------------------------------------------------------------------------------

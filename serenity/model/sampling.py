@@ -5,38 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from serenity.errors import InputError
+from serenity.model.settings import Sampling
 
 FORBIDDEN = -np.inf  # the logit of a token that is never drawn
 COLDEST = 1e30       # by which logits are multiplied at most
-
-
-@dataclass(frozen=True)
-class Sampling:
-    """How a token is chosen. The defaults draw by the network's own likelihoods.
-
-    The four work in this order, each on what the one before has left. With a temperature of 0 or a top_k of 1 the
-    likeliest is taken, without chance.
-    """
-
-    temperature: float = 1.0  # divides the logits: below 1 safer, the likely become likelier; above 1 bolder
-    top_k: int = 0            # choose among so many of the likeliest; 0: among all
-    top_p: float = 1.0        # among the fewest that hold this share of the likelihood (arXiv 1904.09751, section 3.1)
-    min_p: float = 0.0        # among those at least this many times as likely as the likeliest (arXiv 2407.01082)
-
-    def __post_init__(self):
-        if not 0 <= self.temperature <= 100:  # nan fails too
-            raise InputError(f"temperature {self.temperature}, wanted 0 to 100")
-        if self.top_k < 0:
-            raise InputError(f"top_k {self.top_k}, wanted 0 (all) or more")
-        if not 0 < self.top_p <= 1:
-            raise InputError(f"top_p {self.top_p}, wanted above 0 and at most 1")
-        if not 0 <= self.min_p <= 1:
-            raise InputError(f"min_p {self.min_p}, wanted 0 to 1")
-
-    @property
-    def is_greedy(self) -> bool:
-        """Whether the likeliest is taken, without chance."""
-        return self.temperature == 0 or self.top_k == 1
 
 
 GREEDY = Sampling(top_k=1)

@@ -1,4 +1,6 @@
-"""The four transformers as settings: their design, their sizes, and the sizes of all that they read. No Keras.
+"""The four transformers as settings: their design, their sizes, the sizes of all that they read, and how they draw.
+
+No Keras.
 
 The attributes of an event are decided in the order step, pitch, duration, velocity, each by its own transformer. What
 is in these transformers is a matter of their design; there are two, serenity_design.py and original_design.py.
@@ -104,3 +106,34 @@ def preset(name: str, design: str = "serenity") -> dict[str, NetworkSettings]:
         if wanted not in known:
             raise InputError(f"'{wanted}' is unknown; wanted one of {', '.join(known)}")
     return PRESETS[design][name]
+
+
+# --- drawing ----------------------------------------------------------------------------------------------------------
+
+@dataclass(frozen=True)
+class Sampling:
+    """How a token is chosen. The defaults draw by the network's own likelihoods.
+
+    The four work in this order, each on what the one before has left. With a temperature of 0 or a top_k of 1 the
+    likeliest is taken, without chance.
+    """
+
+    temperature: float = 1.0  # divides the logits: below 1 safer, the likely become likelier; above 1 bolder
+    top_k: int = 0            # choose among so many of the likeliest; 0: among all
+    top_p: float = 1.0        # among the fewest that hold this share of the likelihood (arXiv 1904.09751, section 3.1)
+    min_p: float = 0.0        # among those at least this many times as likely as the likeliest (arXiv 2407.01082)
+
+    def __post_init__(self):
+        if not 0 <= self.temperature <= 100:  # nan fails too
+            raise InputError(f"temperature {self.temperature}, wanted 0 to 100")
+        if self.top_k < 0:
+            raise InputError(f"top_k {self.top_k}, wanted 0 (all) or more")
+        if not 0 < self.top_p <= 1:
+            raise InputError(f"top_p {self.top_p}, wanted above 0 and at most 1")
+        if not 0 <= self.min_p <= 1:
+            raise InputError(f"min_p {self.min_p}, wanted 0 to 1")
+
+    @property
+    def is_greedy(self) -> bool:
+        """Whether the likeliest is taken, without chance."""
+        return self.temperature == 0 or self.top_k == 1

@@ -11,14 +11,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from serenity.errors import InputError, SettingError
+from serenity.errors import InputError
 from serenity.music import beat_tracking
 from serenity.music.beat_tracking import Reading
 from serenity.music.note import end_time
+from serenity.music.settings import Hints
 from serenity.music.tempo_map import NEAR, STRAIGHT, TempoMap, metres, tempos
 
-BPM = (10.0, 600.0)     # quarters a minute that a user may state
-LEVELS = (0.25, 4.0)    # quarters for each one found
 PLAIN = {(4, 4), (2, 4), (1, 4)}  # metres that files state without meaning them
 STATED = 4.0            # how many times as likely a plain 4/4, or a bar line, is where the file states it
 AT_START = 0.02         # quarters; beats so near to the file's own quarters are those
@@ -58,29 +57,6 @@ NEARLY = 0.01           # of the logarithm: nobody hears that a tempo is another
 
 LONGEST_TICK = 1000.0   # microseconds; of a map that is written for what was played freely
 MOST_TICKS = 2**15 - 1  # a quarter, that a file can hold
-
-
-@dataclass(frozen=True)
-class Hints:
-    """What a user knows better than file and notes; None, or 1 for `level`: nothing."""
-
-    bpm: float | None = None               # quarters a minute
-    metre: tuple[int, int] | None = None   # numerator and denominator of the time signature
-    first_beat: float | None = None        # seconds at which a bar begins
-    level: float = 1.0                     # 2: twice as many quarters as found; 0.5: half as many
-
-    def __post_init__(self):
-        if self.bpm is not None and not BPM[0] <= self.bpm <= BPM[1]:
-            raise SettingError(f"bpm {self.bpm:g}; wanted {BPM[0]:g} to {BPM[1]:g}")
-        if self.first_beat is not None and not abs(self.first_beat) < 86_400:
-            raise SettingError(f"first_beat {self.first_beat:g}; wanted a time in the song, in seconds")
-        if not LEVELS[0] <= self.level <= LEVELS[1]:
-            raise SettingError(f"level {self.level:g}; wanted {LEVELS[0]:g} to {LEVELS[1]:g} quarters for each one "
-                               "found")
-        if self.metre is not None:
-            numerator, denominator = self.metre
-            if not 1 <= numerator <= 64 or denominator not in (1, 2, 4, 8, 16, 32):
-                raise SettingError(f"metre {numerator}/{denominator}; wanted one such as 4/4, 3/4, 6/8 or 12/8")
 
 
 @dataclass(frozen=True, eq=False)

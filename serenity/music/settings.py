@@ -1,4 +1,7 @@
-"""Which songs are kept and how they become events, as numbers that check themselves. Light: --help shows them."""
+"""Which songs are kept, how they become events, and what is known of their beats, as numbers that check themselves.
+
+Light: --help shows them.
+"""
 
 from dataclasses import dataclass
 
@@ -6,6 +9,8 @@ from serenity.errors import SettingError, check_range
 from serenity.music.categories import CategoryName, category_named
 
 MOST_SYNTHETIC = 24  # more would be alike but for chance
+BPM = (10.0, 600.0)  # quarters a minute that a user may state
+LEVELS = (0.25, 4.0)  # quarters for each one found
 
 
 @dataclass(frozen=True)
@@ -41,3 +46,26 @@ class CodecSettings:
                 raise SettingError(f"{name} {value}, wanted a whole number from {lowest} to {highest:,}")
         if self.split_ratio is not None and not self.split_ratio >= 1:
             raise SettingError(f"split_ratio {self.split_ratio} is out of range; wanted 1 or more, or None")
+
+
+@dataclass(frozen=True)
+class Hints:
+    """What a user knows better than file and notes; None, or 1 for `level`: nothing."""
+
+    bpm: float | None = None               # quarters a minute
+    metre: tuple[int, int] | None = None   # numerator and denominator of the time signature
+    first_beat: float | None = None        # seconds at which a bar begins
+    level: float = 1.0                     # 2: twice as many quarters as found; 0.5: half as many
+
+    def __post_init__(self):
+        if self.bpm is not None and not BPM[0] <= self.bpm <= BPM[1]:
+            raise SettingError(f"bpm {self.bpm:g}; wanted {BPM[0]:g} to {BPM[1]:g}")
+        if self.first_beat is not None and not abs(self.first_beat) < 86_400:
+            raise SettingError(f"first_beat {self.first_beat:g}; wanted a time in the song, in seconds")
+        if not LEVELS[0] <= self.level <= LEVELS[1]:
+            raise SettingError(f"level {self.level:g}; wanted {LEVELS[0]:g} to {LEVELS[1]:g} quarters for each one "
+                               "found")
+        if self.metre is not None:
+            numerator, denominator = self.metre
+            if not 1 <= numerator <= 64 or denominator not in (1, 2, 4, 8, 16, 32):
+                raise SettingError(f"metre {numerator}/{denominator}; wanted one such as 4/4, 3/4, 6/8 or 12/8")

@@ -4,10 +4,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from serenity.music.beats import Beats, Hints, read_beats
+from serenity.music.beats import Beats, read_beats
 from serenity.music.instruments import Choice, choose
 from serenity.music.midi_file import Score
 from serenity.music.note import end_time
+from serenity.music.settings import Hints
 from serenity.music.tempo_map import TempoMap
 
 

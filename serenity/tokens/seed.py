@@ -8,7 +8,7 @@ import numpy as np
 
 from serenity.errors import InputError
 from serenity.music import chunks, codec, instruments, midi_file
-from serenity.music.beats import Hints, after_hold, going_on
+from serenity.music.beats import after_hold, going_on
 from serenity.music.codec import CodecSettings, Encoded
 from serenity.music.event import bar_places
 from serenity.music.feel import play, read_feel
@@ -18,6 +18,7 @@ from serenity.music.instruments import Choice
 from serenity.music.midi_file import LONGEST_SONG, Score
 from serenity.music.note import end_time, merge_tables, sort_notes
 from serenity.music.prompt import choose_events, cut_file, cut_times
+from serenity.music.settings import Hints
 from serenity.music.song import Song, of_choice
 from serenity.music.tempo_map import NEAR, TempoMap
 from serenity.tokens.unknown import Replaced, find_replaced

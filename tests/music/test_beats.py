@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 from serenity.errors import InputError
 from serenity.music import midi_file
 from serenity.music.beat_tracking import AGREES, Reading
-from serenity.music.beats import STEADY, UPBEAT, Beats, Hints, as_file_map, going_on, read_beats
+from serenity.music.beats import STEADY, UPBEAT, Beats, as_file_map, going_on, read_beats
 from serenity.music.midi_file import Track
 from serenity.music.note import note_table
+from serenity.music.settings import Hints
 from serenity.music.song import of_score
 from serenity.music.tempo_map import STRAIGHT, TempoMap, metres, tempos
 from tests.real_midi import over_real_files, song_at

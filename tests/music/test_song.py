@@ -4,10 +4,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serenity.errors import InputError
-from serenity.music.beats import Hints
 from serenity.music.instruments import choose
 from serenity.music.midi_file import Score, Track
 from serenity.music.note import note_table
+from serenity.music.settings import Hints
 from serenity.music.song import SHORTEST_SPAN, beat_edges, of_choice, of_score
 from serenity.music.tempo_map import TempoMap, metres, tempos
 from tests.songs import pop_song

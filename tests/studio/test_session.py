@@ -15,6 +15,7 @@ from serenity.music.tempo_map import TempoMap
 from serenity.studio import session as sessions
 from serenity.studio.asked import Making, Refused
 from serenity.studio.session import Session, state
+from tests.scripts import asking
 from tests.songs import compose_notes
 
 SOON = 60  # seconds; a busy machine needs some
@@ -64,7 +65,7 @@ def shown(session):
 def test_a_take_is_what_generate_would_have_written(session, model_folder, tmp_path):
     made(session, 2)
     made(session, 1)
-    generate.main(generate.Parameters(song=tmp_path / "seed.mid", out=tmp_path / "out.mid", model=model_folder, bars=2,
+    generate.main(asking(song=tmp_path / "seed.mid", out=tmp_path / "out.mid", model=model_folder, bars=2,
                                       variations=3, candidates=1, picture=False, page=False))
     for number in (1, 2, 3):
         assert (tmp_path / f"takes/seed-{number}.mid").read_bytes() == (tmp_path / f"out-{number}.mid").read_bytes()
@@ -96,7 +97,7 @@ def test_one_goes_on_from_a_bar_and_its_song_can_be_made_again(session, model_fo
     kept = [midi_file.read(path).tracks[1].notes for path in (take.path, song)]
     kept = [notes[notes["onset"] < line - 0.1][["onset", "pitch"]] for notes in kept]
     np.testing.assert_array_equal(*kept)
-    generate.main(generate.Parameters(replay=song, out=tmp_path / "again.mid", model=model_folder, picture=False))
+    generate.main(asking(replay=song, out=tmp_path / "again.mid", model=model_folder, picture=False))
     assert (tmp_path / "again.mid").read_bytes() == song.read_bytes()
 
 

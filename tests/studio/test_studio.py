@@ -10,6 +10,7 @@ import generate
 from serenity.listen import audio
 from tests import browser as chromium
 from tests.browser import press, resize, wait
+from tests.scripts import asking
 from tests.studio.test_session import write_seed
 from tests.test_notation import NOTE, XML, mxl
 
@@ -84,7 +85,7 @@ def test_an_evening_in_the_studio(page, studio, model_folder, tmp_path):
         content = answer.read()
     song = studio.session.folder / "tune-5.mid"
     assert content == song.read_bytes()
-    generate.main(generate.Parameters(replay=song, out=tmp_path / "again.mid", model=model_folder, picture=False))
+    generate.main(asking(replay=song, out=tmp_path / "again.mid", model=model_folder, picture=False))
     assert (tmp_path / "again.mid").read_bytes() == content
 
     for seen in ("songs().length === 6", "songs().length === 5", "!latest.starred.length", "songs().length === 2"):

@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 
 from serenity.errors import InputError
 from serenity.music import chunks, midi_file
-from serenity.music.beats import Hints
 from serenity.music.categories import CATEGORIES
 from serenity.music.codec import CodecSettings
 from serenity.music.midi_file import Score, Track
 from serenity.music.note import note_table, sort_notes
 from serenity.music.pitch import chord_matrix
+from serenity.music.settings import Hints
 from serenity.music.tempo_map import TempoMap, metres, tempos
 from serenity.tokens import seed as seeds
 from serenity.tokens.playable import melodic, playable
