@@ -118,7 +118,7 @@ def main(parameters: Parameters) -> None:
         takes = completion.complete(model, seed, request, progress, again.recipe.variation if again else 1)
     takes = completion.best(takes, parameters.request.variations)
     timings.end("events")
-    if not request.has_chance and any(take.loops for take in takes):
+    if not request.has_chance and any(take.collapse and take.collapse.is_loop for take in takes):
         print("note: the likeliest events repeat themselves here; chance would help, or --guard")
     if forced := sum(take.forced for take in takes):
         print(f"note: at {forced} events nothing was left that --novel allows; there the likeliest was taken")

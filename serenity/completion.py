@@ -168,7 +168,6 @@ class Take:
     bits: float       # an event, under the model: the fewer, the likelier
     run: int | None   # events of its longest run that stands in a training song; None: the model cannot tell
     forced: int       # events at which nothing was left that `novel` allows, so that the likeliest was taken
-    loops: bool       # whether it comes down to a few chords
     near: Nearness    # how near it is to the seed
     collapse: Collapse | None  # where it stops to be music; None: it does not
     merit: float      # how promising it is, see nearness.merit
@@ -322,9 +321,8 @@ def _take(model: Model, seed: Seed, request: Request, size: Length, number: int,
         track = layout.go_on(earlier.track, made, earlier.begin)
     bits = float(continuation.bits.sum(axis=1).mean())
     return Take(number, track, made.notes, len(continuation.tokens), seeds.bars_through(music, made.notes), bits,
-                _longest_run(model, seed, continuation), continuation.forced, seeds.loops(continuation.tokens),
-                *judge(compared, made.notes, music.tempo_map), request,
-                _recipe(model, seed, request, number, sha256))
+                _longest_run(model, seed, continuation), continuation.forced,
+                *judge(compared, made.notes, music.tempo_map), request, _recipe(model, seed, request, number, sha256))
 
 
 def _in_whole_bars(seed: Seed, size: Length, continuation: Continuation, vocabulary: Vocabulary

@@ -89,6 +89,11 @@ class Collapse:
     begin: float  # seconds, of the bar from which on it is none
     why: str      # "thin", "thick", "specks" or "few chords"
 
+    @property
+    def is_loop(self) -> bool:
+        """Whether the same few chords come again and again."""
+        return self.why == "few chords"
+
 
 def collapse(before: np.ndarray, made: np.ndarray, tempo_map: TempoMap) -> Collapse | None:
     """Return where a continuation stops to be music and why, by what came `before`; None where it does not.

@@ -296,12 +296,6 @@ def behind(seed: Seed, tokens: np.ndarray, line: int | None, vocabulary: Vocabul
                    wait=wait)
 
 
-def loops(tokens: np.ndarray) -> bool:
-    """Return whether a continuation (events, 4) comes down to a few chords: real songs have 35 in 100 events."""
-    chords = tokens[-100:, ATTRIBUTES.index("pitch")]
-    return len(np.unique(chords)) < 0.1 * len(chords)
-
-
 def report(seed: Seed) -> list[str]:
     """Return what was read, in lines for a person: tracks and why, key, the prompt, and what had to be replaced."""
     whole = seed.whole or seed

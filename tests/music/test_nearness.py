@@ -72,7 +72,7 @@ def broken(how):
 @pytest.mark.parametrize("why", ["thin", "thick", "specks", "few chords"])
 def test_a_collapse_is_seen_and_where_it_begins(why):
     found = collapse(part(0, 8), broken(why), FOUR_FOUR)
-    assert found.why == why and 38 <= found.begin <= 40
+    assert found.why == why and 38 <= found.begin <= 40 and found.is_loop == (why == "few chords")
 
 
 @pytest.mark.parametrize("made", [part(8, 32), part(8, 12), part(8, 10)[::9]])

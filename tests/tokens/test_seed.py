@@ -336,11 +336,6 @@ def test_a_played_seed_goes_on_beside_the_grid_as_far_as_it_is_itself():
     assert notes["onset"].min() >= seed.notes["onset"][-1]
 
 
-def test_loops_are_told_from_music():
-    few, many = np.tile([[3, 4, 5, 6], [4, 4, 5, 6]], (100, 1)), np.arange(800).reshape(200, 4)
-    assert seeds.loops(few) and not seeds.loops(many)
-
-
 # --- what was replaced ------------------------------------------------------------------------------------------------
 
 def test_the_worst_come_first_in_the_songs_own_key():
