@@ -217,13 +217,20 @@ def complete(model: Model, seed: Seed, request: Request = Request(), progress: C
         first_step=seeds.first_step(seed.music, vocabulary), guard=Guard() if request.guard else None,
         allowed=allowed, refuse=_refusal(model, request))
 
-    def draw(prompt: np.ndarray, events: int, variations: int, rules: generation.Rules, skipped: int, **options
-             ) -> list[Continuation]:
-        return generation.complete(model.checkpoint, prompt, events, request.samplings(), request.seed, variations,
-                                   rules, skipped, **options)
+    told, progress = 0, progress or (lambda done: None)
 
-    made = draw(seed.music.prompt, size.events, request.variations, rules, first - 1,
-                progress=progress or (lambda done: None))
+    def tell(done: int) -> None:
+        nonlocal told
+        told = done
+        progress(done)
+
+    def draw(prompt: np.ndarray, events: int, variations: int, rules: generation.Rules, skipped: int,
+             tell: Callable[[int], None] = lambda done: progress(told)) -> list[Continuation]:
+        """Draw; what is drawn for an end does not count, but whoever listens may stop it."""
+        return generation.complete(model.checkpoint, prompt, events, request.samplings(), request.seed, variations,
+                                   rules, skipped, tell)
+
+    made = draw(seed.music.prompt, size.events, request.variations, rules, first - 1, tell)
     ends = [closing.closed(continuation, number, seed.music, size.end, vocabulary, rules, draw)
             if request.ending else None for number, continuation in enumerate(made, first)]
     sha256 = model.sha256(request)

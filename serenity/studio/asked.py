@@ -13,10 +13,11 @@ from pathlib import PurePath
 from typing import NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from serenity.song_names import PLAIN_ENDINGS
+
 LARGEST_UPLOAD = 8 * 2**20  # bytes
 LARGEST_ORDER = 4096        # bytes of any other body
 LONGEST_NAME = 100          # bytes of a file's name
-ENDINGS = (".mid", ".midi", ".musicxml", ".mxl", ".xml", ".abc")
 OWN_SITE = ("same-origin", "none")  # what a browser says of a request by the page itself, or by hand
 BOLDNESS = (0.1, 2.0)       # temperatures
 MOST_BARS, MOST_TAKES = 64, 8
@@ -110,15 +111,20 @@ def body_length(headers: Mapping[str, str], largest: int) -> int:
 
 
 def file_name(address: str) -> str:
-    """Return the name that an upload's address gives its file. Raises Refused for what is no plain name of a song."""
+    """Return the name under which an upload's file is kept: that which its address gives, as far as it can be seen, is
+    no flag and no hidden file, and is not too long. Raises Refused for a path, and for what is no song's name.
+    """
     name = parse_qs(urlsplit(address).query).get("name", [""])[0]
-    if not name or name != PurePath(name).name or set(name) & set("/\\:\0") or name.startswith((".", "-")):
+    if not name or set(name) & set("/\\\0"):
         raise Refused(400, f"name {name[:60]!a}; wanted the plain name of a file")
-    if not name.isprintable() or len(name.encode(errors="replace")) > LONGEST_NAME:
-        raise Refused(400, f"name {name[:60]!a}; wanted {LONGEST_NAME} bytes at most, all to be seen")
-    if PurePath(name).suffix.lower() not in ENDINGS:
-        raise Refused(415, f"{name}: wanted a MIDI file or a score ({', '.join(ENDINGS)})")
-    return name
+    stem, ending = PurePath(name).stem, PurePath(name).suffix
+    if ending.lower() not in PLAIN_ENDINGS:
+        raise Refused(415, f"{ascii(name[:60])}: wanted a MIDI file or a score ({', '.join(PLAIN_ENDINGS)})")
+    stem = "".join(letter if letter.isprintable() and letter != ":" else "_" for letter in stem)
+    stem = f"_{stem}" if stem.startswith((".", "-")) else stem
+    while len(f"{stem}{ending}".encode(errors="replace")) > LONGEST_NAME:
+        stem = stem[:-1]
+    return f"{stem.rstrip()}{ending}"
 
 
 def making(body: bytes) -> Making:

@@ -23,6 +23,7 @@ from pathlib import Path
 
 from serenity.errors import InputError
 from serenity.listen import audio, page, show
+from serenity.song_names import PLAIN_ENDINGS
 from serenity.studio import asked
 from serenity.studio.asked import Refused, Route
 from serenity.studio.session import Made, Session, Step, sound_name, state
@@ -30,7 +31,9 @@ from serenity.studio.session import Made, Session, Step, sound_name, state
 LOOPBACK = "127.0.0.1"
 MOST_AT_ONCE = 64    # connections; each has a thread
 MOST_STREAMS = 4     # of events
+MOST_UPLOADS = 4     # at once; each is held in memory
 SLOWEST = 30.0       # seconds for a body
+SLOWEST_HEAD = 10.0  # seconds for what stands before it
 SILENT = 10.0        # seconds in which nothing comes
 HEARTBEAT = 1.0      # seconds between two looks whether a page is still open
 LINGER, DREGS = 1.0, 2**24  # seconds and bytes of what a refused sender still sends: thrown away, so that it reads why
@@ -58,6 +61,8 @@ class Studio(ThreadingHTTPServer):
         self.session, self.token = session, secrets.token_urlsafe(24)
         self.places = threading.BoundedSemaphore(MOST_AT_ONCE)
         self.streams = threading.BoundedSemaphore(MOST_STREAMS)
+        self.uploads = threading.BoundedSemaphore(MOST_UPLOADS)
+        self.heads: dict[socket.socket, float] = {}  # connection that has not asked yet -> when it is too late
         super().__init__((LOOPBACK, port), Handler)
 
     @property
@@ -68,6 +73,7 @@ class Studio(ThreadingHTTPServer):
     def process_request(self, request, client_address) -> None:
         """Answer in a thread of its own, where there is room."""
         if self.places.acquire(blocking=False):
+            self.heads[request] = time.monotonic() + SLOWEST_HEAD
             super().process_request(request, client_address)
             return
         with contextlib.suppress(OSError):
@@ -79,7 +85,15 @@ class Studio(ThreadingHTTPServer):
         try:
             super().process_request_thread(request, client_address)
         finally:
+            self.heads.pop(request, None)
             self.places.release()
+
+    def service_actions(self) -> None:
+        """Close, as time goes by, connections that ask letter by letter so that there is no room for others."""
+        for request, late in [*self.heads.items()]:
+            if time.monotonic() > late:
+                with contextlib.suppress(OSError):  # it is closed
+                    request.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request, client_address) -> None:
         """Say nothing of a connection that broke; the page asks again."""
@@ -125,6 +139,7 @@ class Handler(BaseHTTPRequestHandler):
         self._answer()
 
     def _answer(self) -> None:
+        self.server.heads.pop(self.request, None)
         try:
             asked.check_sender(self.command, self.headers, self.server.server_address[1])
             route = asked.route(self.command, self.path, self.server.token)
@@ -190,7 +205,12 @@ class Handler(BaseHTTPRequestHandler):
         session = self.server.session
         if route.what == "upload":
             name = asked.file_name(self.path)
-            return {"step": session.upload(name, self._body(asked.LARGEST_UPLOAD)).number}
+            if not self.server.uploads.acquire(blocking=False):
+                raise Refused(429, f"{MOST_UPLOADS} files come already; wanted one after another")
+            try:
+                return {"step": session.upload(name, self._body(asked.LARGEST_UPLOAD)).number}
+            finally:
+                self.server.uploads.release()
         body = self._body(asked.LARGEST_ORDER)
         if route.what == "make":
             return {"making": session.make(asked.making(body)).number}
@@ -207,7 +227,10 @@ class Handler(BaseHTTPRequestHandler):
     def _body(self, largest: int) -> bytes:
         length, content, until = asked.body_length(self.headers, largest), bytearray(), time.monotonic() + SLOWEST
         while len(content) < length:
-            piece = self.rfile.read1(min(length - len(content), PIECE))
+            try:
+                piece = self.rfile.read1(min(length - len(content), PIECE))
+            except TimeoutError:
+                piece = b""
             if not piece or time.monotonic() > until:
                 raise Refused(400, f"{len(content):,} bytes came; wanted {length:,} within {SLOWEST:.0f} s")
             content += piece
@@ -246,7 +269,8 @@ class Handler(BaseHTTPRequestHandler):
 def page_of(session: Session) -> str:
     """Return the page: that of takes, with a panel above."""
     silence = audio.missing(session.soundfont)
-    return page.fill("Serenity", filter(None, [silence]), [], has_seed=True, panel=_file("studio.html"),
+    panel = _file("studio.html").replace("{{endings}}", ",".join(PLAIN_ENDINGS))
+    return page.fill("Serenity", filter(None, [silence]), [], has_seed=True, panel=panel,
                      more_style=_file("studio.css"), more_script=_file("studio.js"), policy="connect-src 'self'",
                      about=f"What is made lies in {session.folder} and stays there. Nothing leaves this machine.")
 

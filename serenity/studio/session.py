@@ -129,7 +129,8 @@ class Session:
             if is_new:
                 write_whole(path, content)
             try:
-                return self._add_step(completion.read_seed(path, self.model, self.settings), song_file.stem(path.name))
+                seed = completion.read_seed(path, self.model, replace(self.settings, keep_bars=None))
+                return self._add_step(seed, song_file.stem(path.name))
             except BaseException:
                 if is_new:
                     path.unlink(missing_ok=True)

@@ -1,5 +1,6 @@
 """The studio's server, as a stranger's page or program would use it, and as its own page does."""
 
+import contextlib
 import http.client
 import itertools
 import json
@@ -140,6 +141,39 @@ def test_an_upload_that_ends_early_is_refused(studio):
         line.sendall(b"MThd")
         line.shutdown(socket.SHUT_WR)
         assert line.makefile("rb").readline().split()[1] == b"400"
+
+
+@pytest.mark.usefixtures("unchanged")
+def test_an_upload_that_stops_half_way_is_refused_in_a_line(studio, monkeypatch):
+    monkeypatch.setattr(server.Handler, "timeout", 0.3)
+    with announced(studio, "stopped.mid") as line:
+        line.sendall(b"MThd")
+        answer = line.makefile("rb").read()
+    assert b" 400 " in answer.splitlines()[0] and b"4 bytes came; wanted " in answer
+
+
+@pytest.mark.usefixtures("unchanged")
+def test_more_uploads_at_once_than_memory_should_hold_are_refused(studio):
+    lines = [announced(studio, f"{number}.mid") for number in range(server.MOST_UPLOADS)]
+    until(lambda: ask(studio, "POST", "seeds?name=more.mid", b"MThd").status == 429)
+    for line in lines:
+        line.close()
+
+
+@pytest.mark.usefixtures("unchanged")
+def test_who_asks_letter_by_letter_does_not_keep_others_out(studio, monkeypatch):
+    monkeypatch.setattr(server, "SLOWEST_HEAD", 0.5)
+    lines = [socket.create_connection(studio.server_address, timeout=60) for _ in range(server.MOST_AT_ONCE)]
+    monkeypatch.setattr(server.Handler, "timeout", 60)
+    is_let_in = False
+    while not is_let_in:
+        for line in lines:
+            with contextlib.suppress(OSError):
+                line.sendall(b"G")
+        with contextlib.suppress(OSError):  # turned away before it has asked
+            is_let_in = ask(studio, "GET", "").status == 200
+    for line in lines:
+        line.close()
 
 
 @pytest.mark.usefixtures("unchanged")

@@ -8,6 +8,7 @@ import pytest
 
 import generate
 from serenity import completion
+from serenity.completion import SeedSettings
 from serenity.errors import InputError
 from serenity.music import midi_file
 from serenity.music.midi_file import Track
@@ -104,6 +105,28 @@ def test_one_goes_on_from_a_bar_and_its_song_can_be_made_again(session, model_fo
 def test_a_song_is_asked_to_end(session):
     asked = session.request_of(Making(1, 2, 0.9, 1, ending=True))
     assert (asked.ending, asked.bars) == (True, 2)
+
+
+def test_an_end_that_is_being_made_is_stopped(session, monkeypatch):
+    drawn = []
+
+    def closed(made, number, seed, end, vocabulary, rules, draw):
+        drawn.append(number)
+        session.cancel()
+        draw(seed.prompt, 8, 1, rules, 0)
+        drawn.append("not stopped")
+
+    monkeypatch.setattr(completion.closing, "closed", closed)
+    session.make(Making(1, 2, 0.9, 1, ending=True))
+    until(lambda: not session.queue)
+    assert drawn == [1] and not session.takes and session.problem == ""
+
+
+def test_a_song_that_is_gone_on_with_from_the_start_leaves_room_for_other_seeds(session, tmp_path):
+    path = made(session, bars=4)[1].path
+    again = Session(session.model, session.folder, SeedSettings(keep_bars=2))
+    assert again.open_file(path).seed.earlier is not None
+    assert again.upload("other.mid", write_seed(tmp_path / "other.mid", 3).read_bytes()).seed.earlier is None
 
 
 def test_more_bars_than_a_take_has_are_refused(session):
