@@ -106,6 +106,42 @@ def test_a_score_is_dropped_and_gone_on_with(name, score, page, studio, tmp_path
     assert (studio.session.folder / name).read_bytes() == score
 
 
+TAB, ENTER, SPACE, UP, DOWN = "\ue004", "\ue007", " ", "\ue013", "\ue015"
+
+
+def go_by_tab(page, selector):
+    """Press Tab until an element is reached."""
+    for _ in range(60):
+        press(page, TAB)
+        if page.execute_script("return document.activeElement.matches(arguments[0])", selector):
+            return
+    raise AssertionError(f"Tab does not reach {selector}")
+
+
+def test_an_evening_by_keyboard_alone(page):
+    choose(page, bars=4)
+    go_by_tab(page, "#count")
+    press(page, UP + UP)  # from four takes to one
+    go_by_tab(page, "#ending")
+    press(page, SPACE)
+    go_by_tab(page, "#make")
+    press(page, ENTER)
+    wait(page, "songs()[0].name === 'seed-1' && !latest.making")
+    assert chromium.violations(page) == []
+    go_by_tab(page, ".star")
+    press(page, SPACE)
+    wait(page, "latest.starred.length === 1")
+    go_by_tab(page, ".go-on input")
+    press(page, UP + ENTER)
+    wait(page, "latest.steps.length === 2 && songs().some(song => song.name === 'seed-2') && !latest.making")
+    page.execute_script("complain('what went wrong')")
+    assert chromium.violations(page) == []
+    go_by_tab(page, "#undo")
+    press(page, ENTER + ENTER)
+    wait(page, "latest.steps.length === 1 && songs()[0].name === 'seed-1'")
+    assert page.execute_script("return document.activeElement.id") == "undo"
+
+
 def test_takes_appear_one_by_one_and_are_stopped(page, studio):
     choose(page, bars=32, count=8)
     page.find_element("id", "make").click()
@@ -184,6 +220,27 @@ def test_words_stay_whole_nothing_overflows_and_nobody_is_kept_out(page, width, 
     assert wait(page, f"innerWidth === {width} && document.documentElement.scrollWidth") <= width
     assert page.execute_script(chromium.BROKEN_WORDS) == []
     assert chromium.violations(page) == []
+
+
+def test_two_pages_see_the_same_and_a_name_is_text(page, studio, tmp_path):
+    own, name = page.current_window_handle, "\U0001f3b9 <img src=x onerror=alert(1)>&amp;.mid"
+    page.switch_to.new_window("tab")
+    page.get(studio.address)
+    wait(page, "songs().length === 1")
+    drop(page, write_seed(tmp_path / name, 2))
+    wait(page, "latest.steps.length === 2 && songs().length === 2")
+    assert page.find_element("tag name", "h2").text == name.removesuffix(".mid")
+    page.switch_to.window(own)
+    wait(page, "latest.steps.length === 2 && songs().length === 2")
+    for _ in range(9):  # more often than there is something to undo
+        page.execute_script("find('#undo').click()")
+    wait(page, "latest.steps.length === 0 && songs().length === 0 && find('#undo').disabled")
+    drop(page, write_seed(tmp_path / "tune.mid", 3))
+    wait(page, "songs().length === 1 && active === songs()[0] && active.name === 'tune'")
+    page.switch_to.window(page.window_handles[1])
+    wait(page, "songs().length === 1")
+    page.close()
+    page.switch_to.window(own)
 
 
 def test_it_asks_nothing_of_other_hosts(page, studio):
