@@ -343,7 +343,8 @@ def _in_whole_bars(seed: Seed, size: Length, continuation: Continuation, vocabul
         return continuation, size.end
     end = seeds.end_of(seed.music, seeds.filled_bars(seed.music, continuation.tokens, vocabulary))
     point = seed.music.join + seeds.steps_until(seed.music, end)
-    return closing.up_to(continuation, seed.music, point, vocabulary), end
+    begun = seeds.begun(seed.music, continuation.tokens, point, vocabulary)
+    return replace(continuation, tokens=continuation.tokens[:begun], bits=continuation.bits[:begun]), end
 
 
 def _longest_run(model: Model, seed: Seed, continuation: Continuation) -> int | None:

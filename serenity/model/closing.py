@@ -56,12 +56,12 @@ def closed(made: Continuation, number: int, seed: seeds.Seed, end: float, vocabu
         return None
     until, line, before = _lines(seed, end)
     first = FIRST + number * WAYS
-    kept = up_to(made, seed, before, vocabulary)
+    kept = _up_to(made, seed, before, vocabulary)
     start = seeds.behind(seed, kept.tokens, None, vocabulary)
     ways = draw(start.prompt, EVENTS, WAYS, replace(
         rules, until=until - start.join, first_step=seeds.first_step(start, vocabulary),
         refuse=_after(rules.refuse, kept.tokens, number)), first)
-    bodies = [_joined(kept, up_to(way, start, line, vocabulary))
+    bodies = [_joined(kept, _up_to(way, start, line, vocabulary))
               for way in _nearest(ways, start, line, vocabulary, seed)]
 
     def ended(place: int, events: int, allowed: np.ndarray) -> Closed:
@@ -110,10 +110,10 @@ def _lines(seed: seeds.Seed, end: float) -> tuple[int, int, int]:
     return tuple(np.rint(tempo_map.bar_line(np.array([last + 1, last, last - 1])) * grid).astype(int).tolist())
 
 
-def up_to(made: Continuation, seed: seeds.Seed, point: int, vocabulary: Vocabulary) -> Continuation:
+def _up_to(made: Continuation, seed: seeds.Seed, point: int, vocabulary: Vocabulary) -> Continuation:
     """Return what of a continuation begins before a grid point."""
-    onset = seed.join + np.cumsum(vocabulary.step.decode(made.tokens[:, STEP]))
-    return replace(made, tokens=made.tokens[onset < point], bits=made.bits[onset < point])
+    begun = seeds.begun(seed, made.tokens, point, vocabulary)
+    return replace(made, tokens=made.tokens[:begun], bits=made.bits[:begun])
 
 
 def _joined(first: Continuation, then: Continuation) -> Continuation:

@@ -127,7 +127,7 @@ function showMaking({making, steps, can_undo}) {
   bar.hidden = !making;
   if (making) bar.value = Math.min(making.done / Math.max(making.most, 1), 1);
   const step = steps.find(step => making && step.number === making.step) ?? steps.at(-1);
-  const waiting = making?.waiting ? `; ${making.waiting} more wait` : "";
+  const waiting = making?.waiting ? `; ${making.waiting} more ${making.waiting === 1 ? "waits" : "wait"}` : "";
   find("#making span").textContent = making
     ? `${step?.heading ?? ""}: take ${Math.min(making.made + 1, making.takes)} of ${making.takes}${waiting}`
     : step ? `Takes are made of ${step.heading}.` : "Drop a song to begin.";

@@ -248,6 +248,12 @@ def steps_until(seed: Seed, end: float) -> int:
     return math.ceil(float(seed.tempo_map.quarters(end)) * seed.codec.grid - 1e-6) - seed.join
 
 
+def begun(seed: Seed, tokens: np.ndarray, point: int, vocabulary: Vocabulary) -> int:
+    """Return how many events of a continuation (events, columns) begin before a grid point."""
+    onset = seed.join + np.cumsum(vocabulary.step.decode(tokens[:, ATTRIBUTES.index("step")]))
+    return int(np.searchsorted(onset, point))
+
+
 def bars_through(seed: Seed, notes: np.ndarray) -> int:
     """Return through how many bars behind the last one before it the notes of a continuation sound, 1 or more."""
     end = float(seed.tempo_map.quarters(end_time(notes))) - 1 / seed.codec.grid
