@@ -53,7 +53,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 
-from benchmarks import comparison
+from benchmarks import comparison, measures
 from benchmarks.intervals import apart, interval, ratio_interval
 from benchmarks.notes import note_counts
 from serenity.command_line import run
@@ -64,8 +64,9 @@ from serenity.model.checkpoint import Checkpoint
 from serenity.model.designs import parameter_count
 from serenity.model.generation import complete
 from serenity.model.sampling import GREEDY, Sampling
-from serenity.music import beat_tracking, codec, harmony, measures, nearness, quality
+from serenity.music import beat_tracking, codec, harmony, nearness, quality
 from serenity.music.event import EVENT
+from serenity.music.measures import polyphony, progression_irregularity, return_profile, wasserstein
 from serenity.music.note import end_time
 from serenity.music.song import beat_edges
 from serenity.music.tempo_map import TempoMap, metres, tempos
@@ -306,8 +307,8 @@ MEASURES: dict[str, Callable[[Sample], float]] = {
     "pitch-class entropy, 4 bars": lambda sample: measures.pitch_class_entropy(sample.notes, sample.tempo_map, 4),
     "scale consistency": lambda sample: measures.scale_consistency(sample.notes),
     "groove similarity": lambda sample: measures.groove_similarity(sample.notes, sample.tempo_map),
-    "progression irregularity": lambda sample: measures.progression_irregularity(sample.chords),
-    "polyphony": lambda sample: measures.polyphony(sample.notes),
+    "progression irregularity": lambda sample: progression_irregularity(sample.chords),
+    "polyphony": lambda sample: polyphony(sample.notes),
     "density": lambda sample: measures.density(sample.notes) * BEAT,
     "on sixteenths": lambda sample: measures.on_sixteenths(sample.notes, sample.tempo_map),
     "bars that return": lambda sample: measures.bars_that_return(sample.notes, sample.tempo_map),
@@ -430,7 +431,7 @@ def measured(samples: list[Sample]) -> dict[str, np.ndarray]:
 
 def profile(samples: list[Sample]) -> list[float]:
     """Return how much of a bar was played in the bar k before, for k from 1 on, mean over samples."""
-    rows = [measures.return_profile(sample.notes, sample.tempo_map) for sample in samples]
+    rows = [return_profile(sample.notes, sample.tempo_map) for sample in samples]
     return [round(float(value), 4) for value in np.nanmean(rows, axis=0)]
 
 
@@ -442,7 +443,7 @@ def set_figures(real: dict[str, np.ndarray], made: dict[str, np.ndarray]) -> dic
     spreads = {name: real[name].std() or np.concatenate([real[name], made[name]]).std() or 1 for name in DISTANCES}
 
     def distances(drawn: np.ndarray) -> dict[str, float]:
-        return {name: measures.wasserstein(real[name][drawn], made[name][drawn]) / spreads[name] for name in DISTANCES}
+        return {name: wasserstein(real[name][drawn], made[name][drawn]) / spreads[name] for name in DISTANCES}
 
     def mean_distance(drawn: np.ndarray) -> float:
         return float(np.mean(list(distances(drawn).values())))

@@ -138,8 +138,7 @@ def write_abc(wanted: Preparation, chosen: Chosen) -> Written:
     journal = Journal(abc / WORK / "made.jsonl")
     before = {name: record["files"] for name, record in journal.records.items()}
     todo = [name for name in kept if not _is_made(journal.done(name, keys[name]), abc)]
-    work = partial(family.write, midi=wanted.midi, abc=abc, settings=wanted.codec, count=songs.synthetic,
-                   seed=songs.seed, max_events=songs.max_events, cache=abc / SCORES)
+    work = partial(family.write, midi=wanted.midi, abc=abc, settings=wanted.codec, songs=songs, cache=abc / SCORES)
     jobs = [(name, groups[name]) for name in todo]
     for name, (files, reason) in zip(todo, in_parallel(work, jobs, wanted.workers, "MIDI to abc")):
         _remove(abc, set(before.get(name, ())) - set(files))

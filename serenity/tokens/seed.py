@@ -11,8 +11,7 @@ from serenity.music import chunks, codec, instruments, midi_file
 from serenity.music.beats import after_hold, going_on
 from serenity.music.codec import CodecSettings, Encoded
 from serenity.music.event import bar_places
-from serenity.music.feel import play, read_feel
-from serenity.music.grid import SHORTEST, to_grid
+from serenity.music.grid import SHORTEST, play, read_feel, to_grid
 from serenity.music.harmony import Key
 from serenity.music.instruments import Choice
 from serenity.music.midi_file import LONGEST_SONG, Score

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from benchmarks import comparison
+from benchmarks import measures as counted
+from benchmarks.measures import POSITIONS
 from serenity.music import harmony, measures
-from serenity.music.measures import POSITIONS
 from serenity.music.note import NOTE, note_table
 from serenity.music.tempo_map import TempoMap, metres, tempos
 from tests.songs import pop_song
@@ -23,37 +24,37 @@ def notes(*rows):
 # --- bars ---
 
 def test_notes_lie_in_the_bars_of_the_map():
-    bar, position = measures.bar_numbers(notes((3, 1, 60), (4, 1, 60), (5, 1, 60), (5.995, 1, 60)), MAP)
+    bar, position = counted.bar_numbers(notes((3, 1, 60), (4, 1, 60), (5, 1, 60), (5.995, 1, 60)), MAP)
     assert bar.tolist() == [1, 2, 2, 3]  # the last stands on the next bar's line but for a little
     assert position.tolist() == [POSITIONS // 2, 0, POSITIONS // 2, 0]
 
 
 def test_positions_are_of_the_bar_in_any_metre_and_tempo():
     waltz = TempoMap(tempos((0, 1_000_000)), metres((0, 3, 4)))
-    bar, position = measures.bar_numbers(notes((0, 1, 60), (1.5, 1, 60), (4.5, 1, 60)), waltz)
+    bar, position = counted.bar_numbers(notes((0, 1, 60), (1.5, 1, 60), (4.5, 1, 60)), waltz)
     assert bar.tolist() == [0, 0, 1]
     assert position.tolist() == [0, POSITIONS // 2, POSITIONS // 2]
 
 
 def test_the_share_on_sixteenths():
     beside = [(0, 1, 60), (0.125, 1, 60), (0.5 / 3, 1, 60), (0.379, 1, 64)]  # a triplet; 4 ms late
-    assert measures.on_sixteenths(notes(*beside), MAP) == 3 / 4
-    assert measures.on_sixteenths(notes((0.5 * 2 / 3, 1, 60)), TempoMap(swing=2 / 3)) == 1
+    assert counted.on_sixteenths(notes(*beside), MAP) == 3 / 4
+    assert counted.on_sixteenths(notes((0.5 * 2 / 3, 1, 60)), TempoMap(swing=2 / 3)) == 1
 
 
 def test_a_bar_returns_by_the_overlap_of_places_and_pitch_classes():
     first, again = [(0, 1, 60), (1, 1, 64)], [(2, 1, 72), (3, 1, 64)]  # an octave up is the same
-    assert measures.bars_that_return(notes(*first, *again), MAP) == 1
+    assert counted.bars_that_return(notes(*first, *again), MAP) == 1
     other = [(2, 1, 60), (3.5, 1, 64)]  # one of three cells is shared
-    assert measures.bars_that_return(notes(*first, *other), MAP) == pytest.approx(1 / 3)
+    assert counted.bars_that_return(notes(*first, *other), MAP) == pytest.approx(1 / 3)
     # of the bars behind the first one comes back whole, after a silent one, and one not at all
     later = [(4, 1, 60), (5, 1, 64), (6, 1, 61)]
-    assert measures.bars_that_return(notes(*first, *later), MAP) == pytest.approx(1 / 2)
+    assert counted.bars_that_return(notes(*first, *later), MAP) == pytest.approx(1 / 2)
 
 
 @pytest.mark.parametrize(("bars", "returns"), [(16, 1), (17, 0)])
 def test_a_bar_that_was_played_long_ago_does_not_return(bars, returns):
-    assert measures.bars_that_return(notes((0, 1, 60), (2 * bars, 1, 60)), MAP) == returns
+    assert counted.bars_that_return(notes((0, 1, 60), (2 * bars, 1, 60)), MAP) == returns
 
 
 def test_the_profile_of_returns_by_hand():
@@ -73,16 +74,16 @@ def test_overlaps_of_bars_are_symmetric_and_a_bar_is_itself():
 
 def test_leaps_of_the_highest_notes_by_hand():
     notes = note_table([0, 0, 1, 2, 2], 1.0, [48, 60, 55, 40, 64], 64)  # 60, 55, 64 above
-    assert measures.top_leap(notes) == (5 + 9) / 2
-    assert measures.top_leap(notes[:2]) == measures.top_leap(notes[:0]) == 0
+    assert counted.top_leap(notes) == (5 + 9) / 2
+    assert counted.top_leap(notes[:2]) == counted.top_leap(notes[:0]) == 0
 
 
 def test_the_spread_of_onsets_by_hand():
     even = [(2 * bar + beat / 2, 0.4, 60) for bar in range(4) for beat in range(4)]
-    assert measures.onset_spread(notes(*even), MAP) == 0
-    assert measures.onset_spread(notes(*even, *((time, 0.4, 64) for time, *_ in even)), MAP) == 0  # chords count once
-    assert measures.onset_spread(notes((0, 1, 60), (0.5, 1, 60), (1, 1, 60), (2, 1, 60)), MAP) == 0.5  # 3 and 1
-    assert measures.onset_spread(NOTHING, MAP) == 0
+    assert counted.onset_spread(notes(*even), MAP) == 0
+    assert counted.onset_spread(notes(*even, *((time, 0.4, 64) for time, *_ in even)), MAP) == 0  # chords count once
+    assert counted.onset_spread(notes((0, 1, 60), (0.5, 1, 60), (1, 1, 60), (2, 1, 60)), MAP) == 0.5  # 3 and 1
+    assert counted.onset_spread(NOTHING, MAP) == 0
 
 
 # --- pitch ---
@@ -90,15 +91,15 @@ def test_the_spread_of_onsets_by_hand():
 def test_pitch_class_entropy_by_hand():
     # bar 1: c, c an octave up; bar 2: c, g; bar 3 is empty; bar 4: four different ones
     song = notes((0, 1, 60), (1, 1, 72), (2, 1, 60), (3, 1, 67), (6, 1, 60), (6.5, 1, 62), (7, 1, 64), (7.5, 1, 65))
-    assert measures.pitch_class_entropy(song, MAP) == pytest.approx((0 + 1 + 2) / 3)
+    assert counted.pitch_class_entropy(song, MAP) == pytest.approx((0 + 1 + 2) / 3)
     # over 4 bars: c 4 of 8, the others 1 of 8 each
-    assert measures.pitch_class_entropy(song, MAP, bars=4) == pytest.approx(0.5 * 1 + 4 * 3 / 8)
+    assert counted.pitch_class_entropy(song, MAP, bars=4) == pytest.approx(0.5 * 1 + 4 * 3 / 8)
 
 
 def test_scale_consistency_is_the_share_in_the_best_scale_in_any_key():
     scale = [60, 62, 64, 65, 67, 69, 71]
-    assert measures.scale_consistency(notes(*((i, 1, pitch + 3) for i, pitch in enumerate(scale)))) == 1
-    assert measures.scale_consistency(notes(*((i, 1, pitch) for i, pitch in enumerate(range(60, 72))))) == 7 / 12
+    assert counted.scale_consistency(notes(*((i, 1, pitch + 3) for i, pitch in enumerate(scale)))) == 1
+    assert counted.scale_consistency(notes(*((i, 1, pitch) for i, pitch in enumerate(range(60, 72))))) == 7 / 12
 
 
 def test_polyphony_counts_what_sounds_while_anything_does():
@@ -109,18 +110,18 @@ def test_polyphony_counts_what_sounds_while_anything_does():
 # --- time ---
 
 def test_density_is_notes_a_second():
-    assert measures.density(notes((2, 1, 60), (3, 1, 64), (5, 1, 60))) == pytest.approx(3 / 4)
+    assert counted.density(notes((2, 1, 60), (3, 1, 64), (5, 1, 60))) == pytest.approx(3 / 4)
 
 
 def test_bars_of_one_rhythm_are_alike_and_others_by_what_differs():
     once = [(0, 1, 60), (1, 1, 60)]
     again = [(2, 1, 64), (2, 1, 67), (3, 1, 62)]  # a chord is one strike
-    assert measures.groove_similarity(notes(*once, *again), MAP) == 1
+    assert counted.groove_similarity(notes(*once, *again), MAP) == 1
     other = [(2, 1, 64), (3.5, 1, 62)]  # two positions differ
-    assert measures.groove_similarity(notes(*once, *other), MAP) == pytest.approx(1 - 2 / POSITIONS)
+    assert counted.groove_similarity(notes(*once, *other), MAP) == pytest.approx(1 - 2 / POSITIONS)
     # of the three pairs of bars two differ
     third = [(4, 1, 60), (5, 1, 60)]
-    assert measures.groove_similarity(notes(*once, *other, *third), MAP) == pytest.approx(1 - 4 / 3 / POSITIONS)
+    assert counted.groove_similarity(notes(*once, *other, *third), MAP) == pytest.approx(1 - 4 / 3 / POSITIONS)
 
 
 # --- harmony ---
@@ -147,15 +148,15 @@ def test_a_loop_is_more_regular_than_a_walk():
 def test_chords_come_round_after_four_or_eight_bars(period, lowest, highest):
     bar = np.arange(32)
     song = note_table(2.0 * bar, np.full(32, 2.0), 60 + bar % period, np.full(32, 80))
-    assert lowest <= measures.chords_that_return(song, MAP) <= highest
+    assert lowest <= counted.chords_that_return(song, MAP) <= highest
 
 
 @pytest.mark.parametrize(("measure", "value"), [
-    (lambda song: measures.pitch_class_entropy(song, MAP), 0), (measures.scale_consistency, 0),
+    (lambda song: counted.pitch_class_entropy(song, MAP), 0), (counted.scale_consistency, 0),
     (measures.polyphony, 0),
-    (measures.density, 0), (lambda song: measures.groove_similarity(song, MAP), 1),
-    (lambda song: measures.on_sixteenths(song, MAP), 0), (lambda song: measures.bars_that_return(song, MAP), 0),
-    (lambda song: measures.chords_that_return(song, MAP), 0),
+    (counted.density, 0), (lambda song: counted.groove_similarity(song, MAP), 1),
+    (lambda song: counted.on_sixteenths(song, MAP), 0), (lambda song: counted.bars_that_return(song, MAP), 0),
+    (lambda song: counted.chords_that_return(song, MAP), 0),
 ])
 def test_nothing_has_measures_too(measure, value):
     assert measure(NOTHING) == value
