@@ -42,8 +42,8 @@ from serenity.music.voices import MELODY, voices
 from serenity.request import DEFAULT_EVENTS, LONGEST, LONGEST_SECONDS, Request, SeedSettings
 from serenity.tokens import novelty
 from serenity.tokens import seed as seeds
+from serenity.tokens.fit import melodic, playable
 from serenity.tokens.novelty import Index
-from serenity.tokens.playable import melodic, playable
 from serenity.tokens.vocabulary import SPECIALS, Vocabulary
 
 MOST_EVENTS = 1_000_000   # of all variations together

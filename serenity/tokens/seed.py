@@ -20,7 +20,7 @@ from serenity.music.prompt import choose_events, cut_file, cut_times
 from serenity.music.settings import Hints
 from serenity.music.song import Song, of_choice
 from serenity.music.tempo_map import NEAR, TempoMap
-from serenity.tokens.unknown import Replaced, find_replaced
+from serenity.tokens.fit import Replaced, find_replaced
 from serenity.tokens.vocabulary import ATTRIBUTES, SPECIALS, Vocabulary
 from serenity.tokens.windows import stream
 

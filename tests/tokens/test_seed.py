@@ -15,8 +15,7 @@ from serenity.music.pitch import chord_matrix
 from serenity.music.settings import Hints
 from serenity.music.tempo_map import TempoMap, metres, tempos
 from serenity.tokens import seed as seeds
-from serenity.tokens.playable import melodic, playable
-from serenity.tokens.unknown import Replaced, find_replaced
+from serenity.tokens.fit import Replaced, find_replaced, melodic, playable
 from serenity.tokens.vocabulary import ATTRIBUTES, BAR, COLUMNS, LEFT, PLACE, SPECIALS, START, count_values
 from tests.songs import abc_songs, compose_notes
 
