@@ -1,20 +1,20 @@
-"""Beats: does a file's tempo map mean anything, where are the beats if not, and which of them begin the bars.
+"""Beats: does a file's tempo map mean anything? If not, where are the beats? And which beats begin the bars?
 
 Three questions, each a pure function on a note table (best as struck, without the pedal):
 
 * `agreement`: do the notes lie on the grid of a tempo map? A circular mean tells (Mardia & Jupp, "Directional
   Statistics", 2000, section 2.2): it is 1 where all onsets have one phase, and near 0 where the map means nothing.
-* `track`: beats of a performance. What is struck at one time is a strike; one with many, long and low notes stands on
-  a beat more often (the weights were fitted by logistic regression). A path of beats is scored by where its strikes
-  fall within each beat, and by how little its tempo changes; dynamic programming finds the best of all paths. That is
-  the bar pointer model with changes of tempo at beats alone (Krebs, Boeck & Widmer, "An efficient state-space model
-  for joint tempo and meter tracking", ISMIR 2015, section 3), written as a semi-Markov model: its states are beats.
-  Afterwards a local regression over the strikes of many beats puts the beats between the frames, over as many beats
-  as the tempo stays steady (Lepski's rule: Lepski, Mammen & Spokoiny, Annals of Statistics 25(3), 1997).
-* `metre`: how many beats make a bar, and where it begins. Each half beat is told by the notes there how much it is like
-  the start of a bar, its middle, another beat or an offbeat; each metre at each place is scored by their sum.
+* `track`: beats of a performance. Notes that are struck at one time are a strike. A strike with many, long or low notes
+  stands on a beat more often (the weights were fitted by logistic regression). A path of beats is scored by where its
+  strikes fall within each beat, and by how little its tempo changes; dynamic programming finds the best of all paths.
+  That is the bar pointer model with changes of tempo at beats alone (Krebs, Boeck & Widmer, "An efficient state-space
+  model for joint tempo and meter tracking", ISMIR 2015, section 3), written as a semi-Markov model: its states are
+  beats. Afterwards a local regression moves the beats to places between the frames. It looks at as many beats around as
+  the tempo stays steady for (Lepski's rule: Lepski, Mammen & Spokoiny, Annals of Statistics 25(3), 1997).
+* `metre`: how many beats make a bar, and where it begins. The notes at each half beat say how much it is like the start
+  of a bar, its middle, another beat or an offbeat. Each metre at each place is scored by the sum of these.
 
-Nothing here asks for a grid of the file's own: of a tempo map, `agreement` wants the onsets in quarters.
+Nothing here needs the file's own grid: `agreement` only gets the onsets, in quarters of a tempo map.
 """
 
 from dataclasses import dataclass
@@ -164,17 +164,17 @@ COMMON_PERIOD = 0.6  # seconds; the middle of the tempo prior, 100 beats a minut
 PERIOD_SPREAD = 0.35  # standard deviation of the logarithm of the period about it
 PRICE_OF_TEMPO = 25.0  # of a change of the period's logarithm by 1; in log odds, as all scores here
 SPREAD = 0.03  # seconds by which strikes miss their place: half a frame, and the player
-LONGEST_REST = 8.0  # seconds; what lies on both sides of a longer one is tracked apart
-MOST_TRACKED = 3600.0  # seconds, without what rests are longer: seconds of one thread for each quarter of an hour
+LONGEST_REST = 8.0  # seconds; what lies before and after a longer one is tracked apart
+MOST_TRACKED = 3600.0  # seconds, long rests not counted; a quarter of an hour takes a thread some seconds
 BLOCK = 8192  # frames scored at once: a song of hours takes no more memory than its back pointers
 
 
 def track(notes: np.ndarray) -> np.ndarray:
     """Return the beats of a song in seconds: (beats,), ascending, two at least.
 
-    The first is at or before the first onset, the last at or after the last end. Of a song that is longer than
-    MOST_TRACKED, so much of its end is tracked, which is what a continuation follows; before it the beats are even. A
-    table without notes raises ValueError.
+    The first is at or before the first onset, the last at or after the last end. Of a longer song only the last
+    MOST_TRACKED seconds are tracked, since a continuation follows these; the beats before are even. A table without
+    notes raises ValueError.
     """
     if not len(notes):
         raise ValueError("wanted at least one note to find beats, got none")
@@ -288,12 +288,12 @@ PER_BEAT = 12  # places a beat that strikes are put on: sixteenths and triplets
 USED = {0: 1.0, 6: 0.7, 3: 0.5, 9: 0.5, 4: 0.3, 8: 0.3}  # place of PER_BEAT -> weight of the strikes there
 REACHES = (1.5, 3, 6, 12, 24, 48, 96)  # beats to each side over which the regression goes
 BEST_PLAYER = 0.002  # seconds; least standard deviation that is assumed of strikes
-NOTHING = 1e-6  # sum of weights that is no strike, but what rounding leaves of a transform
+NOTHING = 1e-6  # a smaller sum of weights is a rounding error of a transform, not a strike
 LEPSKI = 2.0  # standard errors by which a longer reach may differ from each shorter one
 
 
 def _refine(beats: np.ndarray, time: np.ndarray) -> np.ndarray:
-    """Return the beats (beats,) moved to where the strikes near them say, as smooth as those allow."""
+    """Return the beats (beats,), moved to where the strikes near them are, and as smooth as these allow."""
     steps = np.arange(len(beats))
     place = np.interp(time, beats, steps) * PER_BEAT
     near = np.rint(place).astype(int)
@@ -301,7 +301,7 @@ def _refine(beats: np.ndarray, time: np.ndarray) -> np.ndarray:
     weight = weight * (abs(place - near) < 0.75)
     late = time - np.interp(near / PER_BEAT, steps, beats)
     size = PER_BEAT * (len(beats) - 1) + 1
-    line = beats[0] + steps * (beats[-1] - beats[0]) / (len(beats) - 1)  # the regression is of what is beside a line
+    line = beats[0] + steps * (beats[-1] - beats[0]) / (len(beats) - 1)  # the regression is over distances from a line
     target = late + np.interp(near / PER_BEAT, steps, beats - line)
     total = np.bincount(near, weight, minlength=size)
     value = np.bincount(near, weight * target, minlength=size)
@@ -341,7 +341,7 @@ def _convolve(values: np.ndarray, kernels: np.ndarray) -> np.ndarray:
 
 
 def _smoothest(fits: np.ndarray, errors: np.ndarray, fallback: np.ndarray) -> np.ndarray:
-    """Return at each beat the fit of longest reach that is no contradiction of those of shorter reach: (beats,)."""
+    """Return at each beat the fit of the longest reach that does not contradict those of shorter reach: (beats,)."""
     chosen = fallback.copy()
     lowest, highest = np.full(len(fallback), -np.inf), np.full(len(fallback), np.inf)
     is_open = np.ones(len(fallback), bool)
@@ -383,7 +383,7 @@ ROLE_SHARES = (0.140, 0.116, 0.211, 0.533)  # of the eighths it was fitted on
 # begins with a bar.
 RARER, BETWEEN, BEGINS = -0.5, -3.0, 1.0
 CONFIDENCE = 0.1  # by which the eighths' log odds are scaled: they are far from independent
-NEAR = 0.25  # eighths by which a note may miss the eighth that it is counted for; what lies between is not
+NEAR = 0.25  # eighths by which a note may miss its eighth; a note that lies farther away is not counted
 OCTAVE = 12
 HELD = 4     # eighths for which a note counts as sounding
 BASS_REACH = 4  # eighths; a bass note is about the lowest of those before

@@ -1,10 +1,10 @@
-"""MIDI files as bytes: their chunks, the messages in these, and a part of a file with every byte that it keeps.
+"""MIDI files as bytes: their chunks, the messages in them, and how a part of a file is cut out byte for byte.
 
-Notes, pedals and curves (midi_file.py) are what Serenity understands of a file; its chunks are all of it. So what was
-played goes into a song as chunks: nothing that a program wrote into them can be lost or changed on the way.
+Notes, pedals and curves (midi_file.py) are what Serenity understands of a file; its chunks are all of it. So a seed
+goes into a song as chunks: nothing that a program wrote into them is lost or changed.
 
-A message is told from the next one as every player does it: running status lasts, also over SysEx and meta events,
-which the specification forbids and some programs write. Bytes after a track's end are not messages.
+Messages are told apart as players do it: running status also holds after SysEx and meta events. The specification
+forbids that, but some programs write it. Bytes after a track's end are not messages.
 
 Source of the format: The Complete MIDI 1.0 Detailed Specification, Standard MIDI Files 1.0 (RP-001).
 """
@@ -94,7 +94,7 @@ class Message(NamedTuple):
 def split(data: bytes) -> Chunks:
     """Return the chunks of a MIDI file; InputError where it is none, or is cut off.
 
-    More or fewer tracks than the header promises are all taken; what follows the last and is not a chunk is left out.
+    All tracks are taken, even if the header promises more or fewer. What follows the last chunk is left out.
     """
     if not data:
         raise InputError("is empty (0 bytes); wanted a MIDI file")
@@ -127,8 +127,8 @@ def split(data: bytes) -> Chunks:
 
 
 def join(chunks: Chunks) -> bytes:
-    """Return the MIDI file of chunks. The inverse of split but for the header: type 0 becomes type 1, the number of
-    tracks is right. Chunks of other kinds stand behind the tracks, where no reader stumbles over them.
+    """Return the MIDI file of chunks. The inverse of split, except for the header: type 0 becomes type 1, and the
+    number of tracks is right. Chunks of other kinds stand behind the tracks, where no reader stumbles over them.
     """
     if len(chunks.tracks) > MOST_TRACKS:
         raise InputError(f"has {len(chunks.tracks):,} tracks; wanted at most {MOST_TRACKS:,}")
@@ -152,9 +152,9 @@ def without_track(chunks: Chunks, number: int) -> Chunks:
 # --- track <-> messages -----------------------------------------------------------------------------------------------
 
 def messages(body: bytes, number: int | None = None) -> Iterator[Message]:
-    """Yield the messages of a track up to its end, or to where it is not a sequence of messages any more.
+    """Yield the messages of a track up to its end, or up to where the bytes are no messages any more.
 
-    With the `number` of the track, to be named, that is an InputError.
+    If the track's `number` is given, such bytes raise an InputError, which names it.
     """
     at = tick = running = 0
     while at < len(body):
@@ -199,7 +199,7 @@ def body_of(events: Iterable[tuple[int, bytes]]) -> bytes:
 
 
 def _pause(ticks: int) -> bytes:
-    """Return the time before a message; what is longer than the format can write is parted by empty texts."""
+    """Return the time before a message; a time that is too long for the format is divided by empty texts."""
     parts, rest = divmod(ticks, LONGEST_PAUSE)
     return (written_length(LONGEST_PAUSE) + meta(TEXT, b"")) * parts + written_length(rest)
 
@@ -246,8 +246,8 @@ def free_channel(chunks: Chunks) -> tuple[int, int, bool]:
     """Return port and channel, from 0, on which a new track disturbs none of the others, and whether something has been
     set there: many files set up all sixteen channels, and may leave those without notes silent or bent.
 
-    A channel of port 0 that nothing uses, or on which no note stands; where there is neither, a port of its own. Never
-    that of the drums.
+    It is a channel of port 0 that nothing uses, or else one without notes, or else one on a port of its own. It is
+    never the channel of the drums.
     """
     spoken, struck, ports = set(), set(), {0}
     for body in chunks.tracks:
@@ -266,8 +266,8 @@ def free_channel(chunks: Chunks) -> tuple[int, int, bool]:
 
 
 def left_open(chunks: Chunks) -> list[bytes]:
-    """Return the messages that end what nothing in a file ends, on its first port: notes, and pedals of channels with
-    notes. Sequences that follow one another are left alone.
+    """Return the messages that end the notes which nothing in a file ends, and the pedals of channels with notes. Only
+    the first port counts. In files whose tracks follow one another (type 2) nothing is ended.
     """
     if chunks.is_sequences:
         return []
@@ -346,7 +346,7 @@ class _Open:
         self.down = set()                   # channels
 
     def note(self, message: Message, is_inside: bool) -> list[Message]:
-        """Return what of a note's beginning or end is kept."""
+        """Return what is kept of a note's beginning or end."""
         queue = self.sounding[message.key]
         if message.is_release:
             return [message] if (queue.popleft() if queue else is_inside) else []
@@ -370,7 +370,7 @@ class _Open:
         return [message] if len(self.down) < before else []
 
     def close(self, tick: int) -> list[Message]:
-        """Return how what nothing ended is ended."""
+        """Return the messages that end what is still open."""
         held = [key for key, queue in self.sounding.items() for is_kept in queue if is_kept]
         pedals = [_message(tick, CONTROL_CHANGE | channel, bytes([PEDAL, 0])) for channel in sorted(self.down)]
         return [_release(key, tick) for key in held] + pedals

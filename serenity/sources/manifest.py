@@ -17,10 +17,10 @@ writes one line about it. Lines are only ever appended. A line:
     and what there is of: referrer (the page that links to it), landed (where redirects led to), status, etag and
     modified (what a second run asks with), links (of a page), metadata (what the set itself says of a song)
 
-A file becomes part of the collection by being renamed, whole or not at all, before its line is written. Where a run was
-killed between the two, the next one finds the file with the right content and only adds the line.
+A file is written under another name and renamed when it is whole; then its line is written. If a run is killed between
+the two, the next run finds the file with the right content and only adds the line.
 
-What has to be looked up stands in a temporary SQLite file, so that memory does not grow with the collection.
+Look-ups use a temporary SQLite file, so that memory does not grow with the collection.
 """
 
 import hashlib
@@ -44,7 +44,7 @@ from serenity.song_names import ending_of, may_be_song, without_ending
 from serenity.sources import licence as licences
 
 NAME = "manifest.jsonl"
-INCOMING = ".incoming.part"  # a file on its way into the collection; no reader of MIDI takes it for one
+INCOMING = ".incoming.part"  # a file on its way into the collection; nobody takes it for a MIDI file
 
 STORED, DUPLICATE, REFUSED, UNPACKED, VISITED, FINISHED = (
     "stored", "duplicate", "refused", "unpacked", "visited", "finished")
@@ -53,7 +53,7 @@ OFFERED = "offered"  # what a dry run would ask for
 UNCHANGED = "unchanged"  # a page that an earlier run visited: nothing to write either
 ACCOUNTS = (UNPACKED, VISITED, UNCHANGED)  # about what led to files, not about files
 
-# Kinds of reasons that another run may not meet again: the host's bad hour, or what the user has set differently
+# Kinds of reasons that may not hold in another run: a host that had a bad hour, or a flag that is set otherwise
 PASSING = ("no answer", "status 429", "status 5", "broke off", "too slow", "left alone", "licence", "over", "private",
            "robots.txt cannot be had", "pages")
 
@@ -159,9 +159,9 @@ class Collection:
         self._index.execute("COMMIT")
 
     def last(self, origin: str) -> dict | None:
-        """Return the last line about an origin, None where there is none or its file was taken away since.
+        """Return the last line about an origin; None where there is none, or where its file was taken away since.
 
-        It has one key more: `is_fresh`, whether its source has not been followed to its end since it was written.
+        It has one more key, `is_fresh`: True as long as its source has not been followed to its end since then.
         """
         row = self._one("SELECT place, source, round FROM origins WHERE origin = ?", origin)
         if not row:
@@ -205,7 +205,7 @@ class Collection:
         return decision, reason
 
     def finish(self, source: str) -> None:
-        """Write that a source was followed to its end: what it offered is to be asked for again in another run."""
+        """Write that a source was followed to its end, so that the next run asks again for what it offers."""
         if source in self._unfinished:
             self._append({"time": _now(), "source": source, "decision": FINISHED})
 
@@ -222,7 +222,8 @@ class Collection:
     def _free_name(self, name: str, content: bytes) -> str:
         """Return the first of name.mid, name-2.mid, name-3.mid ... that is free.
 
-        Free is, too, what holds this very content and was not accounted for, and what somebody took away.
+        A name is free, too, where a file of exactly this content has no line yet, and where somebody took the file
+        away.
         """
         stem, ending, number = without_ending(name), ending_of(name), 1
         while True:
@@ -297,7 +298,7 @@ def _now() -> str:
 
 
 def is_passing(reason: str | None) -> bool:
-    """Return whether what was refused for this reason may be had at another time."""
+    """Return whether a file that was refused for this reason may be taken at another time."""
     return (reason or "").startswith(PASSING)
 
 
@@ -346,8 +347,8 @@ def too_large(largest: int) -> str:
 def group(wanted: str) -> str:
     """Return the group of a file: its path without ending, unless a song has a folder of its own.
 
-    `wanted` is the path before a number was added to make it free, so a song that changed stays with its older self.
-    X/versions/* and X/NAME.mid where NAME is X's own name have the group X: the layout of POP909.
+    `wanted` is the path before a number was added to make it free, so a song that changed stays in the group of its
+    older version. X/versions/* and X/NAME.mid where NAME is X's own name have the group X: the layout of POP909.
     """
     path = PurePosixPath(wanted)
     if "versions" in path.parts[1:-1]:
@@ -357,7 +358,7 @@ def group(wanted: str) -> str:
 
 
 def safe_path(name: str) -> str:
-    """Return a path that every file system can have, stays below its folder, and a person still recognises."""
+    """Return a path that every file system accepts, that stays below its folder, and that a person still recognises."""
     *folders, file = [part for part in name.replace("\\", "/").split("/") if part not in ("", ".", "..")] or ["unnamed"]
     # a folder named like a song could stand where a song of that name is to be stored
     folders = [f"{safe}_" if may_be_song(safe) else safe for safe in map(_safe_part, folders)]

@@ -1,13 +1,14 @@
 """Asks hosts for files: one connection a host, a pause between requests, robots.txt obeyed, and nothing believed.
 
-Whatever thread asks, the manners are kept here: a host's lock is held from the request to the end of the body, and the
-pause begins there. Each hop of a redirect is a request of its own, with the same checks.
+Whichever thread asks, the manners are kept here: a host's lock is held from the request to the end of the body, and
+then the pause begins. Each hop of a redirect is a request of its own, with the same checks.
 
-A host is connected to by the very address that was found to be public, so that a name which means another address a
-moment later (DNS rebinding) leads nowhere. For the same reason the environment's proxies are not used: behind one,
-nobody can tell which address is reached.
+The connection goes to the very address that was checked and found public. So a name that means another address a moment
+later (DNS rebinding) leads nowhere. For the same reason the environment's proxies are not used: behind a proxy, nobody
+can tell which address is reached.
 
-robots.txt that is not there (4xx) allows everything, one that cannot be had (5xx, no answer) nothing (RFC 9309, 2.3.1).
+A robots.txt that is not there (4xx) allows everything; one that cannot be read (5xx, no answer) allows nothing (RFC
+9309, 2.3.1).
 """
 
 import ipaddress
@@ -42,7 +43,7 @@ TRIES = 3
 BACK_OFF = 2.0  # seconds before the second try, twice as many before each further one
 BUSY = (429, 500, 502, 503, 504)
 GIVE_UP = 3  # URLs in a row without an answer; then the host is left alone for the rest of the run
-JITTER = 0.25  # a pause is up to so much longer, so that no beat arises
+JITTER = 0.25  # a pause is up to so much longer, so that runs do not fall into step
 IN_MEMORY = 2**23  # bytes of a body; the rest of it goes to a temporary file
 TO_DRAIN = 2**16  # bytes of a body that nobody wants, read so that the connection can be used again
 START = 512  # bytes by which a body is told: a tar names itself at 257
@@ -66,11 +67,11 @@ class Manners:
 
 @dataclass(frozen=True)
 class Answer:
-    """What came."""
+    """What a host answered."""
 
     url: str  # where redirects led to
     status: int  # 200 or 304
-    headers: dict  # names do not heed case
+    headers: dict  # names in any case
     start: bytes = b""  # of the body
     body: IO[bytes] | None = None  # at its start; None where nothing changed, or where nobody wanted it
 
@@ -116,10 +117,12 @@ class Visitor:
             obey: bool = True) -> Answer:
         """Return what a URL, and the redirects from it, lead to.
 
-        `largest` is asked once header and start are there: the bytes that the body may have, 0 where nobody wants it.
-        `obey` robots.txt, except for what is not crawling: a file that its publisher names, a service with a key.
+        `largest` is called when the header and the start of the body are there, and returns how many bytes the body may
+        have; 0: nobody wants it. `obey` is False for what is not crawling: a file that its publisher names, or a
+        service with a key.
 
-        Raises InputError, kind first: no URL, a forbidden or private address, no answer, an error status, too large.
+        Raises InputError, whose text begins with the kind: no URL, a forbidden or private address, no answer, an error
+        status, too large.
         """
         headers, first = dict(headers or {}), None
         for _ in range(REDIRECTS + 1):
@@ -262,7 +265,7 @@ class Visitor:
         return Answer(answer.url, answer.status, answer.headers, start, body if most else None)
 
     def _drain(self, response: requests.Response, length: str) -> None:
-        """Read the rest of a small body that nobody wants: else the connection could not be used again."""
+        """Read the rest of a small body that nobody wants; without this the connection could not be used again."""
         if response.status_code == NOT_MODIFIED or length.isdecimal() and int(length) <= TO_DRAIN:
             response.raw.read(TO_DRAIN, decode_content=False)
 
@@ -273,7 +276,7 @@ class Visitor:
         return most
 
     def _start_watch(self) -> None:
-        """Let a thread end what is late: a socket's time-out starts again with every byte."""
+        """Start the thread that ends late answers: a socket's own time-out starts again with every byte."""
         with self._lock:
             if self._watch:
                 return
@@ -299,7 +302,7 @@ def _in_time(host: Host, url: str) -> None:
 
 
 def _adapter(host: Host, allow_private: bool) -> HTTPAdapter:
-    """Return what connects requests to one host: by a checked address, and with one connection."""
+    """Return what connects to one host for requests: at a checked address, with one connection."""
 
     def connect(connection) -> socket.socket:
         host.connection = connection
@@ -346,7 +349,7 @@ def connected(name: str, port: int, allow_private: bool, *options) -> socket.soc
 
 
 def is_public(address: str) -> bool:
-    """Return whether an IP address belongs to the public internet, with what it may hide inside."""
+    """Return whether an IP address, and any IPv4 address inside it, belongs to the public internet."""
     ip = ipaddress.ip_address(address.partition("%")[0])
     if ip.version == 6:
         inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo and ip.teredo[1])
