@@ -3,8 +3,8 @@
     .venv/bin/python benchmarks/baselines.py --tokens data/tokens    prints a table, adds to benchmarks/baselines.json
     .venv/bin/python benchmarks/baselines.py --tokens data/tokens --choose    how the chosen contexts were found
 
-The figures stand under the store's normalising, split ratio and split. Bits of each song stand there too, so that
-intervals over songs can be drawn.
+The file keeps the figures by the store's normalising, split ratio and split. It also has the bits of each song, from
+which intervals over songs are drawn.
 """
 
 import argparse

@@ -4,15 +4,16 @@
 
 FOLDER holds pop909, pop909_cl, asap, pop1k7, openhymnal and lieder. Prints Markdown tables, writes beats.json. Needs
 mir_eval. The constants of serenity.music.beat_tracking were chosen on POP909 001-200 and on every other file of ASAP,
-openhymnal and lieder; judged are a sample of POP909 201-909 and the other files. Two exceptions: all of ASAP and Pop1K7
-were looked at while the rule for maps was made (STRUCTURE because of Pop1K7's at 80 and 90 BPM), so their rows in the
-first table are no independent test; and the rule for the truth of bars, below, was made with the judged songs in sight.
+openhymnal and lieder; the benchmark judges a sample of POP909 201-909 and the other files. Two exceptions: all of ASAP
+and Pop1K7 were seen while the rule for maps was made (STRUCTURE because of Pop1K7's at 80 and 90 BPM), so their rows in
+the first table are not an independent test; and the judged songs were seen while the rule for the truth of bars, below,
+was made.
 
 Beats and bar lines are right within 70 ms (mir_eval.beat.f_measure, after 5 s). POP909's beats are its annotation
 beat_midi. Its downbeats there are guesses, and so are the bars of POP909-CL's files (chords that last a bar begin on
-another beat than theirs in half of the songs). So the truth for bars is POP909-CL's corrected chords: the place in the
-bar on which those begin that last a bar or longer. Songs without six such, or where less than 60 % of them agree, or
-where that place is on no beat, are not judged. The rows of the files' own bars have all songs.
+another beat than theirs in half of the songs). So the truth for bars comes from POP909-CL's corrected chords: the place
+in the bar where chords of a bar or longer begin. A song is not judged if it has fewer than six such chords, if less
+than 60 % of them agree, or if that place is not on a beat. The rows of the files' own bars have all songs.
 """
 
 import argparse

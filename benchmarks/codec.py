@@ -2,14 +2,15 @@
 
     python benchmarks/codec.py FOLDER ... [--songs 102] [--write docs/codec.md]
 
-Prints a Markdown table for each folder, and writes the numbers to benchmarks/codec.json. Of each folder so many songs
-at most are taken, evenly over its list. Each column is one setting of the codec; the last counts in seconds, as the
-codec once did: a strike is what begins within SECONDS, and onset and duration go to the nearest multiple of it.
+Prints a Markdown table for each folder, and writes the numbers to benchmarks/codec.json. From each folder it takes that
+many songs at most, spread evenly over the list. Each column is one setting of the codec; the last counts in seconds, as
+the codec once did: notes that begin within SECONDS are one strike, and onset and duration go to the nearest multiple of
+it.
 
-Each note of a song as it was is compared with the one that it became, in the song's own key; notes that the codec made
-one count for the longest of them. Errors stand in milliseconds and, by the song's own tempo map, in quarters: a codec
-in beats keeps what the music is, a codec in seconds what was played. Text is exact, or the script stops; since it does
-not depend on the setting, the default alone goes through it.
+Each note of a song is compared with the note that it became, in the song's own key. Where the codec made one note of
+several, the longest of them is compared. Errors stand in milliseconds and, by the song's own tempo map, in quarters: a
+codec in beats keeps what the music is, a codec in seconds what was played. Text must be exact, or the script stops;
+since it does not depend on the setting, only the default goes through text.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""How like real songs made ones are, by what was measured of both.
+"""How similar songs that were made are to real ones, by measures of both.
 
 Sources: Yang & Lerch, "On the evaluation of generative models in music", Neural Computing and Applications 32, 2020
 (overlapping area); Lopez-Paz & Oquab, "Revisiting classifier two-sample tests", ICLR 2017 (a classifier that tells two

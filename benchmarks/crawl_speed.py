@@ -1,10 +1,11 @@
-"""How fast fetch.py takes a site beside `wget -r`, pauses off, and whether its memory grows with the site.
+"""How fast does fetch.py take a site, beside `wget -r` and without pauses? Does its memory grow with the site?
 
     .venv/bin/python benchmarks/crawl_speed.py    prints two tables, writes benchmarks/crawl_speed.json; wants wget
 
 The site runs in a process of its own on loopback, on 8 addresses: an index, pages of 100 links, files of 3 KB. Both
-take all of it, in turn, RUNS times: with answers at once, and with answers that take as long as those of a near host
-on the web. wget asks one host after another by one connection; so does fetch.py, but hosts side by side.
+take all of it, in turn, RUNS times: once with immediate answers, once with answers that take as long as those of a near
+host on the web. wget asks one host after another, over one connection; fetch.py has one connection to each host, and
+asks several hosts at the same time.
 """
 
 import json

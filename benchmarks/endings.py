@@ -3,9 +3,9 @@
     .venv/bin/python benchmarks/endings.py --tokens data/tokens     prints a table, writes benchmarks/endings.json
 
 Held-out songs are continued for BARS bars from their first PROMPT events, written as a MIDI file and read as any seed.
-What is counted of the last strike: whether the tonic is in the bass and on top of what sounds there, whether all of
-that is the tonic's chord, whether it stands on the first or the middle beat of the last bar, and whether it is held for
-half a bar. Beside it the same of how the songs really end, which is not always at the end of a bar.
+Of the last strike it counts: whether the tonic is the lowest and the highest note that sounds, whether all that sounds
+belongs to the tonic's chord, whether it stands on the first or the middle beat of the last bar, and whether it is held
+for half a bar. The same is counted of the songs' real endings, which are not always at the end of a bar.
 """
 
 import json

@@ -6,9 +6,9 @@
 Each song stands there as MIDI, picture and MP3; README.md and listen.html, a page with players that opens from the file
 system, show all of them.
 
-The seeds were composed for this: nobody's song, none was learned from. Each is continued once, by one and the same
-seed number, with the settings that generate.py has by itself. So each song is the best of four, as generate.py chooses;
-nobody chose among songs, so what is weak shows.
+The seeds were composed for this; no model has learned from them. Each is continued once, with the same seed number and
+with generate.py's defaults. So each song is the best of four, as generate.py chooses. No person chose among songs, so
+weak ones are here too.
 """
 
 import html

@@ -1,12 +1,12 @@
-"""What each choice in the networks is worth: one change at a time, the same processor time for each.
+"""What is each choice in the networks worth? One change at a time, with the same processor time for each.
 
     experiments.py --tokens data/tokens --settings base original ...   a line of JSON a network -> experiments.jsonl
     experiments.py --table                                              the lines as a table
 
-Every network gets the same seconds of one processor thread, whatever its shape: a shape that is slow sees fewer
-events. The learning rate rises and falls with the time that has gone by, not with steps. So what is compared is what
-one gets for one's time, and noise from other work on the machine does little harm, since processor time is counted.
-Bits are those of the validation songs, by serenity.model.evaluation.
+Every network gets the same seconds of one processor thread, whatever its shape: a shape that is slow sees fewer events.
+The learning rate rises and falls with the time that has gone by, not with steps. So the comparison is for equal time.
+Since processor time is counted, other work on the machine does little harm. Bits are those of the validation songs, by
+serenity.model.evaluation.
 """
 
 import json

@@ -3,9 +3,9 @@
     python benchmarks/fuzz.py FOLDER --files 100000
 
 Bytes of the MIDI files below FOLDER are changed, removed, doubled and spliced; in half of the files the chunks' lengths
-are put right afterwards, so that the damage reaches what stands in them. File number N is the same in every run. What
-ends in anything but a song or an InputError of one line is named, and so is what takes longer or more memory than
-anybody would wait for. Writes fuzz.json; ends with 1 where there is such a file.
+are corrected afterwards, so that the reader gets as far as the damage inside them. File number N is the same in every
+run. The script names each file that ends in anything but a song or an InputError of one line, and each that takes too
+much time or memory. Writes fuzz.json; ends with 1 where there is such a file.
 """
 
 import argparse

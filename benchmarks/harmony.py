@@ -2,13 +2,13 @@
 
     python benchmarks/harmony.py FOLDER [--music21 12]
 
-FOLDER holds NNN.mid and annotations/NNN/{key_audio,chord_midi}.txt. Prints Markdown tables, writes harmony.json. Odd
-songs alone (the second, fourth ...): the constants of serenity.music.harmony were found on some of the others.
+FOLDER holds NNN.mid and annotations/NNN/{key_audio,chord_midi}.txt. Prints Markdown tables, writes harmony.json. Only
+every second song is judged: the constants of serenity.music.harmony were found on some of the others.
 
-A key is right where it is the annotated one, of several the longest; "normalises alike" where it is that or its
-relative, since both are brought to C major and A minor. A chord is right over the time in which its root (and quality)
-is the annotated one; inversions and added notes do not count; spans annotated as no chord are left out. "Major
-or minor" is MIREX's majmin: root, and the third's colour, where the annotation has one.
+A key is right where it is the annotated one (where there are several, the longest); it "normalises alike" where it is
+that key or its relative, since both are moved to C major and A minor. A chord is right over the time in which its root
+(and quality) is the annotated one; inversions and added notes do not count; spans annotated as no chord are left out.
+"Major or minor" is MIREX's majmin: root, and the third's colour, where the annotation has one.
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """How sure a figure is: intervals by the bootstrap over songs.
 
 Songs are drawn again, as many as there are, with replacement; the figure of each draw varies as it would with other
-songs. What is taken is the range of 95 % of these figures (the percentile interval of Efron & Tibshirani, "An
+songs. The interval is the range of 95 % of these figures (the percentile interval of Efron & Tibshirani, "An
 Introduction to the Bootstrap", 1993, chapter 13). Songs are drawn, not events: events of one song are alike.
 """
 

@@ -3,9 +3,9 @@
     python -m benchmarks.kills WORK [--kills 50] [--scripts preprocess train]        in the project's folder
 
 WORK is a new folder. Each script runs once undisturbed, on songs made here, small networks in training. Then it is
-killed at a moment by chance, and run again as it tells a user to, and killed again, CHAIN times, and then left in
-peace. What stands there must be what the undisturbed run left. A moment is a call that changes the file system: before
-each of them, and so between any two, a run can end. Writes kills.json beside this file.
+killed at a random moment, run again as it tells a user to, and killed again, CHAIN times; the last run is not
+disturbed. The result must be that of the undisturbed run. A moment is a call that changes the file system: a run can
+end before each of these calls. Writes kills.json beside this file.
 """
 
 import argparse

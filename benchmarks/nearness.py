@@ -1,11 +1,11 @@
-"""Does nearness tell how a song goes on from how others do?
+"""Does nearness tell a song's own continuation from those of other songs?
 
     .venv/bin/python benchmarks/nearness.py --tokens data/tokens     prints a table, writes benchmarks/nearness.json
 
-Of each song the first PROMPT events are the intro and the next EVENTS how it goes on. Nearness of the song's own
-continuation stands beside that of OTHERS others, drawn by chance; all stand in c major or a minor, so key helps nobody.
-Told: in how many of all pairs of an own and another's continuation the own one is nearer (the area under the ROC
-curve).
+Of each song the first PROMPT events are the intro and the next EVENTS how it goes on. The nearness of the song's own
+continuation stands beside that of the continuations of OTHERS other songs, drawn by chance. All are in C major or A
+minor, so the key gives nothing away. Told: in what share of all pairs the own continuation is nearer than the other one
+(the area under the ROC curve).
 """
 
 import json

@@ -1,4 +1,4 @@
-"""How many notes songs have, by their tokens: what bits per note are divided by."""
+"""How many notes songs have, counted from their tokens: bits per note are bits divided by this number."""
 
 import numpy as np
 

@@ -5,9 +5,9 @@
 PYTHON has miditok and pretty_midi installed (pip install miditok pretty_midi, in an environment of its own). Ours is
 the whole command with its start, filters, synthetic songs, dictionaries and token store; the peers' clocks start when
 everything is imported and stop when the last song is tokenised or read, and nothing is written. All work with one
-process; ours with two as well. Processor seconds, of all processes together, tell more than seconds on the clock where
-the machine does other work besides. --memory compares the peak memory, of the process that takes most, for a tenth of
-the songs with that for all. Writes preparing_speed.json.
+process; ours with two as well. If the machine does other work, processor seconds (of all processes together) tell more
+than seconds on the clock. --memory compares the peak memory of the largest process for a tenth of the songs and for all
+songs. Writes preparing_speed.json.
 """
 
 import argparse

@@ -7,9 +7,9 @@ And what does the repetition guard hold back, in continuations and in real songs
 The songs are those of the test split; the guard's limits and strength were chosen on validation songs.
 
 Of each song the first PROMPT events are the intro. An event counts as looped where it and the RUN - 1 events before it
-stood, chord for chord, once before within the last LAG events: the bar comes round again at once. Real songs do that
-too, so the real continuation is the measure. Spread is the number of different chords in 100 events. Held back is the
-share of events whose chord the guard made less likely by a bit or more, and by five or more.
+have come before, chord for chord, within the last LAG events: the bar comes again at once. Real songs do that too, so
+the real continuation is the measure. Spread is the number of different chords in 100 events. Held back is the share of
+events whose chord the guard made less likely by a bit or more, and by five or more.
 """
 
 import argparse

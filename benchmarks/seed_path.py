@@ -1,9 +1,9 @@
-"""Which files and functions of Serenity does a seed pass through in generate.py? Those that must be read to follow it.
+"""Which files and functions of Serenity does a seed pass through in generate.py? To follow it, one reads these.
 
     python benchmarks/seed_path.py [SEED.mid]     prints a table, writes seed_path.json
 
-Counted is what is called between the seed that is read and the song that is written, by what a user gets without flags
-but for the picture, with 16 events: no more of them pass anything new.
+It counts what is called from reading the seed to writing the song: with the defaults, without the picture, and with 16
+events, since more events call nothing else.
 """
 
 import json

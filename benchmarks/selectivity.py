@@ -1,11 +1,11 @@
-"""Do the filters keep pop and refuse what is none? And how the score's weights in quality.py were found.
+"""Do the filters keep pop and refuse other music? And how were the score's weights in quality.py found?
 
     python benchmarks/selectivity.py FOLDER --early CACHE [--fit]
 
 FOLDER holds pop909, and asap and pop1k7 where there are any. The Palestrina, Monteverdi, trecento and Bach scores of
 music21's corpus are written to CACHE as MIDI once (some 20 minutes). The weights were fitted on the first, third ...
-song of each set by name (--fit does it again and prints them); all that is reported is of the others, and of pop1k7,
-which no weight has seen. Writes selectivity.json.
+song of each set by name (--fit does it again and prints them). The report is on the other songs, and on pop1k7, which
+was not used for the weights. Writes selectivity.json.
 """
 
 import argparse

@@ -2,9 +2,9 @@
 
     .venv/bin/python benchmarks/studio.py [--rounds 5]    prints a table, writes studio.json
 
-The same seed, length and seed number. In turn: the studio, which is open, makes one take and sends its sound, as its
-page asks for it; generate.py makes the same song with its sound in a new process. Processor seconds count on a machine
-that is busy with other work.
+The same seed, length and seed number. They work in turn: the open studio makes one take and sends its sound, as its
+page asks for it; generate.py makes the same song with its sound in a new process. On a machine that is busy with other
+work, look at the processor seconds.
 """
 
 import argparse

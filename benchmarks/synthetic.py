@@ -2,11 +2,11 @@
 
     python benchmarks/synthetic.py FOLDER [--songs 50]
 
-For each rule: of how many songs it makes something; the share of events that differ from the original's, as the
-networks read them; the share of notes that are left; of the notes on the MELODY track, and of the top voice as
-synthetic.py hears it, the share still there; and low intervals that are muddy, for a note
-(synthetic.LOW_INTERVAL_LIMITS). And for each original: how many synthetic songs, and how different the two most alike
-of the family are. Writes synthetic.json.
+For each rule: for how many songs it gives a result; the share of events that differ from the original's, as the
+networks read them; the share of notes that are left; the share that is left of the notes on the MELODY track, and of
+the top voice as synthetic.py finds it; and muddy low intervals for each note (synthetic.LOW_INTERVAL_LIMITS). For each
+original: how many synthetic songs it has, and how much the two most similar songs of the family differ. Writes
+synthetic.json.
 """
 
 import argparse

@@ -3,8 +3,8 @@
     tempos.py [--model FOLDER] [--hidden]      a table -> tempos.json
 
 Seeds of eight bars are composed for each tempo and metre; each is continued for 32 bars, written and read again, as
-generate.py does it. With --hidden the seeds' files say 107 BPM and 4/4 whatever they are, so that the beats have to be
-found. All is measured against the tempo, metre and swing that a seed was composed in:
+generate.py does it. With --hidden all seeds' files say 107 BPM and 4/4, whether that is true or not, so that the beats
+have to be found. All is measured against the tempo, metre and swing that a seed was composed in:
 
     on grid    share of the continuation's notes within 1 ms of the point of the seed's grid where the model has them;
                of played seeds, within the largest distance that a note of the seed has

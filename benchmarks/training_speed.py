@@ -5,7 +5,7 @@
 PATH is a Python with keras-hub, TensorFlow, torch and transformers, in an environment of its own. All contenders have
 the same width, layers, heads, feed-forward, tokens, window and batch. Each is a process of its own, with its own pool
 of threads; it compiles, takes a step or two, and then waits. When all are ready they are timed in turn, never two at
-once, in several rounds; what counts is the median, so that a drift of the machine's speed meets them all. Ratios are
+once, in several rounds. The median counts, so that a drift of the machine's speed affects all of them alike. Ratios are
 medians of the ratios within a round.
 
 * Serenity: Keras's `fit` on the store's windows with Muon, loss and accuracy, as train.py has it, loading included; and
@@ -20,8 +20,8 @@ would drop attention's weights too. Peers get random tokens that lie ready in me
 
 FLOP of an event are the same for all: 6 for each weight in a matrix product, the scores' matrix included and the looked
 up one not, and 12 * layers * width * length for attention, its masked half included (Chowdhery et al., arXiv
-2204.02311, appendix B). What Serenity multiplies beside that, other attributes and Muon's own products, is not counted.
-The peak is that of the best of some matrix products by TensorFlow with oneDNN, timed in the same rounds.
+2204.02311, appendix B). Serenity's further products, for other attributes and for Muon, are not counted. The peak is
+that of the best of some matrix products by TensorFlow with oneDNN, timed in the same rounds.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Is a continuation as loud as the song? Velocities as the model has them, and matched to those of the prompt.
+"""Is a continuation as loud as the song? Velocities as the model chooses them, and matched to those of the prompt.
 
     .venv/bin/python benchmarks/velocity.py --midi FOLDER --tokens FOLDER [UNSEEN ...]   writes benchmarks/velocity.json
 
