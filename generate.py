@@ -156,7 +156,7 @@ def settle(parameters: Parameters) -> Parameters:
 
 
 def changed(parameters: Parameters, names: Sequence[str]) -> str | None:
-    """Return how the first of these that is not as it is by itself is written in the shell; None: there is none."""
+    """Return the flag of the first of these parameters that is not at its default; None: all of them are."""
     given, usual = values(parameters), values(Parameters())
     for name in names:
         if (value := given[name]) != usual[name]:

@@ -5,7 +5,7 @@
     take, = completion.complete(model, seed, completion.Request(bars=16))
     completion.write("song-2.mid", seed, take)
 
-A seed is read as SeedSettings say and gone on with as a Request says. Each continuation is a Take, and a song that is
+A seed is read as SeedSettings say and continued as a Request says. Each continuation is a Take, and a song that is
 written holds the recipe by which it can be made again (see serenity/replay.py).
 """
 
@@ -94,7 +94,7 @@ class Earlier:
 
 @dataclass(frozen=True, eq=False)
 class Seed:
-    """A song that is to be gone on with, as read."""
+    """A song that is to be continued, as read."""
 
     path: Path              # of its file, as it was given
     settings: SeedSettings  # with the category that was taken
@@ -114,7 +114,7 @@ class Seed:
 
 
 def doubt(model: Model, seed: Seed) -> str | None:
-    """Return in a line why a continuation will have little to do with the seed, where that is to be feared."""
+    """Return in a line why a continuation may have little to do with the seed; None where nothing says so."""
     music = seed.music
     unknown = sum(each.count for each in music.unknown if each.attribute == "pitch")
     if unknown > MOST_UNKNOWN * music.events:
@@ -437,7 +437,8 @@ def check_outputs(songs: Iterable[Path], beside: Iterable[Path] = (), read: Iter
                   overwrite: bool = False) -> None:
     """Refuse what cannot be written: a name too long, a file that is read, a file of the user's. Raises InputError.
 
-    Earlier songs that nobody has changed make room, and what stands `beside` them; with `overwrite` all do.
+    Earlier songs that nobody has changed are replaced, and so are the files `beside` them; with `overwrite` all files
+    are.
     """
     songs, beside, read = list(songs), list(beside), list(read)
     for path in (*songs, *beside):

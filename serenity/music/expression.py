@@ -1,4 +1,4 @@
-"""Expression: what is done to a song by hand in a DAW, as pure functions of note tables.
+"""Expression: edits that a person makes by hand in a DAW, as pure functions of note tables.
 
 `APPLY` lists them by name, in the order in which they are done: which notes, when, how long, how loud, and at last the
 pedal and the curves, which follow from the notes. Strikes, voices and phrases are those of voices.py.
@@ -25,13 +25,13 @@ from serenity.music.voices import BASS, INNER, MELODY, phrases, strikes, voices
 
 NEIGHBOURS = 5          # notes over which velocities are smoothed
 WORTH = 0.5             # share of its time for which the pedal must free a finger to be of use
-PEDAL_CHANGE = 0.02     # seconds from one pedal's release to the next one's being pressed
+PEDAL_CHANGE = 0.02     # seconds between the release of the pedal and its next press
 CURVE_STEP = 0.05       # seconds; a swell in steps of that length is heard as one
 
 
 @dataclass(frozen=True)
 class ExpressionSettings:
-    """How much of each."""
+    """How strong each edit is."""
 
     quantise: float = 0.5        # share of the way to the grid
     grid: int = 4                # grid points in a quarter note; 4: sixteenth notes
@@ -65,7 +65,7 @@ _RANGES = {"quantise": (0, 1), "grid": (1, 96), "reach": (0, 60), "smooth": (0, 
 def thin(notes: np.ndarray) -> np.ndarray:
     """Return only melody and bass, to clear the theme.
 
-    Invariant: what is left is as it was, the highest and the lowest note among it.
+    Invariant: the notes that stay are unchanged, and the highest and the lowest note are among them.
     """
     return notes[voices(notes) != INNER]
 
@@ -149,7 +149,7 @@ def smooth(notes: np.ndarray, strength: float) -> np.ndarray:
 
 
 def swell(notes: np.ndarray, depth: float) -> np.ndarray:
-    """Return the notes with each phrase swelling to its middle by `depth`, and as loud on the whole as it was.
+    """Return the notes with each phrase swelling to its middle by `depth`; as a whole it stays as loud as it was.
 
     The arch is a parabola (Todd, "The dynamics of dynamics", J. Acoust. Soc. Am. 91, 1992). Invariant: only velocities
     change, by `depth` at most; the notes of one strike all by the same, as far as 1-127 allows.
@@ -286,7 +286,7 @@ def apply(track: Track, names: Iterable[str], settings: ExpressionSettings = Exp
 
 
 class Edits(NamedTuple):
-    """What is done to a continuation, and how much of each."""
+    """The edits of a continuation, and how strong each is."""
 
     names: list[str]  # of APPLY
     settings: ExpressionSettings

@@ -1,9 +1,9 @@
 """Harmony: the key of a song, its chords, what they are called in the key, and the progressions that they form.
 
-Keys are found by profile correlation. Chords are found by templates: over each span of time, a beat say, every chord
-is scored by the notes that sound and by the bass, and of all sequences of chords the likeliest is taken, where each
-change has its price. That is how chords are recognised in sound (Sheh & Ellis, "Chord segmentation and recognition
-using EM-trained hidden Markov models", ISMIR 2003), but for the notes, which are known here.
+Keys are found by profile correlation. Chords are found by templates: in each span of time (a beat, for instance), every
+chord is scored by the notes that sound and by the bass. Of all sequences of chords the likeliest is taken; each change
+of chord has a price. Chords are recognised in sound in the same way (Sheh & Ellis, "Chord segmentation and recognition
+using EM-trained hidden Markov models", ISMIR 2003), but here the notes are known.
 
 Give it notes as they were struck where you have them (instruments.Choice.struck): a pedal blurs one chord into the
 next.
@@ -76,7 +76,7 @@ def _correlate(weights: np.ndarray) -> np.ndarray:
     """Return the correlation of pitch-class weights (n, 12) with each key's profile: (n, 24)."""
     centred = weights - weights.mean(axis=1, keepdims=True)
     length = np.linalg.norm(centred, axis=1, keepdims=True)
-    return centred @ _PROFILE_ROWS.T / np.where(length, length, 1)  # all twelve alike: every key is as good
+    return centred @ _PROFILE_ROWS.T / np.where(length, length, 1)  # all twelve alike: no key is better
 
 
 _PROFILE_ROWS = np.stack([np.roll(PROFILES[mode], tonic) for tonic, mode in KEYS])  # (24, 12)
@@ -85,7 +85,7 @@ _PROFILE_ROWS /= np.linalg.norm(_PROFILE_ROWS, axis=1, keepdims=True)
 
 # --- what sounds over a span ------------------------------------------------------------------------------------------
 
-FADE = 3.0        # seconds in which a struck note fades to 1/e; an old note says less of the present chord
+FADE = 3.0        # seconds in which a struck note fades to 1/e; an old note says less about the present chord
 BASS_SHARE = 0.3  # of a span; the lowest note that sounds so long is the bass
 
 
@@ -185,8 +185,8 @@ _CHANGE = 2.3      # nats
 def find_chords(notes: np.ndarray, edges: np.ndarray) -> np.ndarray:
     """Return the chords of a song as a CHORD table, in order: neighbouring spans with one chord are one row.
 
-    `edges` (spans + 1,) in seconds are where chords may change: the beats (song.beat_edges). Notes without harmony, a
-    single line say, still give chords: those that the line implies. A table without notes gives no chord.
+    `edges` (spans + 1,) in seconds are where chords may change: the beats (song.beat_edges). Notes without harmony,
+    such as a single line, still give chords: those that the line implies. A table without notes gives no chord.
     """
     if not len(notes):
         return np.empty(0, CHORD)
@@ -294,7 +294,7 @@ def in_progressions(numbers: np.ndarray) -> np.ndarray:
 def commonest_progression(numbers: np.ndarray, seconds: np.ndarray, length: int = 4) -> tuple[str, float]:
     """Return the song's most frequent progression of `length` triads, and the share of its time that it covers.
 
-    Rotations count as one; it is named as it is heard most often, "vi IV I V". A song of fewer triads has "" and 0.
+    Rotations count as one; it is named as it occurs most often, "vi IV I V". A song of fewer triads has "" and 0.
     """
     shapes, covered = {}, {}
     for start in range(len(numbers) - length + 1):

@@ -1,14 +1,13 @@
-"""Which tracks of a file are meant: the choice of the tracks of a category (see categories.py).
+"""Which tracks of a file are read: those of a category (see categories.py).
 
-Many files name no track, and many leave every program at 0. So a track is judged by, in this order:
+Many files do not name their tracks, and many leave every program at 0. So a track is judged by these, in this order:
 
-1. Drums are out: channel 10, a name that says drums, or a program without pitch.
-2. A name that clearly says an instrument. "MELODY" or "right hand" says none; nor does a name that tracks of
-   several programs share (in a type 0 file it is the song's title), nor one that says two instruments. What is said of
-   one staff goes for the others on its channel whose names say nothing.
-3. The General MIDI program.
+1. Drums are out: channel 10, a name that says drums, or a program without pitch. 2. A name that clearly says an
+instrument. "MELODY" or "right hand" says none; nor does a name that tracks of several programs share (in a type 0 file
+it is the song's title), nor one that says two instruments. What the name of one staff says also holds for staves on the
+same channel whose names say nothing. 3. The General MIDI program.
 
-A file that has no track of the category falls back on what is nearest to it, and the choice says so in a line.
+If a file has no track of the category, the nearest tracks are taken, and the choice says so in a line.
 """
 
 import re
@@ -79,7 +78,7 @@ def choose(score: Score, category_name: str = "piano", wanted: Sequence[str] = (
 
     `why` says who wants them.
 
-    InputError where no track has pitches, or none is of a number or name.
+    Raises InputError where no track has pitches, or where no track has a wanted number or name.
     """
     tracks = [track for track in score.tracks if len(track.notes)]
     if not tracks:
@@ -107,7 +106,8 @@ def _chosen(category: Category, tracks: list[Track]) -> tuple[list[Track], str]:
 
 
 def _wanted(tracks: list[Track], wanted: Sequence[str]) -> list[Track]:
-    """Return the tracks of numbers and names, as in the file; a name that none has may be a part of one."""
+    """Return the tracks of these numbers and names, in the file's order; a name that no track has may be a part of one.
+    """
     chosen = []
     for one in wanted:
         names = [track.name.strip().casefold() for track in tracks]
@@ -128,7 +128,7 @@ def described(number: int, track: Track) -> str:
 
 
 def printable(name: str) -> str:
-    """Return a name out of a file so that it can be shown: no control characters, not long."""
+    """Return a name from a file as it can be shown: short, and without control characters."""
     return "".join(letter if letter.isprintable() else "?" for letter in name.strip())[:40]
 
 

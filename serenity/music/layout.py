@@ -17,8 +17,8 @@ CONTINUATION, SEED = "continuation", "seed"  # names of tracks
 NEAR = 1e-6  # seconds
 FEWEST = 16  # notes whose velocities show how loud and soft a song is
 VOLUME, PAN, REVERB, CHORUS = 7, 10, 91, 93  # controller numbers
-FULL = 127  # expression that nobody has moved
-MIX = (VOLUME, PAN, EXPRESSION, REVERB, CHORUS)  # what a track stands in the song with
+FULL = 127  # expression as it is at first
+MIX = (VOLUME, PAN, EXPRESSION, REVERB, CHORUS)  # what a track needs in the song
 # What a new track needs where others have set its channel: all controllers as at first, and those that this does not
 # change.
 # Source: RP-015, Response to Reset All Controllers; General MIDI 2 has the values.
@@ -36,9 +36,10 @@ def continuation_track(seed: Sequence[Track], notes: np.ndarray) -> Track:
 
 
 def _standing(track: Track, number: int, time: float) -> np.ndarray:
-    """Return what a controller stands at, as a move at 0 s; nothing where nobody set it.
+    """Return a controller's value as a move at 0 s; nothing where it was never set.
 
-    Where the seed has faded out, what its notes usually had: nobody could hear the continuation.
+    Where the seed has faded out, it is the value that its notes usually had; otherwise nobody could hear the
+    continuation.
     """
     moves = track.controls[track.controls["number"] == number]
     held = moves[moves["time"] <= time + NEAR][-1:].copy()
@@ -56,8 +57,8 @@ def append(seed: Chunks, track: Track, file_map: TempoMap, clock: TempoMap, text
     """Return the seed's chunks, untouched, and the track of a continuation as one more, the last.
 
     It has a channel of its own. `file_map` is the seed's own map; where `clock`, by which the continuation is timed,
-    has other tempos, the new track states them. `texts` stand at its head. What the seed leaves sounding for ever, a
-    note or a pedal, the new track ends where it begins: as a pianist lifts the pedal, and the seed's bytes stay.
+    has other tempos, the new track states them. `texts` stand at its head. Notes and pedals that the seed never ends
+    are ended by the new track where it begins, so the seed's bytes stay as they are.
     """
     clock, end = midi_file.written_map(clock), sum(chunks.ends(seed)) if seed.is_sequences else 0
     port, channel, is_set = chunks.free_channel(seed)
@@ -76,7 +77,8 @@ def append(seed: Chunks, track: Track, file_map: TempoMap, clock: TempoMap, text
 
 
 def _played(track: Track, channel: int, clock: TempoMap, reset: Iterable[tuple[int, int]]) -> list[tuple[int, bytes]]:
-    """Return (tick, message) of a track, which is set up where it begins: what is set before there is overruled.
+    """Return (tick, message) of a track. It is set up where it begins, so that earlier settings of its channel do not
+    hold.
 
     `reset`: (number, value) of controllers that are set first.
     """
@@ -123,7 +125,7 @@ def one_voice(notes: np.ndarray) -> np.ndarray:
 
 
 def kept_part(track: Track, clock: TempoMap, begin: float) -> Track:
-    """Return what begins in a song's continuation before `begin`, seconds; `clock` is the song's tempo map.
+    """Return the part of a song's continuation that begins before `begin`, seconds; `clock` is the song's tempo map.
 
     Notes last as they did. A pedal that is down at `begin` comes up there.
     """
@@ -133,7 +135,9 @@ def kept_part(track: Track, clock: TempoMap, begin: float) -> Track:
 
 
 def not_before(track: Track, begin: float) -> Track:
-    """Return the track with what would begin before `begin`, seconds, beginning there. Its setup stays at 0 s."""
+    """Return the track in which nothing begins before `begin`, seconds: earlier notes begin there. Its setup stays at 0
+    s.
+    """
     notes, controls = track.notes.copy(), track.controls.copy()
     late = np.maximum(begin - notes["onset"], 0)
     notes["onset"] += late
@@ -146,7 +150,7 @@ def not_before(track: Track, begin: float) -> Track:
 def go_on(kept: Track, made: Track, begin: float) -> Track:
     """Return one continuation of two: what is kept of an earlier one, and what is made from `begin`, seconds, on.
 
-    It is set up as `made` is. An expression that moves in what is kept stands at `begin` where it usually does.
+    It is set up as `made` is. An expression that moves in the kept part returns at `begin` to its usual value.
     """
     is_setup = made.controls["time"] == 0
     mix = {number: value for _, number, value in made.controls[is_setup].tolist()}

@@ -1,19 +1,19 @@
-"""Synthetic songs: one song becomes many, by what a pianist may do with a song and leave its music as it is.
+"""Synthetic songs: one song becomes many, by changes that a pianist can make without changing the music.
 
 No pitch class is ever transposed. A rule moves notes by octaves, leaves notes out, doubles them in the octave, or lets
-them begin at another onset of the same harmony. How a song is read for that (`read`):
+them begin at another onset of the same harmony. What a rule knows of a song (`read`):
 
 * strikes, melody, bass, inner notes and harmonies are those of voices.py. No rule changes a melody note, or sets a
   voice above one. Inner notes of one pitch move alike through the whole harmony, so a broken chord is inverted as one
   and keeps its pattern.
-* passage: some harmonies, up to the end of a phrase. What is drawn by chance, such as an inversion, holds for one.
+* passage: some harmonies, up to the end of a phrase. What is drawn by chance, such as an inversion, holds for a whole
+  passage.
 
-A rule offers one way or several, and `choose` judges them in each harmony. A way is refused where it brings more of
-what a listener or a player would not want (FAULTS: muddy intervals in the bass, semitones that grind, voices above the
-melody, chords out of the hands' reach) than the song has there, and where a note would leave the range, meet the
-melody or pass the bass. A passage takes the way that can be done in most of it; a harmony that refuses it takes another
-way, or stays as it was; and where less than half of what was offered can be done, the whole passage stays: what is
-heard sounds intended.
+A rule offers one way or several, and `choose` judges them in each harmony. A way is refused if it has more faults than
+the song has there (FAULTS: muddy intervals in the bass, semitones that grind, voices above the melody, chords out of
+the hands' reach), or if a note would leave the range, meet the melody or pass the bass. A passage takes the way that
+fits most of it. A harmony that this way does not fit takes another way, or stays as it was. If less than half of a
+passage can be changed, all of it stays, so that changes sound intended.
 """
 
 import math
@@ -98,10 +98,10 @@ class Song:
 def make_songs(notes: np.ndarray, count: int = 18, seed: int = 0, category: str = "piano") -> list[SyntheticSong]:
     """Return up to `count` songs made from a note table, from the nearest to the original to the farthest.
 
-    Fewer where fewer rules make something of the song: a line for one voice has none. The same arguments give the
-    same songs. Each differs from the original and from every other in DIFFERENT of the strikes or more. A note that
-    has moved lies in the category's range; notes of one pitch never overlap. InputError for an unknown category and
-    for a seed below 0.
+    There are fewer where fewer rules can be applied: a line for one voice has none. The same arguments give the same
+    songs. Each differs from the original and from every other in DIFFERENT of the strikes or more. A note that has
+    moved lies in the category's range; notes of one pitch never overlap. InputError for an unknown category and for a
+    seed below 0.
     """
     instrument = category_named(category)
     if seed < 0:
@@ -192,7 +192,7 @@ def _difference(chords: np.ndarray, other: np.ndarray) -> float:
 # --- judging what a rule offers ---------------------------------------------------------------------------------------
 
 def choose(song: Song, ways: list[np.ndarray]) -> np.ndarray:
-    """Return the rows that come of the ways that a rule offers: each harmony by one of them, or as it was."""
+    """Return the rows that result from the ways that a rule offers: each harmony by one of them, or as it was."""
     changed = np.zeros((len(ways), len(song.passage)))  # notes that come or go
     suits = np.empty(changed.shape, bool)
     for number, way in enumerate(ways):
