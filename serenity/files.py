@@ -19,7 +19,7 @@ UNFINISHED = re.compile(r"\..+\.\d+\.part")  # name, and the process that writes
 def whole(path: str | os.PathLike) -> Iterator[Path]:
     """Yield the path to write a file to, which gets its name once the block ends.
 
-    Where the block fails, what stood under the name before stays, and nothing else is left: on a full disk every byte
+    If the block fails, the file that had this name before stays, and nothing else is left: on a full disk every byte
     counts. Several processes may write the same file; the last one wins. An OSError of the writing names the path.
     """
     path = Path(path)
@@ -39,7 +39,9 @@ def whole(path: str | os.PathLike) -> Iterator[Path]:
 
 
 def try_to_write(path: Path) -> None:
-    """Raise the OSError with which a file could not be written there: of its folder, of its name. Leaves nothing."""
+    """Raise the OSError of a file that cannot be written there, because of its folder or its name. Leaves nothing
+    behind.
+    """
     with contextlib.suppress(FileNotFoundError):
         Path(path).stat()  # refuses a name that is too long
     with contextlib.suppress(_OnlyTried), whole(path) as unfinished:
@@ -48,7 +50,7 @@ def try_to_write(path: Path) -> None:
 
 
 def check_output(path: Path, read: Iterable[Path]) -> None:
-    """Refuse to write over a file that is read as well, and where no file can be written. Raises InputError."""
+    """Refuse to write over a file that is read, too, and to write where no file can be written. Raises InputError."""
     try:
         if any(path.exists() and other.exists() and path.samefile(other) for other in read):
             raise InputError(f"{path} is read as well; wanted another name")
@@ -64,7 +66,7 @@ class _OnlyTried(Exception):
 
 
 def files_below(folder: Path) -> Iterator[Path]:
-    """Yield all files below a folder, in no order. What cannot be looked into is passed over, and so are links to
+    """Yield all files below a folder, in no order. Folders that cannot be read are passed over, and so are links to
     folders, which may lead back to a folder above.
     """
     waiting = [folder]  # not rglob, which fails in a very deep folder
@@ -92,7 +94,8 @@ def write_whole(path: str | os.PathLike, content: bytes) -> None:
 
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """Wait until no other process is in such a block with the same folder, and keep others out during this one."""
+    """Wait until no other process is in a block of this kind for the same folder, and keep others out during this one.
+    """
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)

@@ -1,8 +1,8 @@
 """A journal: what has been done, one JSON line a job, so that interrupted work goes on where it was.
 
-A job has a key, the digest of all that its result depends on, the code that does it too. A line is appended when its
-job is done, so whatever ends the program, even a power cut, loses the last one at most: a line that was cut off is no
-line. Of two lines with one name the later holds.
+A job has a key: the digest of all that its result depends on, including the code that does it. A line is appended when
+its job is done. So whatever ends the program, even a power cut, loses one job at most: a line that was cut off is
+passed over. Of two lines with the same name the later one counts.
 """
 
 import ast
@@ -51,7 +51,7 @@ class Journal:
         self._rewrite()
 
     def _rewrite(self) -> None:
-        """Write the file again, without what no longer holds."""
+        """Write the file again, without lines that no longer count."""
         write_whole(self.path, "".join(json.dumps(record) + "\n" for record in self.records.values()).encode())
 
 

@@ -3,7 +3,7 @@
     songs = learning.read_store(Path("data/tokens"))
     learning.train(Path("models/mine"), songs, learning.design(songs), TrainingSettings(epochs=3))
 
-A model that is there already goes on learning where `base` is given: read_base(folder).
+To train an existing model further, give it as `base`: read_base(folder).
 """
 
 import os
@@ -31,7 +31,7 @@ __all__ = ["Base", "Songs", "begin", "design", "read_base", "read_midi", "read_s
 
 @dataclass(frozen=True)
 class Songs:
-    """What is learned from, and what has learned before."""
+    """The songs to learn from, and the model that goes on learning."""
 
     corpus: Corpus
     base: Base | None = None       # the model that goes on learning
@@ -86,7 +86,7 @@ def design(songs: Songs, size: str = "mini", name: str = "serenity", window: Win
 
 def train(folder: Path, songs: Songs, settings: ModelSettings, training: TrainingSettings = TrainingSettings(),
           attributes: Sequence[str] = ATTRIBUTES, said: Said = Said()) -> dict[str, dict]:
-    """Train networks into a new folder, one after another; return the figures of each (training.train_network).
+    """Train networks, one after another, in a new folder; return the figures of each (training.train_network).
 
     Raises InputError where the folder holds one of them, and for what ends a training.
     """

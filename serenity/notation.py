@@ -1,8 +1,8 @@
 """What a score in notation is: MusicXML (plain, or packed as .mxl), ABC notation, the text of folk music, and Humdrum's
 **kern.
 
-Nothing is turned into music here: that is music/sheet.py. What a file holds is told by its content, so Serenity's own
-abc text is not taken for a tune, nor any other XML for a score.
+Nothing is turned into music here: that is music/sheet.py. The content of a file says what it is, so Serenity's own abc
+text is not taken for a tune, nor other XML for a score.
 """
 
 import io
@@ -44,7 +44,7 @@ def is_notation_name(name: str) -> bool:
 
 
 def form_of(data: bytes) -> str | None:
-    """Return MUSICXML, ABC, KERN, or None for what is none of them."""
+    """Return MUSICXML, ABC or KERN; None where it is none of them."""
     if data.startswith(b"PK"):
         return MUSICXML if _packed_score(data) else None
     start = text_of(data[:START])
@@ -69,7 +69,7 @@ def sheets(data: bytes) -> list[Sheet]:
 
 
 def labels(data: bytes) -> tuple[str, str]:
-    """Return title and credit of a score without reading its notes; "" where it says none, or holds several pieces."""
+    """Return title and credit of a score without reading its notes; "" where it has none, or holds several pieces."""
     form = form_of(data)
     if form != MUSICXML:
         pieces = sheets(data) if form else []
@@ -137,7 +137,7 @@ def _unpacked(data: bytes) -> bytes:
 
 
 def _musicxml(content: bytes) -> Sheet:
-    """Return a document without what is for the eye alone, which music21 takes long to read."""
+    """Return a document without what is only for the eye: music21 takes long to read that."""
     try:
         root = ElementTree.fromstring(content)
     except ElementTree.ParseError as error:
@@ -160,7 +160,9 @@ FOR_THE_EYE = {"print", "credit", "defaults", "lyric", "beam", "stem", "accident
 
 
 def _reduce(root: ElementTree.Element) -> None:
-    """Take off what cannot be heard, and say what MusicXML only implies: a cue is silent, a grace has no slash."""
+    """Remove what cannot be heard, and spell out what MusicXML only implies: a cue is silent, a grace note has no
+    slash.
+    """
     for parent in root.iter():
         for child in [child for child in parent if child.tag in FOR_THE_EYE]:
             parent.remove(child)

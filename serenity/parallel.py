@@ -1,4 +1,4 @@
-"""Work over processes, with a progress bar where one is wanted."""
+"""Work in several processes, with a progress bar where one is wanted."""
 
 import multiprocessing
 import os
@@ -18,9 +18,9 @@ def in_parallel(work: Callable, jobs: Sequence, workers: int | None = None, titl
                 chunk: int = 1) -> Iterator:
     """Yield work(job) for each job in order, over `workers` processes that take `chunk` jobs at a time.
 
-    `workers` None: one for each core. `title` None: no progress bar. Few jobs are done here: a process takes longer to
-    start. Whoever stops asking for results ends the processes. Raises what `work` raises, and InputError where a
-    process was killed.
+    `workers` None: one for each core. `title` None: no progress bar. A few jobs are done in this process: to start
+    others would take longer. If the caller stops asking for results, the processes end. Raises what `work` raises, and
+    InputError where a process was killed.
     """
     chunks = [jobs[start:start + chunk] for start in range(0, len(jobs), chunk)]
     workers = min(workers or os.cpu_count() or 1, len(chunks))

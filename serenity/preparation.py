@@ -73,7 +73,7 @@ def prepare(wanted: Preparation) -> dict:
 
 
 def begin(wanted: Preparation) -> None:
-    """Refuse a tokens folder that holds other files, before the work; remove what an interrupted run left."""
+    """Refuse a tokens folder that holds other files, before any work; remove what an interrupted run left behind."""
     refuse_other_files(wanted.tokens)
     remove_leftovers(files_below(wanted.abc))
 
@@ -176,7 +176,7 @@ def abc_files(folder: Path) -> list[Path]:
 def write_tokens(wanted: Preparation, files: list[Path]) -> tuple[dict, bool]:
     """Write the token store of abc files, below the abc folder; return its totals (corpus.build), and if it is new.
 
-    Where the store is made of exactly these songs already, it stays. Raises InputError.
+    If the store is already made of exactly these songs, it stays as it is. Raises InputError.
     """
     if not files:
         raise InputError(f"none of the songs that were kept in {wanted.midi} could be used")

@@ -1,11 +1,11 @@
 """Sound: tracks of notes, played by a SoundFont.
 
-Sound is a guest in this house: nothing needs it, and its libraries (the extra `sound` in pyproject.toml) may be absent.
-So a caller asks `missing` first, and if it returns a text, prints it and continues without sound.
+Nothing else needs sound, and its libraries (the extra `sound` in pyproject.toml) may be absent. So a caller asks
+`missing` first, and if it returns a text, prints it and continues without sound.
 
-midirenderer (RustySynth, a SoundFont 2 synthesizer with reverb and chorus) plays; its wheels need nothing else. The
-SoundFont is the user's own, or TimGM6mb out of the package pretty_midi, which is read as a folder and never imported,
-or one that the system brings. soundfile makes MP3, which every browser plays; without it sound is WAV.
+midirenderer plays (RustySynth, a SoundFont 2 synthesizer with reverb and chorus); its wheels need nothing else. The
+SoundFont is the user's own, or TimGM6mb from the package pretty_midi (which is read as a folder, never imported), or
+one of the system's. soundfile makes MP3, which every browser plays; without it sound is WAV.
 """
 
 import importlib.util

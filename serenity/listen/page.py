@@ -49,7 +49,8 @@ class PageSong:
 
 @dataclass(frozen=True, eq=False)
 class Group:
-    """Songs on one time line, in the order given: from one to another the ear goes on at the same place."""
+    """Songs on one time line, in the order given: who changes from one to another goes on listening at the same place.
+    """
 
     heading: str  # may be empty
     songs: tuple[PageSong, ...]
@@ -138,7 +139,7 @@ def asset(name: str) -> str:
 
 
 def _filled(template: str, parts: Mapping[str, str]) -> str:
-    """Return the template with {{name}} replaced; what is put in is not looked at again."""
+    """Return the template with each {{name}} replaced; a {{name}} inside of what is put in stays."""
     return re.sub(r"{{(\w+)}}", lambda found: parts[found[1]], template)
 
 

@@ -1,7 +1,7 @@
 """Piano rolls: a picture of a note table.
 
-Time runs to the right, pitch upwards; a louder note is darker. What was given (before `split`) and what was generated
-have a colour each. A song that is longer than a row goes on in the next, as lines of a text do.
+Time runs to the right, pitch upwards; a louder note is darker. The seed (before `split`) and the continuation have
+different colours. A song that is longer than a row goes on in the next, as lines of a text do.
 
 Everything is placed in points by `Layout` and drawn at SCALE pixels a point, then reduced, so that edges are smooth.
 """
@@ -47,7 +47,7 @@ SOFTEST, LOUDEST = 24, 112    # MIDI velocities between which the shade changes
 
 @dataclass(frozen=True)
 class Layout:
-    """Where things stand: seconds and pitches to points."""
+    """Where things are drawn: from seconds and pitches to points."""
 
     width: int
     rows: int

@@ -2,7 +2,7 @@
 
 Many files have a tempo map that means nothing: a performance recorded at "120". Many have the right tempos, but begin a
 little before the first beat, or state a wrong metre. So the notes decide (beat_tracking.py): whether the map is
-believed, where its beats begin, and how many beats a bar has. What a user knows better (Hints) goes before both.
+believed, where its beats begin, and how many beats a bar has. What a user says (Hints) counts more than both.
 
 The result is a TempoMap of the music: its quarter 0 begins the bar in which the first note stands.
 """
@@ -94,7 +94,7 @@ class Beats:
                 f"bar 1 at {max(float(line), 0):.2f} s")
 
     def _tempo_range(self) -> str:
-        """Return between which tempos nine tenths of the song lie, where these are not about the same."""
+        """Return the two tempos between which nine tenths of the song lie, unless they are about the same."""
         slow, fast = (6e7 / _usual(self.tempo_map, *self.span, share) for share in (0.95, 0.05))
         return f" ({slow:.0f} to {fast:.0f})" if fast / slow > STEADY_TEMPO else ""
 
@@ -118,7 +118,7 @@ class Beats:
 
 
 def _usual(tempo_map: TempoMap, first: float, last: float, share: float = 0.5) -> float:
-    """Return how long a quarter lasts, in microseconds, than which `share` of those between two seconds are shorter."""
+    """Return a quarter's length in microseconds: of the quarters between two seconds, `share` are shorter."""
     edges = np.append(tempo_map.tempos["start"], np.inf)
     edges[0] = -np.inf
     quarters = np.diff(np.clip(edges, *tempo_map.quarters(np.array([first, last]))))
@@ -169,13 +169,13 @@ def read_beats(struck: np.ndarray, file_map: TempoMap, hints: Hints = Hints(), i
 
 
 def _is_playable(tempo_map: TempoMap, first: float, last: float) -> bool:
-    """Return whether the tempo between two seconds, over all, is one in which music is played."""
+    """Return whether the mean tempo between two seconds is one in which music is played."""
     quarters = np.diff(tempo_map.quarters(np.array([first, last])))[0]
     return bool(SLOWEST <= 60 * quarters / (last - first) <= FASTEST)
 
 
 def _on_lines(tempo_map: TempoMap, struck: np.ndarray) -> TempoMap:
-    """Return the map moved by as much as the notes lie beside its lines in the median. Bars stay on whole quarters."""
+    """Return the map, moved by the median distance of the notes from its lines. Bars stay on whole quarters."""
     quarters = tempo_map.quarters(struck["onset"]) * LINES
     late = (quarters - np.rint(quarters)) / LINES
     near = late[abs(late) < AT_START]
@@ -185,7 +185,9 @@ def _on_lines(tempo_map: TempoMap, struck: np.ndarray) -> TempoMap:
 
 
 def _exact_offset(tempo_map: TempoMap, struck: np.ndarray, offset: float) -> float:
-    """Return the offset of the beats, on a line of the map where its notes stand on those: swing draws a mean aside."""
+    """Return the offset of the beats. Where the notes stand on lines of the map, it is such a line: swing would draw a
+    mean aside.
+    """
     quarters = tempo_map.quarters(struck["onset"]) * LINES
     is_on = abs(quarters - np.rint(quarters)) / LINES < ON_LINE
     return round(offset * LINES) / LINES % 1 if is_on.mean() >= MOSTLY else offset
@@ -287,7 +289,7 @@ def _is_compound(numerator: int, denominator: int) -> bool:
 
 
 def _belief(reading: Reading, beats: TempoMap, given: np.ndarray, file_map: TempoMap | None) -> float:
-    """Return how many times as likely a reading is for what the file states: a plain metre, and bar lines."""
+    """Return how many times as likely a reading is because of what the file states: a plain metre, and bar lines."""
     if file_map is None or not len(file_map.metres):
         return 1.0
     if (reading.numerator, reading.denominator) != tuple(file_map.metres[["numerator", "denominator"]][0].tolist()):
@@ -340,9 +342,9 @@ def _swung(tempo_map: TempoMap, struck: np.ndarray) -> TempoMap:
 def after_hold(tempo_map: TempoMap, onsets: np.ndarray, end: float, is_score: bool = False) -> float | None:
     """Return the bar line, in quarters, after a last chord that is held, as under a fermata; None where it is not.
 
-    `onsets` (n,) are the quarters of all strikes, ascending; the last note ends at `end`, seconds. Held is what lasts
-    long beside the time that passes between strikes. At the end of a score, whose bars are written out, a half note is
-    enough: lead sheets and hymns go in long notes, and yet the next verse begins after the last one.
+    `onsets` (n,) are the quarters of all strikes, ascending; the last note ends at `end`, seconds. A chord is held if
+    it lasts long, compared with the time between strikes. At the end of a score, whose bars are written out, a half
+    note is enough: lead sheets and hymns have long notes, and yet the next verse begins after the last one.
     """
     end, apart = float(tempo_map.quarters(end)), np.diff(np.unique(onsets))
     usual = max(float(np.quantile(apart, 0.9)), 1.0) if len(apart) else 1.0

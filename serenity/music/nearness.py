@@ -84,7 +84,7 @@ def _common(one: np.ndarray, other: np.ndarray) -> float:
 
 @dataclass(frozen=True)
 class Collapse:
-    """That a continuation is no music any more."""
+    """Where and why a continuation stops being music."""
 
     begin: float  # seconds, of the bar from which on it is none
     why: str      # "thin", "thick", "specks" or "few chords"
@@ -96,7 +96,7 @@ class Collapse:
 
 
 def collapse(before: np.ndarray, made: np.ndarray, tempo_map: TempoMap) -> Collapse | None:
-    """Return where a continuation stops to be music and why, by what came `before`; None where it does not.
+    """Return where a continuation stops being music and why, compared with what came `before`; None where it does not.
 
     What counts is its last third; it begins with the first bar from which on all is as bad. Both have one note or more.
     A continuation of fewer than FEWEST_BARS bars is too short to tell.
@@ -119,7 +119,7 @@ def collapse(before: np.ndarray, made: np.ndarray, tempo_map: TempoMap) -> Colla
 
 
 def _what_is_wrong(before: np.ndarray, made: np.ndarray, tempo_map: TempoMap, begin: float, end: float) -> str | None:
-    """Return why the continuation is no music between two seconds; None where it may be."""
+    """Return why the continuation is not music between two seconds; None where it may be."""
     stretch = made[(made["onset"] >= begin - NEAR) & (made["onset"] < end - NEAR)]
     quarters = float(np.diff(tempo_map.quarters(np.array([begin, min(end, end_time(made))])))[0])
     density = len(stretch) / quarters / notes_a_quarter(before, tempo_map)

@@ -1,8 +1,8 @@
 """Folders, single files and archives (zip, tar, tar.gz) on this machine, read without unpacking anything.
 
-All three are lists of `Entry`; what becomes of an entry is decided in one place, `songs`. Nothing is extracted: the
-bytes of each song are handed on, and manifest.py chooses the path. So no name in an archive, no link and no device
-can reach out of the output folder; such entries are refused all the same, and reported.
+All three are lists of `Entry`; one function, `songs`, decides about each entry. Nothing is extracted: the bytes of each
+song are handed on, and manifest.py chooses the path. So no name in an archive, no link and no device can lead out of
+the output folder. Such entries are refused as well, and reported.
 """
 
 import gzip
@@ -41,7 +41,7 @@ _BROKEN = (OSError, EOFError, ValueError, RuntimeError, NotImplementedError, Ind
 
 @dataclass(frozen=True)
 class Limits:
-    """What no honest archive exceeds."""
+    """Limits that no honest archive exceeds."""
 
     song: int  # bytes of a song's file
     entries: int = 1_000_000  # Lakh, the largest known set, has 180,000
@@ -97,11 +97,11 @@ def _concerns(entry: Entry) -> bool:
 
 
 def songs(entries: list[Entry], source: str, where: str, label: str, limits: Limits) -> Iterator[Find]:
-    """Yield a find for each song's file and nested archive among the entries. What only might be a score by its name,
-    such as any .xml, and holds none is passed over.
+    """Yield a find for each song's file and nested archive among the entries. A file that may be a score by its name,
+    such as any .xml, but holds none, is passed over.
 
-    `where` + the entry's name is the find's origin, `label`/name the path that it should have. What a score says itself
-    of its licence counts where no file beside it says more.
+    `where` + the entry's name is the find's origin, `label`/name the path that it should have. What a score itself says
+    about its licence counts where no file beside it says more.
     """
     licences = licences_of(entries)
     for entry in entries:
@@ -132,7 +132,7 @@ def is_surely_song(name: str) -> bool:
 
 
 def labelled(find: Find) -> Find:
-    """Return the find of a score with its title, and with what it says itself of who may copy it."""
+    """Return the find of a score with its title, and with what it says about who may copy it."""
     title, credit = notation.labels(find.content)
     says_it = find.licence is None and licence_in(credit)
     evidence = "; ".join(filter(None, (find.evidence, credit)))
@@ -195,7 +195,7 @@ UNICODE_PATH = 0x7075  # extra field of Info-ZIP: version, checksum, the name in
 
 
 def _zip_name(info: zipfile.ZipInfo) -> str:
-    """Return the name of a zip's entry. Without its flag it is said to be in the code page 437, and often is not."""
+    """Return the name of a zip's entry. Without its flag it should be in code page 437, and often is not."""
     if info.flag_bits & UTF8_NAME:
         return info.filename
     for kind, content in _extra_fields(info.extra):

@@ -1,13 +1,13 @@
-"""From URLs to MIDI files: pages are followed, files are taken, every host by one thread at a time.
+"""From URLs to MIDI files: links are followed and files are taken; one thread at a time asks a host.
 
-What is still to be asked stands in a temporary SQLite file, each URL once, so that memory does not grow with the web.
-A host's files come first, then what may be one, then sitemaps and pages. A thread takes a host, asks it for all that
-there is to ask (visitor.py sees to the pauses), and leaves it. What it found goes through a short queue to the one
-thread that keeps it, so a slow disk slows the asking.
+The URLs that are still to be asked for stand in a temporary SQLite file, each once, so that memory does not grow with
+the web. A host's files come first, then what may be a file, then sitemaps and pages. A thread takes a host, asks for
+all of its URLs (visitor.py makes the pauses), and leaves it. What it finds goes through a short queue to the one thread
+that stores files, so a slow disk slows the asking.
 
-What an earlier run saw is in the manifest (manifest.py, `last`). Of a run that did not come to its end nothing is asked
-for twice; of one that did, with If-None-Match and If-Modified-Since. The links of a page that did not change are those
-in its line.
+What an earlier run saw is in the manifest (manifest.py, `last`). If that run did not come to its end, nothing is asked
+for twice; if it did, files are asked for with If-None-Match and If-Modified-Since. The links of a page that did not
+change stand in its line.
 """
 
 import hashlib
@@ -94,7 +94,7 @@ class Crawl:
     """One way through the web."""
 
     def __init__(self, visitor: Visitor, collection: Collection, limits: archive.Limits, reach: Reach):
-        """`collection` tells what is known and allowed; a dry one lets no file be asked for."""
+        """`collection` says what is known and allowed; with a dry one no file is asked for."""
         self.visitor, self.collection, self.limits, self.reach = visitor, collection, limits, reach
         self.active: set[str] = set()  # hosts that are being asked
         self._waiting: list[str] = []  # hosts that there is something to ask of
@@ -106,12 +106,12 @@ class Crawl:
         self._found: queue.Queue[Find | None] = queue.Queue(WAITING)
 
     def enough(self, source: str) -> None:
-        """Follow a source no further."""
+        """Stop following a source."""
         with self._change:
             self._enough.add(source)
 
     def finds(self, seeds: Iterable[tuple[str, str]]) -> Iterator[Find]:
-        """Yield what the seeds, each (source, URL), lead to, in the order in which it comes."""
+        """Yield what the first URLs, each (source, URL), lead to, in the order in which it comes."""
         jobs = []
         for source, seed in seeds:
             if not (url := pages.normal("", seed)):
@@ -191,7 +191,7 @@ class Crawl:
             return None
 
     def _safely(self, job: Job) -> Iterator[Find]:
-        """Yield a job's finds; what goes wrong with it is one of them."""
+        """Yield a job's finds; an error is a find, too."""
         find = Find(job.source, job.url, referrer=job.referrer)
         # A dead page does not count as a refused file.
         decision = REFUSED if job.kind == FILE or job.referrer is None else VISITED
@@ -298,7 +298,7 @@ class Crawl:
         yield replace(find, decision=VISITED, links=page.links, licence=named, evidence=evidence)
 
     def _follow(self, job: Job, page: pages.Page, named: str | None, evidence: str | None) -> None:
-        """Add what a page links to, as far as it is in reach."""
+        """Add the links of a page that are in reach."""
         host = urlsplit(job.url).hostname
         with self._change:
             self._pages[host] = self._pages.get(host, 0) + 1
@@ -334,7 +334,7 @@ def _conditions(before: dict | None) -> dict[str, str]:
 
 
 def nature_of(answer: Answer) -> str:
-    """Return what an answer is: midi, score, archive, page or other. Its first bytes say it, then its name, then its
+    """Return what an answer is: midi, score, archive, page or other. Its first bytes decide, then its name, then its
     type.
     """
     if begins_like_midi(answer.start):

@@ -1,10 +1,10 @@
-"""The sets that are known by name: a table, and one way to read the archives that most of them are.
+"""The sets that are known by name: a table, and one way to read those that are archives.
 
 `corpus` is the scores that ship inside the music21 package, so it needs no network. A part of it is named with a slash:
 corpus/bach.
 
-A checksum that does not fit is an error, for then the set is not what it was when the table was written; one that
-nobody knows is a warning. robots.txt speaks to those who follow links, so it is not asked about these addresses.
+A checksum that does not fit is an error: the set has changed since the table was written. A checksum that is not known
+is a warning. robots.txt is for programs that follow links, so it is not asked about these addresses.
 """
 
 import csv
@@ -169,7 +169,7 @@ def corpus(source: str, limits: archive.Limits, most: int | None = None) -> tupl
 
 
 def scores_below(root: Path, part: str) -> list[archive.Entry]:
-    """Return the scores of a part of the corpus; of one in several formats that which stands first in ENDINGS."""
+    """Return the scores of a part of the corpus; where one has several formats, that which stands first in ENDINGS."""
     found = {}
     for entry in sorted(archive.folder_entries(root / part), key=lambda entry: ENDINGS.index(ending_of(entry.name))
                         if ending_of(entry.name) in ENDINGS else len(ENDINGS)):
@@ -179,7 +179,7 @@ def scores_below(root: Path, part: str) -> list[archive.Entry]:
 
 
 def spread(lists: list[list[archive.Entry]]) -> Iterator[archive.Entry]:
-    """Yield all entries, one of each list in turn, those of one list in an order that is fixed but looks random."""
+    """Yield all entries, one of each list in turn; within a list the order is fixed, but looks random."""
     mixed = [sorted(entries, key=lambda entry: hashlib.sha256(entry.name.encode()).digest()) for entries in lists]
     return (entry for row in zip_longest(*mixed) for entry in row if entry)
 
@@ -196,7 +196,7 @@ def finds(name: str, visitor: Visitor, collection: Collection, limits: archive.L
           warn: Callable[[str], None] = print) -> Iterator[Find]:
     """Yield the finds of a set that is one archive on the web. `largest`: bytes that it may have.
 
-    `warn` is told where no checksum is known. Raises InputError where it cannot be had, or is not what it was.
+    `warn` is called where no checksum is known. Raises InputError where the set cannot be had, or has changed.
     """
     known = SETS[name]
     find = Find(name, known.url, licence=known.licence, evidence=known.evidence)

@@ -1,4 +1,4 @@
-"""Gathering: what folders, archives, known sets and the web offer, into one collection; what fetch.py does.
+"""Gathering songs from folders, archives, known sets and the web into one collection: what fetch.py does.
 
     collection = Collection(Path("data/midi"), largest=8 * MIB)
     account = Gathering(collection, Visitor(Manners("MyAgent/1.0 (me@example.org)", 1, 20))).gather(["maestro"])

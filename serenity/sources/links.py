@@ -108,8 +108,8 @@ def _decoded(page: bytes) -> str:
 def simplified(page: str) -> tuple[list[str], list[str]]:
     """Return a page's tags that link, each with the beginning of its text, and the texts that hold URLs.
 
-    Parsers of HTML take time quadratic in what begins and never ends, or in what stands in one another a hundred
-    thousand times, and memory for all of it. Here every tag is whole and stands alone.
+    With tags that never end, or that are nested a hundred thousand times, HTML parsers take quadratic time, and memory
+    for all of it. Here every tag is whole and stands alone.
     """
     tags, texts, place, opened, said = [], [], 0, "", None  # said: the text of the tag that was opened
     while (begin := page.find("<", place)) >= 0:
@@ -147,7 +147,7 @@ def _kind(tag, target: str) -> str | None:
 
 
 def kind_of(url: str) -> str | None:
-    """Return the kind of a link by its URL alone, None for what nobody asks for."""
+    """Return the kind of a link by its URL alone; None for a link that is not followed."""
     parts = urlsplit(url)
     path = unquote(parts.path).lower()
     if is_song_name(path) or archive.is_archive(path):
@@ -209,7 +209,7 @@ def name_of(url: str, disposition: str | None = None) -> str:
 
 
 def _unquoted(text: str) -> str:
-    """Return a part of a URL without its percent signs. Old sites name files in old encodings."""
+    """Return a part of a URL with its percent signs decoded. Old sites name files in old encodings."""
     return text_of(unquote_to_bytes(text))
 
 

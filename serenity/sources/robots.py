@@ -1,8 +1,8 @@
 """robots.txt as RFC 9309 reads it, and the two lines beside the RFC that ask for pauses.
 
-The group that names the agent speaks, else the one for `*`; groups of the same name are one. Of the rules that match a
-path the longest wins, and `allow` where two are equally long (section 2.2.2). `*` stands for anything, `$` for the end.
-A line that nobody understands is passed over, as the RFC wants it (section 2.2).
+The group that names the agent counts, or else the one for `*`; groups of the same name are one. Of the rules that match
+a path the longest wins, and `allow` where two are equally long (section 2.2.2). `*` stands for anything, `$` for the
+end. A line that cannot be understood is passed over, as the RFC says (section 2.2).
 """
 
 import re
