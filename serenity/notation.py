@@ -19,6 +19,7 @@ SURE_ENDINGS = (".musicxml", ".mxl", ".abc", ".krn")
 ENDINGS = (*SURE_ENDINGS, ".xml")  # the last is that of much else
 START = 2**16  # bytes in which a score shows what it is; files of tunes may begin with pages of comments
 LARGEST_XML = 64 * 2**20  # bytes unpacked; an opera act has a quarter of that
+MOST_TAGS = 3_000_000     # in them: each takes 100 bytes of memory, however short it is
 
 _ROOT = re.compile(r"<score-(partwise|timewise)[\s>]")
 _TUNE = re.compile(r"^X:", re.MULTILINE)  # where a tune begins
@@ -97,6 +98,7 @@ def text_of(content: bytes) -> str:
 # --- MusicXML ---------------------------------------------------------------------------------------------------------
 
 CONTAINER = "META-INF/container.xml"  # of an .mxl: names the score in it
+LARGEST_CONTAINER = 2**16  # bytes
 _BROKEN = (zipfile.BadZipFile, RuntimeError, NotImplementedError, zlib.error, OSError, EOFError, ValueError)
 
 
@@ -107,7 +109,9 @@ def _packed_score(data: bytes) -> str | None:
             names = archive.namelist()
             if CONTAINER not in names:
                 return None
-            scores = [name for name in [_named(archive.read(CONTAINER)), *names] if name in names
+            with archive.open(CONTAINER) as file:
+                named = _named(file.read(LARGEST_CONTAINER))
+            scores = [name for name in [named, *names] if name in names
                       and name.lower().endswith((".xml", ".musicxml")) and not name.startswith("META-INF/")]
     except _BROKEN:
         return None
@@ -138,6 +142,8 @@ def _unpacked(data: bytes) -> bytes:
 
 def _musicxml(content: bytes) -> Sheet:
     """Return a document without what is only for the eye: music21 takes long to read that."""
+    if (tags := content.count(b"<")) > MOST_TAGS:
+        raise InputError(f"holds {tags:,} tags; wanted a score of at most {MOST_TAGS:,}")
     try:
         root = ElementTree.fromstring(content)
     except ElementTree.ParseError as error:

@@ -112,6 +112,17 @@ def test_a_score_that_unpacks_to_too_much_is_refused(monkeypatch):
         sheets(mxl(XML % NOTE))
 
 
+def test_a_score_of_more_tags_than_memory_holds_is_refused(monkeypatch):
+    monkeypatch.setattr("serenity.notation.MOST_TAGS", 20)
+    with pytest.raises(InputError, match="holds 39 tags; wanted a score of at most 20"):
+        sheets((XML % NOTE).encode())
+
+
+def test_of_a_container_no_more_is_read_than_one_has(monkeypatch):
+    monkeypatch.setattr("serenity.notation.LARGEST_CONTAINER", 100)
+    assert form_of(mxl(XML % NOTE, " " * 1000 + CONTAINER % "a.xml")) == MUSICXML  # by its name
+
+
 def test_each_tune_of_a_file_is_a_sheet_and_the_files_head_holds_for_all():
     [one] = sheets(TUNE.encode())
     assert (one.title, one.credit, one.number) == ("A tune", "written by a person", 0)

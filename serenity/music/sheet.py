@@ -161,8 +161,9 @@ class Reader:
     def _begin(self) -> None:
         context = multiprocessing.get_context("spawn")  # a forked child of a process with threads may hang
         self._line, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs,), daemon=True)
-        self._process.start()
+        process = context.Process(target=_serve, args=(theirs,), daemon=True)
+        process.start()
+        self._process = process
         theirs.close()
 
     def _end(self) -> None:
