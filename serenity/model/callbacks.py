@@ -20,7 +20,7 @@ EVERY = 60  # seconds between two reports within an epoch
 class Reseed(keras.callbacks.Callback):
     """Makes dropout depend only on the run's seed and the epoch's number, so that a resumed run is like a whole one.
 
-    Each of Keras's seed generators starts again in every epoch.
+    Each of Keras's seed generators starts anew in every epoch.
     """
 
     def __init__(self, seed: int):
@@ -36,7 +36,7 @@ class Reseed(keras.callbacks.Callback):
 
 
 class Judge(keras.callbacks.Callback):
-    """Adds to the logs of an epoch what its network is worth: val_bits (per event) and val_accuracy."""
+    """Adds to the logs of an epoch how good the network is: val_bits (per event) and val_accuracy."""
 
     def __init__(self, judge: Callable[[], dict[str, float]]):
         super().__init__()
@@ -48,7 +48,7 @@ class Judge(keras.callbacks.Callback):
 
 
 class Patience(keras.callbacks.EarlyStopping):
-    """Early stopping whose count goes on where an interrupted run stood."""
+    """Early stopping that goes on counting where an interrupted run stopped."""
 
     def __init__(self, patience: int, progress: Progress):
         super().__init__("val_bits", patience=patience, mode="min")
@@ -60,14 +60,14 @@ class Patience(keras.callbacks.EarlyStopping):
 
 
 class Keep(keras.callbacks.Callback):
-    """Keeps the weights with the fewest bits, for use, lets a sample of them be heard, then keeps the state, to go on
-    from, and says how the epoch was.
+    """Writes the weights if they need the fewest bits so far, and a sample to hear; then the state; and reports.
 
-    The state comes last: whatever ends the process before, the epoch is gone through again, and all is written again.
+    The state, from which a run goes on, comes last. If the process ends before that, the epoch is done again and
+    everything is written again.
     """
 
     def __init__(self, folder: Path, attribute: str, progress: Progress, epochs: int, sample: Callable[[int], None]):
-        """`sample` is told the epoch, counted from 1."""
+        """`sample` gets the number of the epoch, counted from 1."""
         super().__init__()
         self.folder, self.attribute, self.progress, self.epochs = folder, attribute, progress, epochs
         self.sample, self.started = sample, time.monotonic() - 60 * progress.minutes
@@ -90,7 +90,7 @@ class Keep(keras.callbacks.Callback):
 
 
 class Report(keras.callbacks.Callback):
-    """Says once a minute where an epoch stands: for a log, where a progress bar would be letters without end."""
+    """Says once a minute how far an epoch is: for a log file, in which a progress bar would fill many lines."""
 
     def __init__(self, attribute: str, epochs: int):
         super().__init__()
@@ -110,8 +110,8 @@ class Report(keras.callbacks.Callback):
 
 
 def loggers(folder: Path, attribute: str, epochs: int) -> list[keras.callbacks.Callback]:
-    """Return what writes the logs of a run that begins after so many epochs: folder/training/ATTRIBUTE.csv, and
-    TensorBoard's files in a folder beside it."""
+    """Return the callbacks that log a run which begins after so many epochs: to folder/training/ATTRIBUTE.csv, and for
+    TensorBoard in a folder beside it."""
     table = folder / "training" / f"{attribute}.csv"
     _cut(table, epochs)
     return [keras.callbacks.CSVLogger(table, append=epochs > 0),
@@ -119,7 +119,7 @@ def loggers(folder: Path, attribute: str, epochs: int) -> list[keras.callbacks.C
 
 
 def _cut(table: Path, epochs: int) -> None:
-    """Leave out of a table what an interrupted run wrote beyond its last whole epoch."""
+    """Remove from a table what an interrupted run wrote after its last whole epoch."""
     if table.exists():
         with open(table, newline="", encoding="utf-8") as file, whole(table) as part, \
                 open(part, "w", newline="", encoding="utf-8") as cut:

@@ -4,7 +4,7 @@
     vocabulary.json  the dictionaries
     pitch.npz ...    each network's weights in half precision, by name
     training.json    data, epochs, seconds and figures of each network
-    novelty.index    the runs of events that stand in the training songs, hashed; a model may lack it
+    novelty.index    the runs of events in the training songs, as hashes; a model may lack it
     README.md        the card, for people
 """
 
@@ -100,22 +100,22 @@ def read_weights(folder: Path, attribute: str, settings: ModelSettings) -> dict[
 
 
 def weights_path(folder: Path, attribute: str) -> Path:
-    """Return where one network's weights stand."""
+    """Return the path of one network's weights."""
     return folder / f"{attribute}.npz"
 
 
 def state_path(folder: Path, attribute: str) -> Path:
-    """Return where the state of one network's training stands (see state.py)."""
+    """Return the path of the state of one network's training (see state.py)."""
     return folder / "training" / f"{attribute}.state.npz"
 
 
 def load(folder: Path) -> Checkpoint:
-    """Read a whole model. Raises InputError where a part is missing, broken or does not fit the others."""
+    """Read a whole model. Raises InputError if a part is missing, is broken or does not fit the others."""
     return with_weights(folder, *read_settings(folder))
 
 
 def with_weights(folder: Path, settings: ModelSettings, vocabulary: Vocabulary) -> Checkpoint:
-    """Read the weights of a model whose settings and dictionaries were read. Raises InputError as load does."""
+    """Read the weights for settings and dictionaries that were read before. Raises InputError as load does."""
     return Checkpoint(settings, vocabulary,
                       {attribute: read_weights(folder, attribute, settings) for attribute in ATTRIBUTES})
 
@@ -138,34 +138,34 @@ def _read_array(archive: zipfile.ZipFile, name: str, shape: tuple[int, ...], pat
 # --- novelty ----------------------------------------------------------------------------------------------------------
 
 def write_novelty(folder: Path, index: novelty.Index) -> dict:
-    """Write the index of the training songs, and return what training.json says of it."""
+    """Write the index of the training songs, and return what training.json says about it."""
     with whole(novelty_path(folder)) as path:
         novelty.write(path, index)
     return {"songs": index.songs, "events": index.events, "grams": len(index.places)}
 
 
 def read_novelty(folder: Path) -> novelty.Index | None:
-    """Read what write_novelty wrote; None where the model has none. Raises InputError where it is broken."""
+    """Read what write_novelty wrote; None if the model has none. Raises InputError if it is broken."""
     path = novelty_path(folder)
     return novelty.read(path) if path.exists() else None
 
 
 def novelty_path(folder: Path) -> Path:
-    """Return where the index of the training songs stands."""
+    """Return the path of the index of the training songs."""
     return folder / "novelty.index"
 
 
 # --- figures and card -------------------------------------------------------------------------------------------------
 
 def write_card(folder: Path, settings: ModelSettings, training: dict) -> None:
-    """Write README.md, the card of a model: what training.json says, then what a person wrote into notes.md, if so."""
+    """Write README.md, the card of a model: what training.json says, then notes.md, if a person wrote one."""
     notes = folder / "notes.md"
     text = card(folder.name, settings, training, notes.read_text(encoding="utf-8") if notes.is_file() else "")
     write_whole(folder / "README.md", text.encode())
 
 
 def card(name: str, settings: ModelSettings, training: dict, notes: str = "") -> str:
-    """Return the card of a model as Markdown, from what training.json says; `notes` close it."""
+    """Return the card of a model as Markdown, from what training.json says; `notes` come at its end."""
     networks = training["networks"]
     rows = [f"| {attribute} | {figures['parameters']:,} | {figures['epochs']} | {figures['minutes']:.0f} | "
             f"{figures['unigram_bits']:.2f} | {figures['bits']:.2f} | {figures['accuracy']:.1%} |"
@@ -175,13 +175,13 @@ def card(name: str, settings: ModelSettings, training: dict, notes: str = "") ->
     lines = [f"# {name}", "",
              f"Four transformers that complete {settings.codec.category} songs; made and read by Serenity.", "",
              "## What it learned from", "",
-             f"{data['train']:,} songs{made} ({data['validation']} songs more for validation, {data['test']} kept "
+             f"{data['train']:,} songs{made} ({data['validation']} more songs for validation, {data['test']} kept "
              f"for tests), {data['events']:,} events. Source: {data['source']}. Licence: {data['licence']}. SHA-256 of "
              f"all tokens: `{data['sha256']}`.", "",
              "## Figures", "",
              f"`parameters: {parameter_count(settings):,}`", "",
-             "Bits per event on the validation songs; lower is better. Unigram is what the training songs' counts "
-             "alone give.", "",
+             "Bits per event on the validation songs; lower is better. Unigram: a prediction only from how often each "
+             "value comes in the training songs.", "",
              "| attribute | parameters | epochs | minutes | unigram | bits per event | accuracy |",
              "| --- | --: | --: | --: | --: | --: | --: |", *rows]
     if set(networks) == set(ATTRIBUTES):
@@ -193,13 +193,13 @@ def card(name: str, settings: ModelSettings, training: dict, notes: str = "") ->
         lines += ["", "## Novelty", "",
                   f"`novelty.index` holds the {index['grams']:,} different runs of {index['events']} events of "
                   f"{index['songs']:,} training songs, synthetic ones included, in any transposition, as hashes: the "
-                  "songs cannot be read out of it. From it `generate.py` says how long a run of a continuation stands "
-                  "in a training song."]
+                  "songs cannot be read out of it. With it `generate.py` finds the longest run of a continuation that "
+                  "is also in a training song."]
     return "\n".join([*lines, *(["", notes.strip()] if notes.strip() else []), ""])
 
 
 def _settings_lines(networks: dict[str, dict]) -> list[str]:
-    """Return how the networks were trained, networks alike in one line; nothing of models that do not say so."""
+    """Return how the networks were trained: one line for all that were trained alike; none if it is not known."""
     alike = {}
     for attribute, figures in networks.items():
         for settings in figures.get("settings", []):
@@ -211,7 +211,7 @@ def _settings_lines(networks: dict[str, dict]) -> list[str]:
 
 
 def write_json(path: Path, data: dict) -> None:
-    """Write JSON that appears under its name only when it is whole."""
+    """Write JSON. The file appears only when it is whole."""
     write_whole(path, (json.dumps(data, indent=1) + "\n").encode())
 
 

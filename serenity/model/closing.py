@@ -1,9 +1,9 @@
 """The end of a continuation: its last bar is one strike of the tonic's chord, held to the bar line.
 
-The networks are told how many bars are left. That alone is too weak (docs/completing.md), so they are helped:
-the bar before the last one is made in several ways, and after those that come nearest to a close the last strike is
-drawn from the chords of the tonic. Of these ends the one that closes best is taken; of equals, that which the networks
-themselves expect most. If none has the tonic in the bass, one chord that has it is drawn.
+The networks are told how many bars are left. That alone is too weak (docs/completing.md), so they get help. The bar
+before the last one is made in several ways. For those that come nearest to a close, the last strike is drawn from the
+chords of the tonic. The end that closes best is taken; of equally good ones, the one that the networks expect most. If
+none has the tonic in the bass, one chord that has it is drawn.
 """
 
 from collections.abc import Callable
@@ -18,11 +18,11 @@ from serenity.tokens import seed as seeds
 from serenity.tokens.vocabulary import ATTRIBUTES, SPECIALS, Vocabulary
 
 WAYS = 8       # in which the bar before the last is made
-TRIED = 3      # of these, after which a last strike is drawn
-HEARD = 64     # events before it that the networks then read
-EVENTS = 400   # of these ways at most; a bar has fewer
-STRIKE = 4     # events of the last strike at most
-FIRST = 10**6  # number of the first way among variations: far from all that are asked for
+TRIED = 3      # of these ways: for them a last strike is drawn
+HEARD = 64     # events before the strike that the networks read for it
+EVENTS = 400   # of each way, at most; a bar has fewer
+STRIKE = 4     # events of the last strike, at most
+FIRST = 10**6  # number of the first way among the variations: far above all that a user asks for
 PITCH, STEP = ATTRIBUTES.index("pitch"), ATTRIBUTES.index("step")
 
 # prompt, events, variations, rules, variations that are left out before the first -> continuations
@@ -48,8 +48,8 @@ class Closed:
 
 def closed(made: Continuation, number: int, seed: seeds.Seed, end: float, vocabulary: Vocabulary, rules: Rules,
            draw: Draw) -> Closed | None:
-    """Return variation `number` with another end, that closes at `end` seconds; None where the `rules` allow no chord
-    of the tonic.
+    """Return variation `number` with another end, which closes at `end` seconds; None if the `rules` allow no chord of
+    the tonic.
     """
     tonic, root = _tonic_chords(seed, vocabulary, rules)
     if not tonic.any():
@@ -94,8 +94,7 @@ def _tonic_chords(seed: seeds.Seed, vocabulary: Vocabulary, rules: Rules) -> tup
 
 def _nearest(ways: list[Continuation], start: seeds.Seed, line: int, vocabulary: Vocabulary, seed: seeds.Seed
              ) -> list[Continuation]:
-    """Return the TRIED ways that come nearest to a close by themselves, by what they strike where the last bar begins.
-    """
+    """Return the TRIED ways that come nearest to a close by themselves: by their strike at the last bar line."""
     def own_close(way: Continuation) -> float:
         onset = start.join + np.cumsum(vocabulary.step.decode(way.tokens[:, STEP]))
         return _close(way.tokens[onset == line], vocabulary, seed)
@@ -104,14 +103,14 @@ def _nearest(ways: list[Continuation], start: seeds.Seed, line: int, vocabulary:
 
 
 def _lines(seed: seeds.Seed, end: float) -> tuple[int, int, int]:
-    """Return the grid points of the end, of the last bar's beginning, and of that of the bar before it."""
+    """Return three grid points: the end, the beginning of the last bar, and that of the bar before it."""
     tempo_map, grid = seed.tempo_map, seed.codec.grid
     last = int(tempo_map.bars(tempo_map.quarters(end) - 1 / grid)[0])
     return tuple(np.rint(tempo_map.bar_line(np.array([last + 1, last, last - 1])) * grid).astype(int).tolist())
 
 
 def _up_to(made: Continuation, seed: seeds.Seed, point: int, vocabulary: Vocabulary) -> Continuation:
-    """Return what of a continuation begins before a grid point."""
+    """Return the part of a continuation that begins before a grid point."""
     begun = seeds.begun(seed, made.tokens, point, vocabulary)
     return replace(made, tokens=made.tokens[:begun], bits=made.bits[:begun])
 
@@ -122,13 +121,13 @@ def _joined(first: Continuation, then: Continuation) -> Continuation:
 
 
 def _after(refuse: Refuse | None, before: np.ndarray, name: object) -> Refuse | None:
-    """Return what refuses pitches of a continuation that has `before` (events, columns) in front of it."""
+    """Return the function that refuses pitches of a continuation which comes after `before` (events, columns)."""
     return refuse and (lambda variation, so_far, pitch:
                        refuse((name, variation), np.concatenate([before, so_far]), pitch))
 
 
 def _at_once(vocabulary: Vocabulary) -> np.ndarray:
-    """Return the mask of the steps that let no time pass, or the least."""
+    """Return the mask of the shortest step that the model knows: usually no time at all."""
     return np.append(np.zeros(SPECIALS, bool), vocabulary.step.values == vocabulary.step.values.min())
 
 

@@ -1,4 +1,4 @@
-"""What training shows: the windows, chosen again by chance for each epoch, as Keras's `fit` wants them."""
+"""What training shows: windows, drawn by chance for each epoch anew, in the form that Keras's `fit` wants."""
 
 import keras
 import numpy as np
@@ -9,7 +9,7 @@ from serenity.tokens.corpus import Corpus
 from serenity.tokens.vocabulary import ATTRIBUTES, COLUMNS, LEFT, PAD, SPECIALS
 from serenity.tokens.windows import Batch, cut, draw_places, expected_windows
 
-TOLD = 0.25  # share of the windows that are told how many bars of the song are left
+TOLD = 0.25  # share of the windows that show how many bars of the song are left
 
 
 class WindowDataset(keras.utils.PyDataset):
@@ -59,8 +59,8 @@ def inputs_and_targets(batch: Batch, attribute: str,
                        told: np.ndarray | None = None) -> tuple[dict, np.ndarray, np.ndarray]:
     """Return a batch as a network's inputs, its target tokens (batch, length), and which of them are decisions.
 
-    The song's end is one decision, taken with the step: for the other attributes END counts as nothing. `told` (batch,)
-    bool says which windows know how many bars are left; None: none does.
+    The song's end is one decision, which belongs to the step: for the other attributes END does not count. `told`
+    (batch,) bool says which windows show how many bars are left; None: no window does.
     """
     target = batch.target[..., ATTRIBUTES.index(attribute)]
     decided = target != PAD if attribute == "step" else target >= SPECIALS

@@ -1,4 +1,4 @@
-"""The designs of networks by name, and what is asked of either."""
+"""The designs of networks by name, and what each of them must provide."""
 
 import math
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ Decoder = serenity_design.Decoder | original_design.Decoder
 
 
 def weight_shapes(settings: ModelSettings, attribute: str) -> Shapes:
-    """Return name and shape of each weight of one attribute's network: what is trained, and what a file must hold."""
+    """Return name and shape of each weight of one attribute's network: these are trained, and a file must hold them."""
     return MODULES[settings.design].shapes(settings, attribute)
 
 
@@ -25,7 +25,7 @@ def parameter_count(settings: ModelSettings, attributes: Sequence[str] = ATTRIBU
 
 
 def make_network(settings: ModelSettings, attribute: str, vocabulary: Vocabulary) -> Network:
-    """Return one attribute's network without weights, as training wants it (transformer.Transformer)."""
+    """Return one attribute's network without weights, for training (transformer.Transformer)."""
     return MODULES[settings.design].Network(settings, attribute, vocabulary)
 
 

@@ -9,16 +9,16 @@ import keras
 from serenity.errors import InputError
 from serenity.model.training_settings import TrainingSettings
 
-# Keras may wrap an exception in another that keeps the text alone.
+# Keras may wrap an exception in another one that keeps only its text.
 SIGNS_OF_MEMORY = ("MemoryError", "ResourceExhausted", "RESOURCE_EXHAUSTED", "OutOfMemory", "OOM when allocating")
 
 
 @contextmanager
 def precision(name: str) -> Iterator[None]:
-    """Build layers that take products in "float32" or "bfloat16" within; weights and losses are float32 in both.
+    """Within, layers are built that compute products in "float32" or "bfloat16"; weights and losses are float32 always.
 
     Mixed precision (arXiv 1710.03740); bfloat16 has the range of float32, so that the loss needs no scaling (arXiv
-    1905.12322). Keras's own policy is as before afterwards.
+    1905.12322). Afterwards Keras's own policy is as it was before.
     """
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_bfloat16" if name == "bfloat16" else name)
@@ -32,7 +32,7 @@ class Devices:
     """The devices of one training run: `with devices.scope():` networks and optimizers are made for them."""
 
     def __init__(self, training: TrainingSettings, names: Sequence[str] | None = None):
-        """`names`, as in "GPU:0", are of TensorFlow; None: all GPUs there are. InputError where they cannot be used."""
+        """`names` are TensorFlow's, such as "GPU:0"; None: all GPUs. Raises InputError if they cannot be used."""
         self.strategy = None
         if keras.backend.backend() != "tensorflow":
             return
@@ -45,7 +45,7 @@ class Devices:
         if training.batch % len(names):
             raise InputError(f"a batch of {training.batch} windows on {len(names)} GPUs; wanted a multiple of them, or "
                              "one GPU by CUDA_VISIBLE_DEVICES=0")
-        if training.accumulate > 1:  # its condition would stand around what all devices do together
+        if training.accumulate > 1:  # it is a condition, inside which devices cannot work together
             raise InputError(f"--accumulate {training.accumulate} on {len(names)} GPUs; TensorFlow wants one of the "
                              "two: a larger --batch, or one GPU by CUDA_VISIBLE_DEVICES=0")
         self.strategy = tf.distribute.MirroredStrategy(names)
@@ -64,7 +64,7 @@ class Devices:
 def explained(attribute: str) -> Iterator[None]:
     """Turn a fault that a user can mend into an InputError of one line: no memory, a full disk, a loss that is NaN.
 
-    Frameworks have exceptions of their own for the first two; they are known by what they say.
+    Frameworks have their own exceptions for the first two; these are recognised by their text.
     """
     kept = "the last whole epoch is kept: run again with --resume"
     try:

@@ -16,7 +16,7 @@ from serenity.model.training_settings import TrainingSettings
 from serenity.tokens.corpus import Corpus
 from serenity.tokens.windows import tile_places
 
-STEPS = 4  # that are timed; the one before them compiles
+STEPS = 4  # steps that are timed; one step before them compiles
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,8 @@ def estimate(corpus: Corpus, settings: ModelSettings, attribute: str, training: 
 
 
 def peak_bytes() -> int:
-    """Return the most memory that was in use so far: of the first GPU, where there is one, else of this process."""
+    """Return the most memory, in bytes, that was used so far: of the first GPU if there is one, else of this process.
+    """
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
@@ -62,7 +63,7 @@ def peak_bytes() -> int:
 
 
 def _seconds(calls: list[Callable]) -> float:
-    """Return what a call takes; the first, which compiles, is made once more before."""
+    """Return the mean seconds of a call. The first call is made once before, without timing: it compiles."""
     calls[0]()
     started = time.perf_counter()
     for call in calls:

@@ -1,4 +1,4 @@
-"""What a network is worth: bits per event on songs that it was not trained on."""
+"""How good a network is: bits per event on songs that it was not trained on."""
 
 import math
 from dataclasses import dataclass
@@ -16,20 +16,20 @@ from serenity.tokens.windows import batches, tile_places
 
 @dataclass(frozen=True, eq=False)
 class Judged:
-    """What a network makes of songs, as sums over each song, so that figures can be had of any songs together."""
+    """How well a network predicts songs, as sums for each song, so that figures of any group of songs can be made."""
 
     bits: np.ndarray       # (songs,)
     events: np.ndarray     # (songs,)
-    decisions: np.ndarray  # (songs,): events, and the end of the song where the attribute decides it
-    hits: np.ndarray       # (tops, songs): decisions whose target is among so many of the likeliest
+    decisions: np.ndarray  # (songs,): events, and the end of the song if the attribute decides it
+    hits: np.ndarray       # (tops, songs): decisions whose target is among so many likeliest tokens
 
 
 def judge(network: keras.Model, attribute: str, settings: ModelSettings, songs: list[np.ndarray], batch: int,
           tops: tuple[int, ...] = (1,)) -> Judged:
-    """Return what a network makes of each of the songs (events, 4), each event met exactly once.
+    """Return how well a network predicts each of the songs (events, 4); each event is judged exactly once.
 
-    The bits of the end of each song are counted with the step. An event that opens a window has the prompt alone as
-    its past. `tops` are the numbers of likeliest tokens among which a hit is looked for.
+    The bits of the end of each song are counted with the step. The first event of a window has only the prompt as its
+    past. `tops`: a hit is a target among so many likeliest tokens.
     """
     places, encoder = tile_places([len(song) for song in songs], settings.window), settings.has_encoder
     found = []  # of each window: bits, events, decisions, hits ...
@@ -51,7 +51,7 @@ def judge(network: keras.Model, attribute: str, settings: ModelSettings, songs: 
 def ranks(logits: np.ndarray, target: np.ndarray) -> np.ndarray:
     """Return how many tokens are likelier than the target: (..., tokens), (...) -> (...). 0: it is the likeliest.
 
-    Of equally likely tokens the lower one counts as likelier, as where tokens are drawn (sampling.sample).
+    Of equally likely tokens the lower one counts as likelier, as in drawing (sampling.sample).
     """
     own = np.take_along_axis(logits, target[..., None], axis=-1)
     ahead = (logits > own) | (logits == own) & (np.arange(logits.shape[-1]) < target[..., None])

@@ -1,10 +1,10 @@
 """How near a prompt is to the songs that a model learned from: the bits that its last chords and their steps take.
 
-A prompt that the model would not expect is no fault, but its continuation soon has little to do with it; so whoever
-asks for one is told. Measured on the model that ships, on 174 prompts (40 events, 193, and all) out of 58 validation
-songs of its four sets, which it never learned from: 1 takes more than LIMIT. In another order their events do in 136 of
-144 prompts (melodies alone: 28 of 36), and performances of classical works (ASAP) in 20 of 48. Durations and velocities
-tell less: a song that was played takes more bits there than a score.
+A prompt that the model does not expect is not a fault, but the continuation soon has little to do with it. So the user
+is told. This was measured with the model that ships, on 174 prompts (40 events, 193, and all) from 58 validation songs
+of its four sets, from which it never learned: 1 prompt takes more than LIMIT. With their events in another order, 136
+of 144 prompts do (melodies alone: 28 of 36), and of performances of classical works (ASAP), 20 of 48. Durations and
+velocities tell less: there a played song takes more bits than a score.
 """
 
 import numpy as np
@@ -14,15 +14,15 @@ from serenity.model.designs import make_decoder
 from serenity.model.generation import surprise, told_bars_left
 from serenity.tokens.vocabulary import ATTRIBUTES
 
-TELLING = "pitch", "step"   # attributes
-JUDGED, FEWEST = 64, 32  # events at the prompt's end that are judged; fewer than these tell nothing
+TELLING = "pitch", "step"   # the attributes that are judged
+JUDGED, FEWEST = 64, 32  # events at the prompt's end that are judged; with fewer than FEWEST nothing is said
 MOST_READ = 193          # events of the prompt
 LIMIT = 10.0             # bits an event of both attributes together
 
 
 def prompt_bits(model: Checkpoint, prompt: np.ndarray) -> float | None:
-    """Return the bits an event of a prompt's (length, columns) last events, each by those before it; None where they
-    are too few to tell.
+    """Return the mean bits of the last events of a prompt (length, columns), each predicted from those before it; None
+    if they are too few.
     """
     prompt = told_bars_left(prompt[-MOST_READ:], np.empty(0), None)  # as continuations are
     count = min(JUDGED, len(prompt) - 1)

@@ -1,6 +1,6 @@
-"""Fine-tuning: a model that is there already goes on learning, from other songs. What it is made of stays as it is.
+"""Fine-tuning: a trained model, the base, goes on learning, from other songs.
 
-Sizes, windows, codec and dictionaries are the base's. Songs that were encoded with other dictionaries are translated.
+Sizes, windows, codec and dictionaries stay those of the base. Songs with other dictionaries are translated.
 """
 
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ def in_words_of(base: Base, corpus: Corpus, name: str) -> Corpus:
 
 
 def known(corpus: Corpus) -> str:
-    """Return in words how much of a corpus its dictionaries hold exactly."""
+    """Return in words how much of a corpus its dictionaries know exactly."""
     events, exact = corpus.totals["events"], corpus.totals["exact"]
     share = sum(exact.values()) / (len(ATTRIBUTES) * events)
     rows = ", ".join(f"{attribute} {exact[attribute] / events:.1%}" for attribute in ATTRIBUTES)
@@ -51,7 +51,7 @@ def known(corpus: Corpus) -> str:
 
 
 def data_of(base: Base, data: dict) -> dict:
-    """Return what a model made from the base learned from: `data`, as training.json has it, and what the base did."""
+    """Return what a model made from the base has learned from: `data`, as in training.json, and the base's own data."""
     before = {"source": "not known", "licence": "unknown"} | base.data
     songs = f"{before['train']:,} songs; " if "train" in before else ""
     return data | {"source": f"{data['source']}. Made from {base.name}, which learned before from: {songs}"

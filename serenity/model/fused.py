@@ -1,8 +1,8 @@
 """Chains of small operations in one pass over memory.
 
-GELU, for one, is nine operations, each of which reads a tensor and writes another, and its gradient is a dozen more:
-together they take two thirds of the time of their layer's products. XLA makes one loop of such a chain. It is asked for
-the chains alone: over a whole network it would take the products from oneDNN, which is faster (benchmarks/README.md).
+For example, GELU is nine operations, each of which reads a tensor and writes another, and its gradient is a dozen more:
+together they take two thirds of the time of their layer's products. XLA makes one loop of such a chain. It is used only
+for these chains: in a whole network it would also do the products, which oneDNN does faster (benchmarks/README.md).
 """
 
 from collections.abc import Callable
@@ -11,13 +11,13 @@ import keras
 
 
 def fused(function: Callable) -> Callable:
-    """Return a function that does the same on tensors in one pass, where TensorFlow works on a processor.
+    """Return a function that does the same on tensors in one pass, if TensorFlow works on a processor.
 
-    The gradient is computed again from the inputs (Chen et al., "Training Deep Nets with Sublinear Memory Cost", arXiv
-    1604.06174), so that nothing between is kept. It flows into inputs of floating-point numbers. `function` takes
-    tensors, not variables, and returns one tensor.
+    For the gradient everything is computed again from the inputs (Chen et al., "Training Deep Nets with Sublinear
+    Memory Cost", arXiv 1604.06174), so no results in between are kept. Only inputs of floating-point numbers have a
+    gradient. `function` takes tensors, not variables, and returns one tensor.
 
-    On a GPU and in other backends it is the function itself: compiling there is a matter of the whole network (--xla).
+    On a GPU and in other backends this is the function itself: there the whole network can be compiled (--xla).
     """
     if keras.backend.backend() != "tensorflow":
         return function

@@ -11,11 +11,11 @@ from serenity.model.designs import make_decoder
 from serenity.model.sampling import FORBIDDEN, Guard, Sampling, sample
 from serenity.tokens.vocabulary import ATTRIBUTES, BAR, COLUMNS, DECISION_ORDER, END, LEFT, PLACE, SPECIALS
 
-TOGETHER = 32  # variations at most that are made side by side; more are made in turn, so that memory stays bounded
+TOGETHER = 32  # variations that are made side by side, at most; more are made in turns, so that memory stays bounded
 
 PITCH, STEP = ATTRIBUTES.index("pitch"), ATTRIBUTES.index("step")
 
-# variation, its tokens so far (n, columns), a pitch token -> not this one
+# variation, its tokens so far (n, columns), a pitch token -> whether this token is refused
 Refuse = Callable[[int, np.ndarray, int], bool]
 
 
@@ -25,8 +25,8 @@ class Continuation:
 
     tokens: np.ndarray  # (events, columns) int32; values all, neither PAD nor START nor END
     bits: np.ndarray    # (events, 4) float32: -log2 p of each token under the network itself, as training counts them:
-    #                     before temperature, guard and the like, PAD, START and END among what could have come
-    forced: int = 0     # events at which every pitch was refused, so that the likeliest was taken
+    #                     before temperature, guard and so on; PAD, START and END count among the possible tokens
+    forced: int = 0     # events at which every pitch was refused, so the likeliest was taken
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,17 +34,17 @@ class Rules:
     """What is asked of every continuation, beside how it is drawn."""
 
     until: int | None = None       # it ends before the first event whose onset, in grid points from the prompt's last
-    #                                one, would reach this; None: after so many events
+    #                                one, would reach this; None: it has as many events as were asked for
     closes: bool = False           # the networks are told how many bars are left until `until`, so that the song comes
     #                                to its end there; else they are told nothing, whatever the prompt knows
-    may_end: bool = False          # it ends also where the network of the step draws END: the end is one decision
-    first_step: int | None = None  # token of the first event's step, where that is decided already
-    guard: Guard | None = None     # holds back what repeats itself
-    refuse: Refuse | None = None   # a pitch that it refuses is drawn again without it; if it refuses all, the likeliest
-    #                                is taken
+    may_end: bool = False          # it also ends if the network of the step draws END: the end is one decision
+    first_step: int | None = None  # token of the first event's step, if that is already decided
+    guard: Guard | None = None     # makes less likely what repeats itself
+    refuse: Refuse | None = None   # if it refuses a pitch, another one is drawn; if it refuses all, the likeliest is
+    #                                taken
     allowed: Mapping[str, np.ndarray] = field(default_factory=dict)  # attribute -> (tokens,) bool: which may be drawn
     given: Mapping[str, np.ndarray] = field(default_factory=dict)    # attribute -> tokens (events,), taken as they are
-    #                                for 0 bits; the model needs no weights for it
+    #                                for 0 bits; the model needs no weights for this attribute
 
     def __post_init__(self):
         if self.closes and self.until is None:
@@ -56,10 +56,10 @@ def complete(model: Checkpoint, prompt: np.ndarray, events: int, sampling: Sampl
              progress: Callable[[int], object] = lambda done: None) -> list[Continuation]:
     """Return continuations of a prompt, at most `events` long.
 
-    `prompt` (length, columns) is the end of a stream (see serenity.tokens.windows): it begins with START where it holds
-    the song from its first event. Of a long one the last events that fit are read. `sampling` is one for all attributes
-    or one for each. Variation i depends on `seed` and i alone, bit for bit, not on how many are made together. Of these
-    the first `skipped` are left out. `progress` is told the number of events done, those of all variations.
+    `prompt` (length, columns) is the end of a stream (see serenity.tokens.windows): it begins with START if it holds
+    the song from its first event. If it is too long, only its last events that fit are read. `sampling` is one for all
+    attributes or one for each. Variation i depends only on `seed` and i, bit for bit, and not on how many are made
+    together. The first `skipped` variations are left out. `progress` gets the number of events done in all variations.
 
     Raises InputError where sampling or a mask leaves an attribute without a choice.
     """
@@ -113,7 +113,7 @@ class _Song:
         self.ended, self.forced = False, 0
 
     def place(self, step: int) -> tuple[int, int, int]:
-        """Return where the event now decided stands: place, bar and left, of the columns of tokens. And remember it."""
+        """Return and store where the event that is being decided stands: its columns place, bar and left."""
         place, bar, left = self.tokens[self.length - 1, PLACE:].tolist()
         if bar:
             over, place = divmod(place + step, bar)
@@ -146,7 +146,7 @@ class _Choice:
         self.points = np.concatenate([np.zeros(SPECIALS, np.int64), model.vocabulary["step"].values])  # of each step
 
     def decide(self, song: _Song, attribute: str, logits: np.ndarray) -> int:
-        """Decide one attribute of a song's next event by its logits (tokens,), or that there is none."""
+        """Decide one attribute of a song's next event by its logits (tokens,), or that the song ends."""
         open_logits = np.where(self.closed[attribute], FORBIDDEN, logits)
         if attribute == "pitch":
             token = self._pitch(song, open_logits)
@@ -205,17 +205,17 @@ def surprise(logits: np.ndarray, token: int) -> float:
 
 
 def told_bars_left(prompt: np.ndarray, points: np.ndarray, until: int | None) -> np.ndarray:
-    """Return a prompt (length, columns) that knows how many bars are left from each event to the song's end.
+    """Return the prompt (length, columns) with the number of bars that are left from each event to the song's end.
 
-    The end is the grid point `until` after the last event; None: not known. `points` are those of each token of step.
-    START, and a prompt whose bars are not known, are told nothing, as in training.
+    The end lies `until` grid points after the last event; None: not known. `points` are the grid points of each step
+    token. START gets no such number, nor does a prompt whose bars are not known: as in training.
     """
     told = prompt.copy()
     told[:, LEFT] = 0
     place, bar = prompt[:, PLACE], prompt[:, BAR]
     if until is None or not bar[-1]:
         return told
-    # From one event to the next: how many bar lines the step goes over. Where the metre changes the bars differ.
+    # From one event to the next: how many bar lines the step crosses. Bars differ in length where the metre changes.
     over = np.rint((place[:-1] + points[prompt[1:, STEP]] - place[1:]) / np.maximum(bar[:-1], 1)).astype(np.int64)
     left = 1 + (place[-1] + until - 1) // bar[-1]
     told[:, LEFT] = np.where(bar > 0, left + np.append(np.cumsum(over[::-1])[::-1], 0), 0)

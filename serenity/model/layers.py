@@ -1,18 +1,18 @@
 """The layers of a transformer for generation, in plain NumPy, and the weights of each.
 
 Generation needs no gradients and makes one event at a time, so it needs no TensorFlow, whose import alone takes longer
-than a song. What attention has computed of earlier events is kept (a key/value cache), so each event costs the same
+than a song. What attention has computed for earlier events is kept (a key/value cache), so each event costs as much
 work as the one before. x is the residual stream, (..., width), and centred.
 
-* **The same weights, laid out for speed**, once: query, key and value are one kernel. Layer normalisation takes the
-  mean away, scales, multiplies and adds; whatever is written to the residual stream is centred beforehand, so that its
-  mean is 0, and what normalisation multiplies and adds is folded into the kernel that reads it. The scale is left.
-* **A ring of events**: past the window that it was trained on, the network sees the events that lie one window back.
-  The cache holds that many, the newest in the place of the oldest, so memory does not grow with the song.
+* **The same weights, rearranged once for speed**: query, key and value are one kernel. Layer normalisation takes the
+  mean away, scales, multiplies and adds. Everything that is written to the residual stream is centred before, so its
+  mean is 0. The factors and terms of a normalisation are folded into the kernel that reads it. Only scaling is left.
+* **A ring of events**: the cache holds the keys and values of one training window of events, and the newest takes the
+  place of the oldest. So in a longer song the network sees the last events only, and memory does not grow.
 * **Rows alike**: arrays are (batch, 1, width), and NumPy multiplies a stack of matrices one by one: every variation
   goes through the same products of the same shape, and its last bits do not depend on how many are made together. One
-  product for all rows would be a little faster (by half, at 8 rows), but sums up in another order for another number
-  of rows. That flips a draw sooner or later, and no rounding helps: values at the edge flip all the same.
+  product for all rows would be a little faster (by half, at 8 rows), but it adds in another order for another number
+  of rows. Sooner or later that changes a draw, and rounding does not help: values at the edge would still change.
 """
 
 from collections.abc import Mapping
@@ -62,7 +62,7 @@ class Dense:
 
     @staticmethod
     def after_norm(weights: Weights, norm: str, kernel: np.ndarray, bias=np.float32(0)) -> "Dense":
-        """Return what follows upon a layer normalisation, such that it takes scaled(x) instead."""
+        """Return the dense layer after a layer normalisation, changed so that it takes scaled(x) instead."""
         gamma = weights[f"{norm}/gamma"] * np.float32(len(kernel) ** 0.5)
         return Dense(gamma[:, None] * kernel, weights[f"{norm}/beta"] @ kernel + bias)
 
@@ -81,20 +81,20 @@ class FeedForward:
         self.outer = Dense(centred(weights[f"{name}/outer/kernel"]), centred(weights[f"{name}/outer/bias"]))
 
     def add(self, x: np.ndarray) -> None:
-        """Add to x what it makes of x."""
+        """Add to x the output of the two layers for x."""
         x += self.outer(gelu(self.inner(scaled(x))))
 
 
 @dataclass(frozen=True)
 class Turn:
-    """By which angles rows are turned: the queries and then the keys, (rows, 2, 1, 1 or 2, head_dim / 2)."""
+    """The angles that rows are turned by: the queries and then the keys, (rows, 2, 1, 1 or 2, head_dim / 2)."""
 
     cos: np.ndarray
-    sin: np.ndarray  # negative for the first half of a head: what it loses by the turn the second gains
+    sin: np.ndarray  # negative for the first half of a head: what it loses by the turn, the second half gains
 
     @staticmethod
     def by(*angles: np.ndarray) -> "Turn":
-        """Return what turns by angles (rows, head_dim / 2), of queries and of keys."""
+        """Return the turn by angles (rows, head_dim / 2) of queries and of keys."""
         angles = np.stack(angles, axis=1)[:, :, None, None, :]
         sin = np.sin(angles).astype(np.float32)
         return Turn(np.cos(angles).astype(np.float32), np.concatenate([-sin, sin], axis=3))
@@ -110,7 +110,7 @@ class Turn:
 class Attention:
     """Self-attention: within a whole prompt, or from one event to those before it.
 
-    Queries and keys are turned, where a turn is given, or read learned distances (see the designs).
+    Queries and keys are turned, if a turn is given, or learned distances are added (see the designs).
     """
 
     def __init__(self, weights: Weights, name: str, heads: int):
@@ -120,9 +120,9 @@ class Attention:
         self.head_dim = len(self.output) // heads
 
     def within(self, x: np.ndarray, turn: Turn | None = None, causal: bool = False) -> None:
-        """Add to a whole prompt x (length, width) what its events tell each other.
+        """Add to a whole prompt x (length, width) what its events read from each other.
 
-        With `causal` none hears of those after it, and what was told is kept for the events to come.
+        With `causal` an event reads nothing from later ones, and keys and values are kept for the events to come.
         """
         length, place = len(x), np.arange(len(x))
         made = self.merged(scaled(x)).reshape(length, 3, self.heads, self.head_dim)
@@ -142,11 +142,11 @@ class Attention:
         """Make room for the keys and values of the last `events` events."""
         self.cache = np.zeros((batch, 2, self.heads, events, self.head_dim), np.float32)
         if self.relative is not None:
-            # Read from place `events - 1 - slot` on, these are the distances from the event in `slot` to each slot.
+            # From place `events - 1 - slot` on, this holds the distances from the event in `slot` to each slot.
             self.ring = np.tile(self.relative[:, ::-1], (1, 2, 1))
 
     def add(self, x: np.ndarray, position: int, turn: Turn | None = None) -> None:
-        """Add to x (batch, 1, width), the event at `position`, what it and the events before it tell."""
+        """Add to x (batch, 1, width), the event at `position`, what it reads from itself and the events before it."""
         batch, _, heads, events, head_dim = self.cache.shape
         slot, seen = position % events, min(position + 1, events)
         made = self.merged(scaled(x)).reshape(batch, 3, heads, head_dim)
@@ -171,15 +171,15 @@ class CrossAttention:
         self.head_dim = len(self.output) // heads
 
     def read(self, encoded: np.ndarray) -> None:
-        """Keep the keys and values of an encoded prompt (length, width); all variations share them."""
+        """Compute and keep the keys and values of an encoded prompt (length, width); all variations share them."""
         made = self.memory(encoded).reshape(len(encoded), 2, self.heads, self.head_dim)
         self.keys, self.values = np.ascontiguousarray(np.moveaxis(made, 0, 2))  # (heads, length, head_dim)
-        # From the farthest distance down; farther ones share the vector of the farthest.
+        # From the farthest distance to the nearest; distances beyond the farthest share its vector.
         beyond = np.repeat(self.relative[:, -1:], len(encoded), axis=1)
         self.distances = np.concatenate([beyond, self.relative[:, ::-1]], axis=1)
 
     def add(self, x: np.ndarray, position: int) -> None:
-        """Add to x (batch, 1, width), the event at `position`, what the prompt tells."""
+        """Add to x (batch, 1, width), the event at `position`, what it reads from the prompt."""
         query = self.query(scaled(x)).reshape(len(x), self.heads, 1, self.head_dim)
         scores = query @ self.keys.swapaxes(1, 2)                               # (batch, heads, 1, key)
         first = max(self.relative.shape[1] - position, 0)  # the prompt's last event lies 1 before position 0
@@ -188,7 +188,7 @@ class CrossAttention:
 
 
 def merged(weights: Weights, name: str, norm: str, heads: int, *parts: str) -> Dense:
-    """Return the kernels of an attention's parts as one, after a normalisation; the query's with its scale."""
+    """Return the kernels of parts of an attention as one kernel after a normalisation; the query's is scaled too."""
     kernels = [weights[f"{name}/{part}/kernel"] for part in parts]
     if parts[0] == "query":
         kernels[0] = kernels[0] * np.float32((len(kernels[0]) // heads) ** -0.5)
@@ -196,12 +196,12 @@ def merged(weights: Weights, name: str, norm: str, heads: int, *parts: str) -> D
 
 
 def centred(x: np.ndarray) -> np.ndarray:
-    """Return what is written to the residual stream, without its mean."""
+    """Return x without its mean: everything that is written to the residual stream is made so."""
     return x - x.mean(axis=-1, keepdims=True)
 
 
 def scaled(x: np.ndarray) -> np.ndarray:
-    """Return x over the root of its sum of squares: layer normalisation of what is centred, but for a constant."""
+    """Return x over the root of its sum of squares: for centred x, layer normalisation except for a constant factor."""
     return x / np.sqrt(np.vecdot(x, x) + np.float32(NORM_EPSILON * x.shape[-1]))[..., None]
 
 

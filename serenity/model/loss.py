@@ -1,4 +1,4 @@
-"""What training makes small, and what its progress bar shows beside it."""
+"""The loss that training minimises, and the accuracy that its progress bar shows."""
 
 import keras
 from keras import ops
@@ -7,16 +7,17 @@ from serenity.model.fused import fused
 
 
 def of_target(target, logits):
-    """Return what logits (..., tokens) give the target tokens (...): (...)."""
+    """Return the logits of the target tokens: (...), (..., tokens) -> (...)."""
     return ops.take_along_axis(logits, target[..., None], axis=-1)[..., 0]
 
 
-# Nats of the target tokens (...) by logits (..., tokens): (...). Keras's own keeps a gradient as large as the logits.
+# The nats of the target tokens: (...), logits (..., tokens) -> (...). Keras's own loss keeps a gradient as large as the
+# logits.
 surprise = fused(lambda target, logits: ops.logsumexp(logits, axis=-1) - of_target(target, logits))
 
 
 class Crossentropy(keras.losses.Loss):
-    """Cross-entropy of logits (batch, length, tokens) in nats, averaged over what counts.
+    """Cross-entropy of logits (batch, length, tokens) in nats, averaged over the events that count.
 
     The target is mixed with a share of `smoothing` of an even distribution over all tokens (Szegedy et al., arXiv
     1512.00567, section 7).
@@ -27,7 +28,7 @@ class Crossentropy(keras.losses.Loss):
         self.smoothing = smoothing
 
     def call(self, y_true, y_pred):
-        nats = surprise(ops.cast(y_true, "int32"), y_pred)  # Keras has made floats of them
+        nats = surprise(ops.cast(y_true, "int32"), y_pred)  # Keras has turned the targets into floats
         if not self.smoothing:
             return nats
         even = ops.logsumexp(y_pred, axis=-1) - ops.mean(y_pred, axis=-1)
@@ -35,7 +36,7 @@ class Crossentropy(keras.losses.Loss):
 
 
 def accuracy() -> keras.metrics.Metric:
-    """Return the share of targets than which no token is likelier.
+    """Return the metric: the share of targets that are the likeliest token, or as likely as it.
 
     Keras's own looks for the first of the likeliest, and for zeros with a sign, which takes seven times as long.
     """

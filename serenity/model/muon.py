@@ -5,14 +5,14 @@ from keras import ops
 
 
 class Muon(keras.optimizers.Muon):
-    """Keras's Muon, which makes the same steps."""
+    """Keras's Muon, with the same steps."""
 
     def zeropower_via_newtonschulz5(self, x, steps: int):
         """Return x (rows, columns) with its singular values brought near 1, by `steps` steps of Newton and Schulz.
 
-        A step takes x to (a + b g + c g^2) x, where g = x x^T. Steps commute with g, so that they can be taken by g and
-        their product alone, both of the size of the shorter side, and x comes in at the beginning and at the end. For a
-        matrix four times as wide as high that is 56 instead of 90 products of its square part in five steps.
+        A step turns x into (a + b g + c g^2) x, where g = x x^T. Steps commute with g. So only g and the product of
+        the steps are needed in between, both of the size of the shorter side; x itself is used at the beginning and at
+        the end. If a matrix is four times as wide as high, five steps take 56 products of its square part, not 90.
         """
         a, b, c = self.muon_a, self.muon_b, self.muon_c
         if x.shape[0] == x.shape[1]:

@@ -1,10 +1,11 @@
 """The original's design of one attribute's transformer, whole: its weights, what it computes, and its decoder.
 
 A full transformer, as in "Attention Is All You Need" (arXiv 1706.03762): an encoder over the prompt, and a decoder that
-attends to it. It reads its own attribute alone. Positions are learned distances: a vector for each head and distance is
+attends to it. It reads only its own attribute. Positions are learned distances: a vector for each head and distance is
 added to the key before the product with the query (Shaw et al., arXiv 1803.02155, equation 4), by the method of "Music
-Transformer" (arXiv 1809.04281, section 3.4). GELU (arXiv 1606.08415). Each layer is normalised before it (Xiong et al.,
-arXiv 2002.04745), and the vectors that embed tokens score them too (Press & Wolf, arXiv 1608.05859).
+Transformer" (arXiv 1809.04281, section 3.4). The activation is GELU (arXiv 1606.08415). There is a normalisation before
+each layer (Xiong et al., arXiv 2002.04745), and the vectors that embed tokens also score them (Press & Wolf, arXiv
+1608.05859).
 
 `forward` is for training, on Keras; `Decoder` for generation, on NumPy. A test holds their logits equal.
 """
@@ -27,8 +28,8 @@ from serenity.model.layers import (
 from serenity.model.settings import ModelSettings
 from serenity.tokens.vocabulary import ATTRIBUTES, PAD, Vocabulary
 
-# The decoder reads the prompt's last events itself before it goes on. Right after an encoded prompt it would have no
-# past of its own, and the first events, which must join the intro, would be guessed worst (docs/history.md).
+# The decoder itself reads the prompt's last events before it goes on. Else it would have no past of its own after the
+# encoded prompt, and the first events, which must fit the intro, would be predicted worst (docs/history.md).
 WARM_UP = 16  # events
 
 
@@ -93,7 +94,7 @@ class Decoder(Network):
     def start(self, prompt: np.ndarray, variations: int) -> None:
         """Read a prompt (length, columns), length 1 or more, and make room for so many continuations of it.
 
-        Of a long prompt the last events that fit are encoded. The decoder reads the very last ones itself.
+        If the prompt is too long, only its last events that fit are encoded. The decoder itself reads the very last.
         """
         encoded, read = np.split(prompt, [len(prompt) - min(WARM_UP, len(prompt) // 2)])
         x = self.own[encoded[-self.window.prompt:, self.column]]                 # (length, width)
@@ -108,7 +109,7 @@ class Decoder(Network):
             self.step(*np.repeat([[past], [present]], variations, axis=1))
 
     def judge(self, prompt: np.ndarray, count: int) -> np.ndarray:
-        """Return the logits (count, tokens) of the values of a prompt's last events, each by those before it."""
+        """Return the logits (count, tokens) of a prompt's last events, each predicted from the events before it."""
         self.start(prompt[:-count], 1)
         return np.concatenate([self.step(past[None], present[None])
                                for past, present in zip(prompt[-count - 1:], prompt[-count:])])
@@ -116,7 +117,7 @@ class Decoder(Network):
     def step(self, past: np.ndarray, present: np.ndarray) -> np.ndarray:
         """Return the logits (batch, tokens) of the value of the event after `past` (batch, columns).
 
-        Nothing is read of `present`, the event itself.
+        `present`, the event itself, is not read.
         """
         x = self.own[past[:, None, self.column]]                                 # (batch, 1, width)
         for attention, cross_attention, feed_forward in self.layers:

@@ -1,7 +1,7 @@
 """The recipe: how a song was made, as a text inside its MIDI file, so that it can be made again byte for byte.
 
-A recipe may come from a stranger. It is JSON; each field is checked for its type before it is used, numbers for their
-range by whoever checks the same flag of the command line, and nothing in it is executed.
+A recipe may come from a stranger. It is JSON, and nothing in it is executed. The type of each field is checked before
+it is used. The range of a number is checked by the same code as that of the flag on the command line.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ FORMAT = "serenity-recipe 2"
 LONGEST = 20_000      # characters of a recipe
 MOST_STEPS = 100      # recipes in one song
 LONGEST_TEXT = 1_000  # characters of a text in it
-NOTHING = "0" * 64    # the digest of what is not there yet
+NOTHING = "0" * 64    # stands for a digest that is not known yet
 
 
 @dataclass(frozen=True)
@@ -38,12 +38,12 @@ class Recipe:
     model_sha256: str
     seed: str                 # path of the seed's file, as it was given
     seed_sha256: str          # of its chunks, see digest
-    part: dict[str, object] | None  # of the seed, where it is one: the part's digest, and what was known of it
+    part: dict[str, object] | None  # if only a part of the seed was used: its digest, and what was known of it
     song_sha256: str          # of the song without its recipe
     variation: int            # which of the variations, counted from 1
-    flags: dict[str, object]  # flags of the command line that matter for the song: name -> value, as JSON has it
-    versions: dict[str, str]  # of what had a hand in it
-    join: float | None = None  # seconds of the song from which on it was made; None: an older Serenity did not say
+    flags: dict[str, object]  # flags of the command line that matter for the song: name -> value, as in JSON
+    versions: dict[str, str]  # of everything that can change the song
+    join: float | None = None  # seconds at which the new part begins; None: an older Serenity did not say
 
     def __post_init__(self):
         check_types(self, "recipe: ")
@@ -101,7 +101,8 @@ def is_untouched(song: Chunks) -> bool:
 
 
 def _find(song: Chunks) -> tuple[int, bytes]:
-    """Return the recipe's text and the number of its track. A song that was itself continued has the last for its own.
+    """Return the number of the track with the recipe, and the recipe's text. If the seed was itself such a song, the
+    last track with a recipe is this song's own.
     """
     for number, body in reversed([*enumerate(song.tracks)]):
         if found := [text for text in chunks.texts(body) if is_recipe(text.decode(errors="replace"))]:
@@ -110,8 +111,8 @@ def _find(song: Chunks) -> tuple[int, bytes]:
 
 
 def steps(song: Chunks) -> tuple[str, ...]:
-    """Return the recipes of a song as texts, the newest first: its own, and of those whose bars it has kept. Raises
-    InputError.
+    """Return the recipes of a song as texts, the newest first: its own, then those of the songs whose bars it has kept.
+    Raises InputError.
     """
     number, _ = _find(song)
     found = [text.decode(errors="replace") for text in chunks.texts(song.tracks[number])]
@@ -151,20 +152,20 @@ def check_flags(flags: dict[str, object], parameters: type, names: Iterable[str]
 # --- the seed ---------------------------------------------------------------------------------------------------------
 
 def continuation_in(song: Chunks, is_apart: bool) -> int:
-    """Return the number of the track that holds a song's continuation: that of the recipe, or, where all tracks were
-    written anew, not `is_apart`, the last. Raises InputError.
+    """Return the number of the track that holds a song's continuation: with `is_apart` the one with the recipe; else
+    all tracks were written anew, and it is the last. Raises InputError.
     """
     return _find(song)[0] if is_apart else len(song.tracks) - 1
 
 
 def seed_in(song: Chunks) -> Chunks | None:
-    """Return the seed that a song holds as it was, or None. Raises InputError where it is no song of generate.py."""
+    """Return the seed that a song holds, unchanged, or None. Raises InputError if generate.py did not make the song."""
     made, seed = read(song), chunks.without_track(song, _find(song)[0])
     return seed if digest(seed) == (made.part or {}).get("sha256", made.seed_sha256) else None
 
 
 def part_to_dict(seed: Seed) -> dict[str, object] | None:
-    """Return what a recipe keeps of the part of a seed that is the prompt; None where all of it is."""
+    """Return what a recipe keeps about the part of a seed that is the prompt; None if the whole seed is."""
     return None if seed.part is None else {"sha256": digest(seed.score.chunks), **asdict(seed.part)}
 
 
@@ -180,17 +181,17 @@ def part_from_dict(fields: dict[str, object] | None) -> Part | None:
 
 
 def places(recipe: Recipe, song: Path) -> list[Path]:
-    """Return where the seed of the song at a path may stand: where the recipe says, or beside the song."""
+    """Return where the seed of the song at path `song` may be: where the recipe says, or beside the song."""
     return [Path(recipe.seed), song.parent / Path(recipe.seed).name]
 
 
 def find_seed(recipe: Recipe, places: Iterable[Path]) -> Path | None:
-    """Return the first of the places where the seed stands as it was, by its contents, or None."""
+    """Return the first of the places that holds the unchanged seed, judged by its contents, or None."""
     return next((path for path in places if _is_seed(path, recipe.seed_sha256)), None)
 
 
 def _is_seed(path: Path, sha256: str) -> bool:
-    if str(path).startswith(("//", "\\\\")):  # another machine, which a stranger's recipe would have us call
+    if str(path).startswith(("//", "\\\\")):  # another machine, to which a stranger's recipe could make us connect
         return False
     try:
         return digest(song_file.read(path).chunks) == sha256
@@ -212,8 +213,8 @@ def file_sha256(path: Path) -> str:
 
 
 def model_sha256(folder: Path, with_novelty: bool = False) -> str:
-    """Return a fingerprint of all that a model generates from: settings, dictionaries, weights, and the novelty index
-    where that has a say.
+    """Return a fingerprint of all that a model generates from: settings, dictionaries, weights, and, if asked for, the
+    novelty index.
     """
     files = [folder / "config.json", folder / "vocabulary.json",
              *(checkpoint.weights_path(folder, attribute) for attribute in ATTRIBUTES)]
@@ -223,8 +224,8 @@ def model_sha256(folder: Path, with_novelty: bool = False) -> str:
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of what can change a song, to the last bit: also the processor's kind, and the library that
-    multiplies.
+    """Return the versions of everything that can change a bit of a song: also the kind of processor, and the library
+    that multiplies matrices.
     """
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
@@ -233,12 +234,12 @@ def versions() -> dict[str, str]:
 
 
 def differing(made_with: dict[str, str]) -> str:
-    """Return in words which versions a recipe names that are others here; "" where there are none."""
+    """Return in words which versions in a recipe differ from those here; "" if none does."""
     here = versions()
     return ", ".join(f"{name} {version} (here {here.get(name, 'none')})" for name, version in made_with.items()
                      if here.get(name) != version)
 
 
 def one_line(text: str) -> str:
-    """Return a text as a recipe may hold it: what cannot be printed becomes "?"."""
+    """Return a text in the form that a recipe may hold: a letter that cannot be printed becomes "?"."""
     return "".join(letter if letter.isprintable() else "?" for letter in text)[:LONGEST_TEXT]

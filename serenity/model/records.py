@@ -1,4 +1,4 @@
-"""What a model's folder says of its training, beside weights: training.json and the card; and who may train in it."""
+"""What a model's folder says about its training: training.json and the card. Also who may train in the folder."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -12,14 +12,14 @@ from serenity.tokens import vocabulary as vocabularies
 from serenity.tokens.corpus import Corpus
 from serenity.tokens.vocabulary import ATTRIBUTES, Vocabulary
 
-SHARED = ("*.json", "novelty.index", "README.md")  # written by whoever is alone in the folder
+SHARED = ("*.json", "novelty.index", "README.md")  # one process at a time writes them
 
 
 def agree(folder: Path, settings: ModelSettings, vocabulary: Vocabulary, attributes: tuple[str, ...],
           resume: bool) -> ModelSettings:
-    """Return the settings to train `attributes` with: those given, with what the folder's other networks have.
+    """Return the settings to train `attributes` with: those given, but for the folder's other networks theirs.
 
-    Raises InputError where training would spoil what the folder holds.
+    Raises InputError if training would spoil what the folder holds.
     """
     if resume and not (folder / "config.json").is_file():
         raise InputError(f"--resume: {folder} holds no model to go on with; wanted the --model of an earlier run, or "
@@ -43,11 +43,11 @@ def agree(folder: Path, settings: ModelSettings, vocabulary: Vocabulary, attribu
 
 def begin(folder: Path, settings: ModelSettings, corpus: Corpus, data: dict,
           known: novelty.Index | None = None) -> str:
-    """Write all that a model's folder holds beside weights and figures; figures that are there stay.
+    """Write everything that a model's folder holds except weights and figures; figures that are there stay.
 
-    `data` says what the songs are: `source` and `licence`, joined by the corpus's numbers. `known` is the index of the
-    songs that the networks have learned before. Several processes may train in one folder, an attribute each.
-    Returns in words what the folder said otherwise of the songs until now; "" where it said the same, or nothing.
+    `data` says what the songs are: `source` and `licence`; the corpus's numbers are added. `known` is the index of the
+    songs that the networks have learned before. Several processes may train in one folder, one attribute each.
+    Returns in words what is different from what the folder said about the songs before; "" if nothing is.
     """
     chords = (corpus.vocabulary.pitch.decode(song[:, ATTRIBUTES.index("pitch")]) for song in corpus.of_split("train"))
     index = novelty.build(chords, base=known)
@@ -63,7 +63,7 @@ def begin(folder: Path, settings: ModelSettings, corpus: Corpus, data: dict,
 
 
 def add(folder: Path, settings: ModelSettings, attribute: str, figures: dict) -> dict[str, dict]:
-    """Add the figures of a network that was trained to training.json and the card; return those of all networks."""
+    """Add the figures of a trained network to training.json and to the card; return those of all networks."""
     with alone(folder):
         training = _read(folder)
         networks = training["networks"] | {attribute: figures}

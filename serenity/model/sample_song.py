@@ -1,7 +1,7 @@
 """A sample of what the networks have learned so far: the continuation of a song that they did not learn from.
 
-Networks that are not trained yet play no part: their attribute is the song's own, event by event. So the one network
-that there is can be heard from its first epoch on.
+For attributes whose networks are not trained yet, the song's own values are taken, event by event. So even a single
+network can be heard from its first epoch on.
 """
 
 from collections.abc import Mapping
@@ -19,16 +19,17 @@ from serenity.music.tempo_map import TempoMap
 from serenity.tokens.vocabulary import ATTRIBUTES, Vocabulary
 from serenity.tokens.windows import stream
 
-PROMPT, EVENTS = 64, 256  # at most; a short song is halved
+PROMPT, EVENTS = 64, 256  # at most; of a short song the prompt is half
 PIANO = 0  # program
 
 
 def compose(songs: list[np.ndarray], settings: ModelSettings, vocabulary: Vocabulary,
             weights: Mapping[str, Mapping[str, np.ndarray]]) -> tuple[np.ndarray, float] | None:
-    """Return the longest of the songs (events, 4), continued from its beginning, as notes, and where that begins.
+    """Return the longest of the songs (events, 4) with a continuation of its beginning: notes, and the second at which
+    the continuation begins.
 
-    `weights` are those of the networks that are trained, by attribute. The continuation is drawn as the networks have
-    it, without any limit, and always by the same chance. None where no song has two events.
+    `weights` are those of the trained networks, by attribute. The continuation is drawn from the networks' own
+    likelihoods, without any limit, and always with the same random numbers. None if no song has two events.
     """
     song = max(songs, key=len)
     prompt = min(PROMPT, len(song) // 2)

@@ -1,4 +1,4 @@
-"""Logits -> token: how chance is let in, and how what has come too often is held back."""
+"""Logits -> token: how a token is drawn by chance, and how chords that came too often become less likely."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from serenity.errors import InputError
 from serenity.model.settings import Sampling
 
 FORBIDDEN = -np.inf  # the logit of a token that is never drawn
-COLDEST = 1e30       # by which logits are multiplied at most
+COLDEST = 1e30       # the most that logits are multiplied by
 
 
 GREEDY = Sampling(top_k=1)
@@ -17,8 +17,8 @@ GREEDY = Sampling(top_k=1)
 def sample(logits: np.ndarray, sampling: Sampling, rng: np.random.Generator) -> int:
     """Return a token drawn by softmax(logits / temperature) from those that `sampling` leaves.
 
-    `logits` is (tokens,); where they are FORBIDDEN the token is never drawn, and one at least must not be. Of equally
-    likely tokens the lower one, which is the commoner one, comes first.
+    `logits` is (tokens,). A token whose logit is FORBIDDEN is never drawn; at least one logit must be another. Of
+    equally likely tokens the lower one, which is the commoner one, comes first.
     """
     if sampling.is_greedy:
         return int(logits.argmax())
@@ -34,14 +34,15 @@ def sample(logits: np.ndarray, sampling: Sampling, rng: np.random.Generator) -> 
     if sampling.min_p:
         weights[weights < sampling.min_p] = 0
     heights = np.cumsum(weights, dtype=np.float64)
-    # What has no weight is as high as what stands before it, and not found, but for a product rounded up to the top.
+    # A token without weight is as high as the one before it, so it is not found, except when a product is rounded up
+    # to the top.
     drawn = np.searchsorted(heights, rng.random() * heights[-1], side="right")
     return int(drawn) if drawn < len(weights) else int(np.flatnonzero(weights)[-1])
 
 
 def _likeliest(logits: np.ndarray, number: int) -> np.ndarray:
-    """Return so many tokens at most, the likeliest first."""
-    # A partition is quicker than a sort of thousands; what is as likely as the last one stays in until the sort.
+    """Return at most `number` tokens, the likeliest first."""
+    # A partition is quicker than a sort of thousands; tokens as likely as the last one are kept until the sort.
     lowest = np.partition(logits, -number)[-number] if number < len(logits) else FORBIDDEN
     tokens = np.flatnonzero(logits >= lowest)
     return tokens[np.argsort(-logits[tokens], kind="stable")][:number]
@@ -49,17 +50,17 @@ def _likeliest(logits: np.ndarray, number: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Guard:
-    """Holds back chords and figures that have come too often lately. A figure is a run of chords, about half a bar.
+    """Makes chords and figures less likely that came too often lately. A figure is a run of chords, about half a bar.
 
-    Each time beyond its limit makes a chord so many bits less likely. So a loop does not stop at once, but it soon
-    costs more than anything else, and what has not come for a while is free again. The limits are what 98 of 100 events
-    of real songs keep (docs/history.md).
+    Each time beyond the limit makes a chord less likely by `strength` bits. So a loop does not stop at once, but it
+    soon costs more than anything else, and a chord that has not come for a while is free again. 98 of 100 events of
+    real songs keep within these limits (docs/history.md).
     """
 
-    memory: int = 64       # events that are looked back upon
-    chord_limit: int = 12  # times among these that a chord is free
+    memory: int = 64       # the last events that are counted
+    chord_limit: int = 12  # times that a chord may come among these for free
     figure: int = 4        # events
-    figure_limit: int = 1  # times among these that a figure is free
+    figure_limit: int = 1  # times that a figure may come among these for free
     strength: float = 2.0  # bits for each time beyond a limit
 
     def __post_init__(self):

@@ -1,17 +1,17 @@
 """Serenity's design of one attribute's transformer, whole: its weights, what it computes, and its decoder.
 
-* A decoder alone: prompt and continuation are one row (Liu et al., arXiv 1801.10198, section 4.2.3).
-* It reads the past of all four attributes, and those of the present event that are decided before its own. The four
+* Only a decoder: prompt and continuation are one row (Liu et al., arXiv 1801.10198, section 4.2.3).
+* It reads all four attributes of past events, and those of the present event that are decided before its own. The four
   networks are then one model of the song: p(step) p(pitch | step) p(duration | step, pitch) p(velocity | the others).
-* A token's vector is its own and a sum of those of its features; the same vectors score the tokens (Press & Wolf,
-  arXiv 1608.05859).
+* A token's vector is the sum of its own vector and those of its features; the same vectors score the tokens (Press &
+  Wolf, arXiv 1608.05859).
 * Queries and keys are turned (RoFormer, arXiv 2104.09864, section 3.2), one half of each head by the event's number,
   the other by its onset in quarters: four bars ago is one angle, in every tempo.
-* Where an event stands in its bars is read too: its place, the bar's length, and how many bars are left, if known.
+* It also reads where an event stands in its bars: its place, the bar's length, and how many bars are left, if known.
 
-Layers are those of "Attention Is All You Need" (arXiv 1706.03762) with GELU (arXiv 1606.08415), each normalised before
-it (Xiong et al., arXiv 2002.04745). `forward` is for training, on Keras; `Decoder` for generation, on NumPy. A test
-holds their logits equal.
+Layers are those of "Attention Is All You Need" (arXiv 1706.03762) with GELU (arXiv 1606.08415), with a normalisation
+before each (Xiong et al., arXiv 2002.04745). `forward` is for training, on Keras; `Decoder` for generation, on NumPy. A
+test holds their logits equal.
 """
 
 import numpy as np
@@ -35,8 +35,8 @@ from serenity.tokens.vocabulary import ATTRIBUTES, DECISION_ORDER, Vocabulary
 
 CONTEXT_DIM = 64     # width in which each other attribute is read
 LONGEST = 10_000.0   # events; the slowest angle's period over 2 pi
-# Quarters in which the angles by onset go round: parts of the quarter in two and three, beats, bars of two, three and
-# four quarters, and their groups up to 32 bars. A head with more or fewer angles takes periods between these.
+# Quarters in which the angles by onset go round once: a quarter divided by two and three, beats, bars of two, three and
+# four quarters, and groups of bars up to 32. A head with more or fewer angles takes periods between these.
 PERIODS = (1 / 6, 1 / 4, 1 / 3, 1 / 2, 1, 3 / 2, 2, 3, 4, 6, 8, 12, 16, 32, 64, 128)
 STEP = ATTRIBUTES.index("step")
 
@@ -53,7 +53,7 @@ def shapes(settings: ModelSettings, attribute: str) -> Shapes:
     width = network.model_dim
     table = {f"embedding/{attribute}": (size, width), "embedding/features": (NUMBER[attribute], width)}
     for name, others in read_attributes(attribute).items():
-        if others:  # of others the features are enough
+        if others:  # for the other attributes the features are enough
             table |= {f"{name}/{other}": (NUMBER[other], CONTEXT_DIM) for other in others}
             table |= {f"{name}/bars": (bar_numbers(settings.codec.grid), width),
                       f"{name}/merge/kernel": (CONTEXT_DIM * len(others), width)}
@@ -135,7 +135,8 @@ class Decoder(Network):
     def start(self, prompt: np.ndarray, variations: int) -> np.ndarray:
         """Read a prompt (length, columns), length 1 or more, and make room for so many continuations of it.
 
-        Of a long prompt the last events that fit are read. Returns what their values are told by, (events, width).
+        If the prompt is too long, only its last events that fit are read. Returns (events, width): the last layer's
+        output, from which each event's value is predicted.
         """
         prompt = prompt[-self.reach:]
         past, present = prompt[:-1], prompt[1:]
@@ -150,14 +151,14 @@ class Decoder(Network):
         return x
 
     def judge(self, prompt: np.ndarray, count: int) -> np.ndarray:
-        """Return the logits (count, tokens) of the values of a prompt's last events, each by those before it."""
+        """Return the logits (count, tokens) of a prompt's last events, each predicted from the events before it."""
         return self.logits(scaled(self.start(prompt, 1)[-count:]))
 
     def step(self, past: np.ndarray, present: np.ndarray) -> np.ndarray:
         """Return the logits (batch, tokens) of the next event's value.
 
-        `past` (batch, columns) is the event before it; `present` (batch, columns) the event itself, of which only what
-        is decided before this attribute is read.
+        `past` (batch, columns) is the event before it. `present` (batch, columns) is the event itself; only the
+        attributes that are decided before this one are read.
         """
         x = self._embed(past, present)[:, None]                                  # (batch, 1, width)
         self.onset = self.onset + self._steps(past)

@@ -1,9 +1,9 @@
-"""The four transformers as settings: their design, their sizes, the sizes of all that they read, and how they draw.
+"""The settings of the four transformers: their design, their sizes, the sizes of what they read, and how they draw.
 
 No Keras.
 
 The attributes of an event are decided in the order step, pitch, duration, velocity, each by its own transformer. What
-is in these transformers is a matter of their design; there are two, serenity_design.py and original_design.py.
+such a transformer consists of depends on its design; there are two, serenity_design.py and original_design.py.
 """
 
 from dataclasses import asdict, dataclass
@@ -44,7 +44,7 @@ class NetworkSettings:
 
 @dataclass(frozen=True)
 class ModelSettings:
-    """All that is needed, beside weights and dictionaries, to rebuild the four networks and use them."""
+    """Everything that is needed, besides weights and dictionaries, to rebuild the four networks and use them."""
 
     networks: dict[str, NetworkSettings]  # one for each attribute
     vocabulary_sizes: dict[str, int]      # tokens of each attribute
@@ -60,12 +60,12 @@ class ModelSettings:
 
     @property
     def has_encoder(self) -> bool:
-        """Whether the networks read the prompt apart from what follows it."""
+        """Whether the networks have an encoder that reads the prompt, apart from what follows it."""
         return self.design == "original"
 
     @property
     def reach(self) -> int:
-        """How many events a decoder sees of its own row: the continuation, or without encoder all of a window."""
+        """How many events of its own row a decoder sees: the continuation, or without an encoder the whole window."""
         return self.window.continuation if self.has_encoder else self.window.length
 
     def to_dict(self) -> dict:
@@ -91,7 +91,7 @@ def _sizes(pitch: tuple[int, int], others: tuple[int, int]) -> dict[str, Network
             for attribute in ATTRIBUTES for width, layers in [pitch if attribute == "pitch" else others]}
 
 
-# Pitch has five times the values of the others, and most of the music: it gets most of the weights.
+# Pitch has five times as many values as the others, and most of the music is in it: so it gets most of the weights.
 PRESETS = {
     "serenity": {"mini": _sizes((192, 4), (128, 4)), "lite": _sizes((384, 5), (256, 5)),
                  "full": _sizes((640, 7), (384, 8))},
@@ -114,8 +114,8 @@ def preset(name: str, design: str = "serenity") -> dict[str, NetworkSettings]:
 class Sampling:
     """How a token is chosen. The defaults draw by the network's own likelihoods.
 
-    The four work in this order, each on what the one before has left. With a temperature of 0 or a top_k of 1 the
-    likeliest is taken, without chance.
+    The four fields work in this order, each on the tokens that the one before has left. With a temperature of 0 or a
+    top_k of 1 the likeliest token is taken, without chance.
     """
 
     temperature: float = 1.0  # divides the logits: below 1 safer, the likely become likelier; above 1 bolder

@@ -2,7 +2,7 @@
 
     training/pitch.state.npz   weights and the optimizer's moments in full precision, and how far the run is, as JSON
 
-It does not hold what follows from seed and epoch: windows and dropout (see dataset.py, callbacks.py). Loading executes
+Windows and dropout are not in it: they follow from seed and epoch (see dataset.py, callbacks.py). Loading executes
 nothing.
 """
 
@@ -30,9 +30,9 @@ class Progress:
     epochs: int = 0                  # whole ones
     minutes: float = 0.0
     best_bits: float = math.inf      # per validation event
-    best_epoch: int = 0              # that has them; 0: what the run began with
-    base_bits: float | None = None   # what the run began with, where that was a trained network
-    settings: list[dict] = field(default_factory=list)  # of the training, and `first`, the epoch that they hold from
+    best_epoch: int = 0              # the epoch that has them; 0: the network that the run began with
+    base_bits: float | None = None   # bits of the network that the run began with, if that was trained
+    settings: list[dict] = field(default_factory=list)  # of the training, and `first`, the epoch from which they hold
 
     @property
     def waited(self) -> int:
@@ -40,15 +40,15 @@ class Progress:
         return self.epochs - self.best_epoch
 
     def take(self, training: TrainingSettings) -> str:
-        """Note the settings of the epochs that follow; return in words what is other than before."""
+        """Store the settings of the epochs that follow; return in words what is different from before."""
         difference = training.difference(self.settings[-1]) if self.settings else ""
         if difference or not self.settings:
             self.settings.append({"first": self.epochs + 1, **asdict(training)})
         return difference
 
     def is_over(self, training: TrainingSettings) -> bool:
-        """Return whether the run is at its end, or has lost its patience: as keras.callbacks.EarlyStopping, which never
-        does so after one epoch."""
+        """Return whether the run is at its end, or has lost its patience: like keras.callbacks.EarlyStopping, never
+        after the first epoch."""
         impatient = training.patience is not None and self.epochs > 1 and self.waited >= training.patience
         return self.epochs >= training.epochs or impatient
 
@@ -75,8 +75,8 @@ def read(path: Path) -> tuple[Progress, dict[str, np.ndarray]]:
 def restore(network: keras.Model, arrays: dict[str, np.ndarray], batches: int) -> None:
     """Give a compiled and built network the state that `read` returned, after so many batches.
 
-    Gradients that were gathered, but not yet applied, are taken over where both runs gather. Raises InputError where
-    the state is another network's.
+    Gradients that were gathered, but not yet applied, are restored if both runs gather them. Raises InputError if the
+    state belongs to another network.
     """
     try:
         set_weights(network, {name.removeprefix("network/"): values for name, values in arrays.items()

@@ -1,6 +1,6 @@
-"""Training: one attribute's transformer at a time, on windows chosen again for each epoch, with Keras's `fit`.
+"""Training: one attribute's transformer at a time, on windows that are drawn anew for each epoch, with Keras's `fit`.
 
-In the model's folder each network leaves its best weights, and under training/ what follows:
+In the model's folder each network leaves its best weights, and in training/ these files:
 
     pitch.state.npz         the state after the last epoch, to go on from (see state.py)
     pitch.csv, pitch/       the figures of each epoch: as a table, and for TensorBoard
@@ -31,7 +31,7 @@ from serenity.tokens.corpus import Corpus
 from serenity.tokens.vocabulary import ATTRIBUTES
 
 FLOOR = 0.05      # share of the highest learning rate at the end
-CLIP_NORM = 1.0   # longest gradient, all weights together
+CLIP_NORM = 1.0   # greatest length of the gradient of all weights together
 BETA_2 = 0.98     # forgets sooner than Adam's 0.999 (arXiv 1706.03762, section 5.3)
 TABLES = rf"/(embedding|past|present)_({'|'.join(ATTRIBUTES)}|features|bars)$"  # a row a token: Adam suits these
 UNDECAYED = ("bias", "beta", "gamma")  # weight decay leaves them alone
@@ -44,14 +44,14 @@ def train_network(corpus: Corpus, settings: ModelSettings, attribute: str, train
                   devices: Sequence[str] | None = None) -> dict:
     """Train one attribute's transformer, keep its best weights in the model's folder, and return its figures.
 
-    The best are those with the fewest bits per validation event (training event, where there is no validation song).
-    After each epoch the whole state stands in `folder`/training, from which `resume` goes on: on a processor the
-    weights come out the same, bit for bit, as without the interruption. Training begins with the weights of `start`,
-    or with chance. `draw` makes pictures of the samples. `devices` are named as in devices.Devices.
+    The best are those with the fewest bits per validation event (per training event, if there is no validation song).
+    After each epoch the whole state is written to `folder`/training, and `resume` goes on from there: on a processor
+    the weights become the same, bit for bit, as without the interruption. Training begins with the weights of `start`,
+    or with random ones. `draw` makes pictures of the samples. `devices` are named as in devices.Devices.
 
-    Returns parameters, epochs, minutes, bits (per event), unigram_bits, accuracy and settings, and base_bits, those of
-    `start`.
-    Raises InputError for what a user can mend: memory, disk, a learning rate that was too high.
+    Returns parameters, epochs, minutes, bits (per event), unigram_bits, accuracy and settings; with `start` also
+    base_bits, the bits of `start`.
+    Raises InputError for faults that a user can mend: memory, disk, a learning rate that was too high.
     """
     path = checkpoint.state_path(folder, attribute)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -61,11 +61,11 @@ def train_network(corpus: Corpus, settings: ModelSettings, attribute: str, train
     if not progress.is_over(training) and (difference := progress.take(training)):
         print(f"  {attribute} goes on from epoch {progress.epochs + 1} with other settings: {difference}", flush=True)
     judged = corpus.of_split("validation") or corpus.of_split("train")
-    keras.utils.clear_session()  # what the network before has left
+    keras.utils.clear_session()  # removes what the network before has left
     with explained(attribute), precision(training.precision):
         on = Devices(training, devices)
         network, dataset = prepare(corpus, settings, attribute, training, on, progress.epochs)
-        # Keras predicts a batch once on each device; so one network of its own is judged on one device.
+        # Keras would predict each batch on every device. So a second network, on one device, is judged.
         twin = build_network(settings, attribute, corpus.vocabulary) if on.strategy else network
 
         def judge() -> dict[str, float]:
@@ -86,13 +86,13 @@ def train_network(corpus: Corpus, settings: ModelSettings, attribute: str, train
             seen = sys.stdout.isatty()
             network.fit(dataset, epochs=training.epochs, initial_epoch=progress.epochs, shuffle=False,
                         verbose=int(seen), callbacks=[
-                            # First, so that the bar is whole before others print.
+                            # First, so that the bar is complete before others print.
                             keras.callbacks.ProgbarLogger() if seen else Report(attribute, training.epochs),
                             keras.callbacks.TerminateOnNaN(raise_error=True),
                             Reseed(training.seed), Judge(judge), *loggers(folder, attribute, progress.epochs),
                             *([Patience(training.patience, progress)] if training.patience else []),
                             Keep(folder, attribute, progress, training.epochs, sample)])
-        set_weights(network, checkpoint.read_weights(folder, attribute, settings))  # as they are on disk: halves
+        set_weights(network, checkpoint.read_weights(folder, attribute, settings))  # as on disk: in half precision
         figures = {"parameters": network.count_params(), "epochs": progress.epochs, "minutes": progress.minutes,
                    **judge(), "unigram_bits": unigram_bits(corpus, attribute, judged), "settings": progress.settings}
     return figures if progress.base_bits is None else figures | {"base_bits": progress.base_bits}
@@ -100,7 +100,7 @@ def train_network(corpus: Corpus, settings: ModelSettings, attribute: str, train
 
 def prepare(corpus: Corpus, settings: ModelSettings, attribute: str, training: TrainingSettings, on: Devices,
             epoch: int = 0) -> tuple[keras.Model, WindowDataset]:
-    """Return a network of chance, ready for `fit`, and what it is shown from an epoch on."""
+    """Return a network with random weights, ready for `fit`, and the dataset from `epoch` on."""
     dataset = WindowDataset(corpus, attribute, settings, training, epoch)
     keras.utils.set_random_seed(training.seed)
     with on.scope():
@@ -108,14 +108,14 @@ def prepare(corpus: Corpus, settings: ModelSettings, attribute: str, training: T
         compile_network(network, training, len(dataset), on.count)
         network.optimizer.build(network.trainable_variables)
     if on.strategy:
-        network.test_on_batch(*dataset[0])  # else Keras builds its metrics from an average of tokens, which is none
+        network.test_on_batch(*dataset[0])  # else Keras builds its metrics from an average of tokens: no token at all
     return network, dataset
 
 
 def compile_network(network: keras.Model, training: TrainingSettings, steps: int, devices: int = 1) -> None:
     """Give a network its loss and optimizer.
 
-    `steps` are the batches of an epoch: the schedule counts these, also where several make a step of the optimizer.
+    `steps` are the batches of an epoch: the schedule counts batches, even if several make one step of the optimizer.
     """
     network.compile(optimizer=muon(training, schedule(training, training.epochs * steps), devices),
                     loss=Crossentropy(training.label_smoothing), weighted_metrics=[accuracy()],
@@ -133,9 +133,9 @@ def muon(training: TrainingSettings, learning_rate: object, devices: int = 1) ->
     """Return the optimizer; `learning_rate` is a number or a schedule.
 
     Muon takes steps that change all directions of a matrix alike (Jordan et al., "Muon: An optimizer for hidden layers
-    in neural networks", 2024; scaled as in Liu et al., arXiv 2502.16982, section 2.2, so that it shares its learning
-    rate with AdamW), which takes care of tables and vectors. Each of several devices clips its own share of the
-    gradient, before these are added.
+    in neural networks", 2024). It is scaled as in Liu et al., arXiv 2502.16982, section 2.2, so that it shares its
+    learning rate with AdamW, which trains tables and vectors. Each of several devices clips its own share of the
+    gradient before the shares are added.
     """
     optimizer = Muon(
         learning_rate, weight_decay=training.weight_decay, adam_weight_decay=training.weight_decay, adam_beta_2=BETA_2,
@@ -155,7 +155,7 @@ def adamw(training: TrainingSettings, learning_rate: object) -> keras.optimizers
 
 def write_sample(corpus: Corpus, settings: ModelSettings, attribute: str, folder: Path, start: Checkpoint | None,
                  draw: Draw | None, epoch: int) -> None:
-    """Write a sample of what the networks in the folder have learned, after an epoch of one of them."""
+    """Write a sample song of the networks in the folder, after an epoch of one of them."""
     weights = dict(start.weights) if start else {}
     weights |= {name: checkpoint.read_weights(folder, name, settings) for name in ATTRIBUTES
                 if checkpoint.weights_path(folder, name).is_file()}

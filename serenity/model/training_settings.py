@@ -22,8 +22,8 @@ class TrainingSettings:
     label_smoothing: float = 0.0                 # share of the target spread over all tokens; bits are counted without
     patience: int | None = None                  # stop after so many epochs without improvement; None: never, --from 3
     epoch_songs: int | None = None               # songs in one epoch; the next epoch shows others; None: all songs
-    # how much of a song's synthetic songs an epoch shows beside it: 0.5: parts, together half as long as the song, and
-    # other parts in each epoch; None: all of them, whole
+    # how much of its synthetic songs an epoch shows beside each song. 0.5: parts that are together half as long as the
+    # song, others in each epoch; None: all of them, whole
     synthetic: float | None = 0.5
     precision: Literal["float32", "bfloat16"] = "float32"  # of products; bfloat16: faster on a GPU, slower on a CPU
     xla: bool = False                            # compile with XLA: training begins a minute later
@@ -48,12 +48,12 @@ class TrainingSettings:
             raise SettingError(f"seed {self.seed}, wanted 0 to {2 ** 32 - 1:,}")
 
     def settled(self, fine_tuning: bool = False) -> "TrainingSettings":
-        """Return the settings with what None stands for, in fine-tuning and otherwise."""
+        """Return the settings with each None replaced by its default, which is another one in fine-tuning."""
         usual = FINE_TUNING if fine_tuning else USUAL
         return replace(self, **{name: value for name, value in usual.items() if getattr(self, name) is None})
 
     def difference(self, before: dict) -> str:
-        """Return in words what is other than in settings `before`, as asdict gives them; "" where nothing is."""
+        """Return in words what differs from the settings `before` (a dict, as asdict gives it); "" if nothing does."""
         return ", ".join(f"{name.replace('_', ' ')} {value} (before: {before[name]})" for name, value
                          in asdict(self).items() if name in before and before[name] != value)
 

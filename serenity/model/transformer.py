@@ -1,6 +1,6 @@
 """One attribute's transformer for training, on Keras: the weights of its design's table, and layers that read them.
 
-What a network computes stands in its design (`forward`); here are the layers that it is made of. Training needs Keras
+The design says what a network computes (`forward`); here are the layers that it is made of. Training needs Keras
 for gradients; generation has the same layers in NumPy (layers.py).
 """
 
@@ -25,7 +25,7 @@ class Transformer(keras.Model):
     """One attribute's transformer.
 
     Inputs, as in serenity.tokens.windows.Batch: `prompt` (batch, prompt, columns), `past` and `target` (batch, length,
-    columns). Of the target it reads only those attributes of the present event that are decided before its own.
+    columns). In the target it reads only those attributes of the present event that are decided before its own.
     Output: logits (batch, length, tokens) in float32. Weights are named as in designs.weight_shapes.
     """
 
@@ -43,7 +43,7 @@ class Transformer(keras.Model):
 
 
 def _initial(name: str, shape: tuple[int, ...]) -> keras.initializers.Initializer:
-    """Return how a weight begins, by its name."""
+    """Return how a weight is initialised, by its name."""
     last = name.rpartition("/")[2]
     fixed = {"gamma": "ones", "beta": "zeros", "bias": "zeros", "kernel": "glorot_uniform"}
     if last in fixed:
@@ -53,7 +53,7 @@ def _initial(name: str, shape: tuple[int, ...]) -> keras.initializers.Initialize
 
 
 class Layers:
-    """The layers of a network that is being computed; each reads its weights by name. x is (batch, length, width)."""
+    """The layers while a network is computed; each reads its weights by name. x is (batch, length, width)."""
 
     ops = ops
 
@@ -73,7 +73,7 @@ class Layers:
         return ops.take(vectors, rows, axis=0)
 
     def dropout(self, x):
-        """Return x, in training without a share of its values."""
+        """Return x; in training, without a random share of its values."""
         return self.network.dropout(x, training=self.training)
 
     def norm(self, x, name: str):
@@ -81,13 +81,13 @@ class Layers:
         return normalise(x, self[f"{name}/gamma"], self[f"{name}/beta"])
 
     def feed_forward(self, x, name: str):
-        """Return x with what two dense layers, with GELU between them, add to it."""
+        """Return x plus the output of two dense layers with GELU between them."""
         inner = self.matmul(self.norm(x, f"{name}_norm"), self[f"{name}/inner/kernel"]) + self[f"{name}/inner/bias"]
         outer = self.matmul(gelu(inner), self[f"{name}/outer/kernel"]) + self[f"{name}/outer/bias"]
         return x + self.dropout(outer)
 
     def attention(self, x, name: str, memory=None, angles=(None, None), **how):
-        """Return x with what multi-head attention adds: to `memory` (batch, key, width), or within x.
+        """Return x plus the output of multi-head attention: to `memory` (batch, key, width), or within x.
 
         `angles` turn queries and keys, (batch or 1, length, head_dim / 2) each; `how` as in `attend`.
         """
@@ -124,12 +124,12 @@ def turn(x, angles):
 
 
 def attend(query, key, value, causal: bool = False, key_mask=None, relative=None, lowest: int = 0, offset: int = 0):
-    """Return values, mixed as queries ask of keys. With `causal` no query sees a key after it, ROWS queries at a time.
+    """Return the values, mixed by softmax(query @ key). With `causal` no query sees a later key.
 
-    key_mask (batch, key) bool tells which keys are there; every query must see at least one. `relative` (heads,
-    distance, head_dim) are learned distances from `lowest` on; farther ones share the vector of the farthest. Query i
-    and key j are `i - j + offset` events apart: offset is 0 where keys and queries are the same events, and the number
-    of keys where the keys are the events right before the queries.
+    Causal queries are computed ROWS at a time. key_mask (batch, key) bool says which keys are there; every query must
+    see at least one. `relative` (heads, distance, head_dim) are learned distances from `lowest` on; distances beyond
+    the last share its vector. Query i and key j are `i - j + offset` events apart: offset is 0 if keys and queries are
+    the same events, and the number of keys if the keys are the events right before the queries.
     """
     length = query.shape[2]
     edges = [*range(ROWS, length, ROWS)] if causal else []
@@ -155,7 +155,7 @@ def relative_scores(query, relative, keys: int, lowest: int, offset: int, causal
     tensor ever exists (arXiv 1809.04281, section 3.4).
     """
     length = query.shape[2]
-    # From the farthest distance down. A causal query needs none below 0: what lies there is masked.
+    # From the farthest distance to the nearest. A causal query needs none below 0: those keys are masked.
     columns = keys if causal else length + keys - 1
     distances = offset + length - 1 - np.arange(columns) - lowest
     rows = ops.take(relative, np.clip(distances, 0, relative.shape[1] - 1), axis=1)  # (heads, distance, head_dim)
@@ -174,14 +174,14 @@ def skew(products):
 
 
 def future(first: int, last: int) -> np.ndarray:
-    """Return the mask (last - first, last) that hides from the queries from `first` on the keys after them."""
+    """Return the mask (last - first, last) that hides later keys from the queries `first` to `last`."""
     return np.triu(np.full((last - first, last), MASKED, np.float32), first + 1)
 
 
 # --- weights ----------------------------------------------------------------------------------------------------------
 
 def build_network(settings: ModelSettings, attribute: str, vocabulary: Vocabulary) -> Transformer:
-    """Return one attribute's transformer, its weights drawn by chance."""
+    """Return one attribute's transformer with random weights."""
     return Transformer(settings, attribute, vocabulary)
 
 
@@ -191,7 +191,7 @@ def get_weights(network: Transformer) -> dict[str, np.ndarray]:
 
 
 def set_weights(network: Transformer, weights: dict[str, np.ndarray]) -> None:
-    """Give a network weights by name. The inverse of get_weights. What does not fit raises ValueError."""
+    """Give a network its weights by name. The inverse of get_weights. Raises ValueError if they do not fit."""
     if set(network.by_name) != set(weights):
         raise ValueError(f"weights that do not fit: {', '.join(sorted(set(network.by_name) ^ set(weights)))}")
     for name, variable in network.by_name.items():
