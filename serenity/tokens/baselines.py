@@ -1,8 +1,8 @@
-"""What counting predicts, without a network: the baselines that a network has to beat, in the same units.
+"""Predictions by counting, without a network: the baselines that a network has to beat, in the same units.
 
-Each gives the bits of every song on its own, so that intervals over songs can be drawn. What is decided is counted as
-serenity.model.evaluation counts it: each event once, the end of a song as one more decision of its step. What was
-counted are the real training songs, in which values are as common as in the songs to predict.
+Each baseline gives the bits of every song separately, so that intervals over songs can be drawn. Decisions are counted
+as in serenity.model.evaluation: each event once, and the end of a song as one more decision of its step. The counts
+come from the real training songs, in which values are as common as in the songs to predict.
 """
 
 from collections.abc import Sequence
@@ -15,8 +15,8 @@ from serenity.tokens.windows import WindowSettings
 
 Column = tuple[str, int]  # an attribute, and how many events before the present one; 0: this one, decided before
 
-# What each attribute is predicted from, the most telling first; benchmarks/baselines.py --choose found them as those
-# that save the most bits on the validation songs, one after another.
+# What each attribute is predicted from, the most useful first. benchmarks/baselines.py --choose found them one after
+# another, each as the one that saves the most bits on the validation songs.
 CHOSEN: dict[str, tuple[Column, ...]] = {
     "pitch": (("pitch", 1), ("step", 0), ("pitch", 2)),
     "step": (("step", 1), ("step", 2), ("duration", 2), ("pitch", 1), ("duration", 1)),
@@ -24,7 +24,7 @@ CHOSEN: dict[str, tuple[Column, ...]] = {
     "velocity": (("velocity", 2), ("velocity", 1)),
 }
 LAG = WindowSettings().prompt  # events after which a copied prompt begins again
-_BITS = 16                     # of a token; beside it a label of a context, one for each decision at most, fits 64
+_BITS = 16                     # of a token; with a context's label (at most one a decision) they fit into 64 bits
 
 
 def chains(attribute: str) -> dict[str, tuple[Column, ...]]:
@@ -35,11 +35,12 @@ def chains(attribute: str) -> dict[str, tuple[Column, ...]]:
 
 def markov_bits(training: Sequence[np.ndarray], songs: Sequence[np.ndarray], attribute: str, alphabet: int,
                 columns: Sequence[Column]) -> np.ndarray:
-    """Return the bits of an attribute in each song, (songs,), by what followed its context in the training songs.
+    """Return the bits of an attribute in each song, (songs,), from what followed its context in the training songs.
 
-    Songs are tokens (events, 4); `alphabet` is the number of values. The context is the values of all `columns`; it is
-    mixed with that of all but the last of them, and so on down to none, by modified Kneser-Ney smoothing (Chen &
-    Goodman, "An empirical study of smoothing techniques for language modeling", 1999, section 3).
+    Songs are tokens (events, 4); `alphabet` is the number of values. The context is the values of all `columns`. Its
+    prediction is mixed with that of a context without the last column, and so on down to no context, by modified
+    Kneser-Ney smoothing (Chen & Goodman, "An empirical study of smoothing techniques for language modeling", 1999,
+    section 3).
     """
     everything = [*training, *songs]
     target, song = _decisions(everything, attribute)
@@ -49,10 +50,11 @@ def markov_bits(training: Sequence[np.ndarray], songs: Sequence[np.ndarray], att
 
 def copy_bits(training: Sequence[np.ndarray], songs: Sequence[np.ndarray], attribute: str, alphabet: int,
               lag: int = LAG) -> np.ndarray:
-    """Return the bits of an attribute in each song, (songs,), if a song repeats what stood `lag` events before.
+    """Return the bits of an attribute in each song, (songs,), if a song is expected to repeat its values of `lag`
+    events before.
 
-    The copied value has the share w, the unigram the rest; w is the likeliest on the training songs (expectation
-    maximisation). The first `lag` events have nothing to copy: they cost what the unigram says.
+    The copied value has the probability w, the unigram has the rest; w is the likeliest on the training songs
+    (expectation maximisation). The first `lag` events have nothing to copy: they cost what the unigram says.
     """
     everything = [*training, *songs]
     target, song = _decisions(everything, attribute)
@@ -79,7 +81,7 @@ def all_bits(corpus: Corpus, songs: Sequence[np.ndarray]) -> dict[str, dict[str,
 
 
 def unigram_bits(corpus: Corpus, attribute: str, songs: Sequence[np.ndarray]) -> float:
-    """Return the bits per event of songs by how often the training songs have each value."""
+    """Return the bits per event of songs, predicted from how often the training songs have each value."""
     size = corpus.vocabulary[attribute].size - SPECIALS
     bits = markov_bits(corpus.of_split("train", synthetic=False), songs, attribute, size, ())
     return float(bits.sum() / sum(map(len, songs)))
@@ -133,9 +135,9 @@ def _label(keys: np.ndarray) -> np.ndarray:
 
 def _mixed(context: np.ndarray, pair: np.ndarray, pairs: np.ndarray, times: np.ndarray,
            shorter: np.ndarray) -> np.ndarray:
-    """Return the probability of each decision after its context: discounted counts, the rest by the shorter context.
+    """Return the probability of each decision after its context: discounted counts, and the rest from the shorter one.
 
-    `pairs` of a context and a token, sorted, were met so many `times`.
+    `pairs` of a context and a token, sorted, were counted so many `times`.
     """
     discount = discounts(times)[np.minimum(times, 3)]
     size = int(context.max(initial=0)) + 1
@@ -147,9 +149,9 @@ def _mixed(context: np.ndarray, pair: np.ndarray, pairs: np.ndarray, times: np.n
 
 
 def discounts(times: np.ndarray) -> np.ndarray:
-    """Return what is taken off counts of 0, 1, 2, and 3 or more (the same paper, section 3).
+    """Return what is subtracted from counts of 0, 1, 2, and 3 or more (the same paper, section 3).
 
-    Where so few counts stand that the equation has no answer, half of the count of one, and so on.
+    If there are too few counts for the equation to have an answer: 0, 0.5, 0.75 and 1.
     """
     one, two, three, four = (int((times == number).sum()) for number in (1, 2, 3, 4))
     if not (one and two and three):

@@ -28,10 +28,10 @@ from serenity.tokens import vocabulary as vocabularies
 from serenity.tokens.vocabulary import ATTRIBUTES, COLUMNS, SPECIALS, TOP_K, Vocabulary
 
 FILES = ("tokens.npy", "songs.jsonl", "vocabulary.json", "corpus.json")
-OLD_FILES = ("bars.npy",)  # of format 2: replaced with the store
+OLD_FILES = ("bars.npy",)  # of format 2: removed when the store is replaced
 SPLITS = ("train", "validation", "test")
 CHUNK = 32         # songs that are read at a time
-MERGE = 100_000    # different chords that are counted before sums are made
+MERGE = 100_000    # different chords that are counted before counts are added up
 SHARES = {"validation": 0.05, "test": 0.05}  # of the groups
 FORMAT = "serenity-corpus 3"
 OLDER = ("serenity-corpus 1", "serenity-corpus 2")
@@ -52,14 +52,14 @@ class Corpus:
     def of_split(self, split: str, synthetic: bool = True) -> list[np.ndarray]:
         """Return the tokens of each song of a split, (events, 7) each, as views; without `synthetic`, of real ones.
 
-        Synthetic songs are used for training only: what a model is worth is measured on real ones.
+        Synthetic songs are used only for training: how good a model is is measured on real ones.
         """
         return [self.tokens[song["start"]:song["start"] + song["events"]] for song in self.songs
                 if song["split"] == split and not (song["synthetic"] and (split != "train" or not synthetic))]
 
     def numbers(self) -> dict[str, int | str]:
-        """Return what a model's card says of the songs: real ones of each split, synthetic ones and events of training,
-        and the SHA-256 of all tokens."""
+        """Return what a model's card says about the songs: real songs of each split, synthetic songs and events of
+        training, and the SHA-256 of all tokens."""
         real = Counter(song["split"] for song in self.songs if not song["synthetic"])
         training = [song for song in self.songs if song["split"] == "train"]
         return {**{split: real[split] for split in SPLITS}, "synthetic": len(training) - real["train"],
@@ -67,8 +67,8 @@ class Corpus:
                 "sha256": hashlib.sha256(np.ascontiguousarray(self.tokens)).hexdigest()}
 
     def shares(self, synthetic: float | None) -> np.ndarray:
-        """Return how much of each training song an epoch is to show, (songs,): all of a real one, of the synthetic ones
-        of a group as much as `synthetic` for each real one of it. None: all of them."""
+        """Return how much of each training song an epoch shows, (songs,), 0 to 1. Real songs: all. Synthetic songs: of
+        a group together as much as `synthetic` songs for each of its real ones; None: all."""
         songs = [song for song in self.songs if song["split"] == "train"]
         if synthetic is None:
             return np.ones(len(songs))
@@ -80,9 +80,9 @@ class Corpus:
 def split_groups(groups: Iterable[str], shares: dict[str, float] = SHARES) -> dict[str, str]:
     """Return the split of each group.
 
-    A group's place follows from the hash of its name alone, so a song stays on its side when others come or go. Where
-    chance leaves a split empty that has a share, the nearest group of the largest split moves there, as long as one
-    stays; training is filled in any case.
+    A group's split follows only from the hash of its name, so a song stays in its split when others come or go. If a
+    split that has a share stays empty by chance, the nearest group of the largest split moves there, as long as one is
+    left behind; training gets a group in any case.
     """
     places = {group: int.from_bytes(hashlib.sha256(group.encode()).digest()[:8], "big") / 2 ** 64
               for group in sorted(set(groups))}
@@ -109,7 +109,7 @@ class Entry:
 
 
 def entry_of(name: str, head: AbcSong) -> Entry:
-    """Return the entry of an abc file of this name, by its head (see abc_file.read_head)."""
+    """Return the entry of an abc file of this name, from its head (see abc_file.read_head)."""
     return Entry(name, head.group, bool(head.synthetic))
 
 
@@ -118,12 +118,12 @@ def build(folder: Path, entries: Sequence[Entry], read: Callable[[str], AbcSong]
           each: Callable = lambda work, jobs, title: map(work, jobs)) -> dict:
     """Write a token store from abc songs, and return its totals, which also stand in corpus.json.
 
-    `read` gives the song of a name; each is read twice, once to count and once to write, CHUNK songs at a time, so that
-    memory does not grow with the number of songs. `each(work, jobs, title)` yields work(job) of each job in order: it
-    may do so over processes. `licences` (files by licence) and `made_of` (any digest) travel with the store. The store
-    replaces an older one only when it is whole.
-    Raises InputError where there is no song, where songs differ in their codec settings, or where `folder` holds
-    anything but a token store.
+    `read` returns the song of a name. Each song is read twice, once to count and once to write, CHUNK songs at a time,
+    so that memory does not grow with the number of songs. `each(work, jobs, title)` yields work(job) for each job in
+    order, and may use several processes. `licences` (files by licence) and `made_of` (any digest) are kept in the
+    store. The store replaces an older one only when it is whole.
+    Raises InputError if there is no song, if songs differ in their codec settings, or if `folder` holds anything else
+    than a token store.
     """
     folder = folder.resolve()
     refuse_other_files(folder)
@@ -173,7 +173,7 @@ def _count(entries: Sequence[Entry], read: Callable, each: Callable) -> tuple[di
         _refuse_mixture(name, settings_here, settings)
         counts.append(part)
         waiting += len(part["pitch"][0])
-        if waiting > MERGE:  # few and large sums, so that adding up costs little time and little memory
+        if waiting > MERGE:  # few large sums, so that adding up takes little time and memory
             counts, waiting = [vocabularies.merge_counts(counts)], 0
     return vocabularies.merge_counts(counts), settings
 
@@ -191,7 +191,7 @@ def _encode(read: Callable, vocabulary: Vocabulary, settings: CodecSettings,
     songs = [read(name) for name in names]
     for name, song in zip(names, songs):
         _refuse_mixture(name, song.codec, settings)
-    tokens, known = vocabulary.encode(np.concatenate([song.events for song in songs]))  # at once: they share chords
+    tokens, known = vocabulary.encode(np.concatenate([song.events for song in songs]))  # together: they share chords
     ends = np.cumsum([len(song.events) for song in songs])[:-1]
     bars = [bar_places(song.events, song.tempo_map, settings.grid) for song in songs]
     return [(np.concatenate([part, places], axis=1), exact.sum(axis=0).tolist())
@@ -205,7 +205,7 @@ def _refuse_mixture(name: str, settings: CodecSettings, wanted: CodecSettings) -
 
 
 def load(folder: Path) -> Corpus:
-    """Open a token store. Raises InputError where a part is missing or does not fit the others."""
+    """Open a token store. Raises InputError if a part is missing or does not fit the others."""
     if not (folder / "corpus.json").is_file():
         raise InputError(f"{folder} holds no token store (no corpus.json); run preprocess.py first")
     try:
@@ -231,7 +231,7 @@ def load(folder: Path) -> Corpus:
     return Corpus(tokens, songs, vocabulary, settings, head)
 
 
-# --- with dictionaries that stand already -----------------------------------------------------------------------------
+# --- with dictionaries that exist already -----------------------------------------------------------------------------
 
 def in_memory(songs: Sequence[tuple[Entry, np.ndarray, np.ndarray]], vocabulary: Vocabulary, settings: CodecSettings,
               shares: dict[str, float] = SHARES) -> Corpus:
@@ -253,8 +253,8 @@ def in_memory(songs: Sequence[tuple[Entry, np.ndarray, np.ndarray]], vocabulary:
 
 
 def translate(corpus: Corpus, vocabulary: Vocabulary) -> Corpus:
-    """Return a corpus in the tokens of another vocabulary, in memory. What that lacks becomes its nearest value."""
-    tokens, exact = np.array(corpus.tokens), {}  # a copy: where events stand in their bars stays
+    """Return a corpus in the tokens of another vocabulary, in memory. Values that it lacks become the nearest one."""
+    tokens, exact = np.array(corpus.tokens), {}  # a copy: the columns of bars stay as they are
     for column, attribute in enumerate(ATTRIBUTES):
         table, known = vocabulary[attribute].encode(corpus.vocabulary[attribute].values)
         values = corpus.tokens[:, column] - SPECIALS
@@ -265,7 +265,7 @@ def translate(corpus: Corpus, vocabulary: Vocabulary) -> Corpus:
 # --- what a store is --------------------------------------------------------------------------------------------------
 
 def made_of(folder: Path) -> str | None:
-    """Return what `build` was told that a store is made of; None where there is not a complete store."""
+    """Return what a store is made of, as `build` was told; None if there is no complete store."""
     try:
         return load(folder).totals["made_of"]
     except InputError:
@@ -273,7 +273,7 @@ def made_of(folder: Path) -> str | None:
 
 
 def refuse_other_files(folder: Path) -> None:
-    """Raise InputError where writing the store would delete what is none: build replaces the whole folder."""
+    """Raise InputError if writing the store would delete other files: build replaces the whole folder."""
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file; wanted a folder for the token store")
     found = {path.name for path in folder.iterdir()} if folder.exists() else set()

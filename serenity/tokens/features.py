@@ -1,8 +1,8 @@
 """What tokens have in common: a few numbers that describe each value, so that rare ones learn from common ones.
 
-Most of 5000 chords are rare, but share notes, top, bass and pitch classes with common ones; a duration of 23 grid
-points is nearly one of 24. A network that adds to each token's own vector a projection of these features need not learn
-that again for every token.
+Most of the 5000 chords are rare, but they share notes, top, bass and pitch classes with common ones. A duration of 23
+grid points is nearly one of 24. A network adds a projection of these features to each token's own vector, so it need
+not learn this again for every token.
 """
 
 import numpy as np
@@ -11,11 +11,11 @@ from serenity.music.event import ACCENT, LIMITS
 from serenity.music.pitch import OCTAVE, chord_matrix
 from serenity.tokens.vocabulary import BAR, LEFT, PLACE, SPECIALS, AttributeVocabulary
 
-LOWEST, HIGHEST = 21, 108  # the piano's keys: what lies beyond counts as the outermost one
+LOWEST, HIGHEST = 21, 108  # the piano's keys: a note beyond counts as the outermost key
 KEYS = HIGHEST - LOWEST + 1
-MOST_NOTES = 12            # chords of more notes count as having so many
+MOST_NOTES = 12            # chords of more notes count as chords of 12
 KNOTS = {"step": (12, 96), "duration": (12, 96), "velocity": (6, 16)}  # of a coarse and a fine scale
-ACCENTS = np.arange(LIMITS["accent"][0], LIMITS["accent"][1] + 1, ACCENT)  # that a top note may have
+ACCENTS = np.arange(LIMITS["accent"][0], LIMITS["accent"][1] + 1, ACCENT)  # all that a top note may have
 MOST_BEATS, MOST_EIGHTHS, MOST_LEFT = 15, 31, 32  # quarters before one in a bar, eighths of a bar, bars left
 SHORTEST = 1.0             # grid points, added before the logarithm: below it differences count for little
 
@@ -27,7 +27,7 @@ NUMBER["velocity"] += len(ACCENTS)
 def features(vocabulary: AttributeVocabulary) -> np.ndarray:
     """Return the features of each token: (tokens, NUMBER[attribute]) float32, rows of length 1.
 
-    PAD, START and END have a feature of their own each, and no other.
+    PAD, START and END have one feature of their own each, and no other.
     """
     describe = {"pitch": _chord_features, "velocity": _velocity_features}.get(vocabulary.attribute, _time_features)
     described = describe(vocabulary.values)
@@ -81,16 +81,16 @@ def _on_scales(values: np.ndarray, scales: tuple[int, ...]) -> np.ndarray:
 
 
 def bar_numbers(grid: int) -> int:
-    """Return how many rows a table needs that `bar_rows` points into."""
+    """Return how many rows a table needs so that `bar_rows` can point into it."""
     return grid + MOST_BEATS + MOST_EIGHTHS + MOST_LEFT + 3
 
 
 def bar_rows(events, grid: int, xp=np):
-    """Return which four rows of a table tell where events stand in the bars: (..., columns) -> (..., 4).
+    """Return which four rows of a table say where events stand in the bars: (..., columns) -> (..., 4).
 
     They stand for the place within the quarter, the number of the quarter in the bar, the bar's length in eighths (0:
-    not known) and the bars left (0: not known). What is beyond the last row of its kind counts as that. `xp` is NumPy
-    or keras.ops.
+    not known) and the bars left (0: not known). A value beyond the last row of its kind gets that row. `xp` is NumPy or
+    keras.ops.
     """
     place, bar, left = events[..., PLACE], events[..., BAR], events[..., LEFT]
     return xp.stack([place % grid,

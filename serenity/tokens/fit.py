@@ -1,4 +1,4 @@
-"""How dictionaries fit a song: which of their values can be played there, and which of the song's values they lack."""
+"""How dictionaries fit a song: which of their values can be played in it, and which of its values they lack."""
 
 from dataclasses import dataclass
 
@@ -18,8 +18,8 @@ PLURAL = {"pitch": "chords", "step": "steps", "duration": "durations", "velocity
 def playable(pitch: AttributeVocabulary, transposition: int, category: Category) -> np.ndarray:
     """Return for each token, (tokens,) bool, whether its chord lies in the category's range in the song's own key.
 
-    `transposition`, as in codec.Encoded, is taken back before. The special tokens are True. InputError where no chord
-    is left.
+    The `transposition` (as in codec.Encoded) is undone first. The special tokens are True. Raises InputError if no
+    chord is left.
     """
     lowest, highest = category.lowest + transposition, category.highest + transposition
     matrix = chord_matrix(pitch.values)
@@ -31,8 +31,8 @@ def playable(pitch: AttributeVocabulary, transposition: int, category: Category)
 
 
 def melodic(vocabulary: Vocabulary, transposition: int, lowest: int, highest: int) -> dict[str, np.ndarray]:
-    """Return masks as of `playable` for pitch and step by which one note follows another, from `lowest` to `highest` in
-    the song's own key.
+    """Return masks like that of `playable`, for pitch and step, which allow only one note after another, from `lowest`
+    to `highest` in the song's own key.
     """
     matrix = chord_matrix(vocabulary.pitch.values)
     inside = matrix[:, max(lowest + transposition, 0):max(highest + transposition + 1, 0)].sum(axis=1)
@@ -61,10 +61,10 @@ class Replaced:
 
 def find_replaced(events: np.ndarray, tokens: np.ndarray, known: np.ndarray, vocabulary: Vocabulary,
                   grid: int, transposition: int = 0, has_flats: bool = False, worst: int = 2) -> list[Replaced]:
-    """Return what `vocabulary.encode(events)`, which gave tokens and known (events, 4), could not hold exactly.
+    """Return which values `vocabulary.encode(events)`, which gave tokens and known (events, 4), did not know exactly.
 
-    `transposition`, as in codec.Encoded, is taken back: chords are named as they stand in the song, with flats where
-    its key has them, times in quarters.
+    The `transposition` (as in codec.Encoded) is undone: chords are named as in the song, with flats if its key has
+    them, and times are in quarters.
     """
     found = []
     for column, attribute in enumerate(ATTRIBUTES):

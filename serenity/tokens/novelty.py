@@ -1,18 +1,18 @@
-"""Novelty: how long a run of a continuation stands in the training songs, in any transposition.
+"""Novelty: how long a run of a continuation is that a training song has too, in any transposition.
 
-A run is a stretch of events whose chords are those of successive events of a training song, all of them shifted by one
-interval. So an event counts as its chord's shape and the interval of its top note from the top note before. Rhythm,
-length and loudness do not count: a copy in another tempo, or played more freely, is a copy. What this misses: a copy
-whose chords are voiced otherwise, or in which notes were added or left out, or end so far apart that a chord counts as
-two events. What it overrates: runs that are nobody's, such as one chord repeated, a trill or a scale; so a run's length
-is to be read beside what is normal among real songs (docs/model.md).
+A run is a stretch of events whose chords are those of successive events of a training song, all shifted by the same
+interval. So an event counts only by its chord's shape and the interval from the top note before to its own. Rhythm,
+length and loudness do not count: a copy in another tempo, or played more freely, is a copy. Some copies are not found:
+those whose chords are voiced in another way, those with notes added or left out, and those whose notes end so far apart
+that a chord counts as two events. Some runs are found that are nobody's, such as a repeated chord, a trill or a scale.
+So compare a run's length with what is normal among real songs (docs/model.md).
 
-The index is the set of all grams (runs of EVENTS events) of the training songs, each as its BLAKE2b hash (RFC 7693)
-modulo a number of places FALSE times theirs, and kept as the gaps between these places: about log2(FALSE) + 1.44 bits
-a gram, near to the least that a set with one wrong answer in FALSE can take (Carter et al., "Exact and Approximate
-Membership Testers", STOC 1978). The songs cannot be read out of it. A run is found as grams that follow one another
-event by event. Hence its length is an upper bound: no run of EVENTS or more is found too short, but one may be found
-too long where a gram is wrongly known, or where grams of several songs meet.
+The index is the set of all grams (runs of EVENTS events) of the training songs. Each is kept as its BLAKE2b hash (RFC
+7693) modulo a number of places, which is FALSE times the number of grams. Stored are the gaps between these places:
+about log2(FALSE) + 1.44 bits a gram, near to the least that a set with one wrong answer in FALSE can take (Carter et
+al., "Exact and Approximate Membership Testers", STOC 1978). The songs cannot be read out of it. A run is found as grams
+that follow one another event by event. So its length is an upper bound: no run of EVENTS or more is found too short,
+but one may be found too long if a gram is wrongly known, or if grams of several songs meet.
 """
 
 import hashlib
@@ -31,7 +31,7 @@ from serenity.music.pitch import top_pitch
 from serenity.tokens.vocabulary import ATTRIBUTES, SPECIALS, Vocabulary
 
 EVENTS = 8    # of a gram; real songs share runs of 9 with others, so shorter ones say nothing
-FALSE = 1024  # of so many grams that stand in no song, one counts as known
+FALSE = 1024  # of so many grams that are in no song, one is wrongly known
 
 FORMAT = "serenity-novelty 1"
 _MOST_GRAMS = 2 ** 27  # no index is larger: 100,000 songs
@@ -48,14 +48,14 @@ class Index:
     places: np.ndarray  # (grams,) int64, ascending, below size: the hashes of the grams
 
     def holds(self, rows: list[bytes]) -> bool:
-        """Return whether a gram, as `events` rows of `_rows`, stands in a training song, or is wrongly known."""
+        """Return whether a gram, as `events` rows of `_rows`, is in a training song, or is wrongly known."""
         place = _hash(rows) % self.size
         at = self.places.searchsorted(place)
         return at < len(self.places) and bool(self.places[at] == place)
 
 
 class Run(NamedTuple):
-    """A run of a continuation that stands in the training songs. Nothing of Index.events or more: length 0."""
+    """A run of a continuation that a training song has too. If none has Index.events or more, the length is 0."""
 
     length: int  # events
     start: int   # its first event in the continuation
@@ -64,8 +64,8 @@ class Run(NamedTuple):
 def build(songs: Iterable[np.ndarray], events: int = EVENTS, base: Index | None = None) -> Index:
     """Return the index of songs, each as its events' chords (n, 2) uint64 (see serenity.music.pitch).
 
-    With `base` what that holds is in it too, in grams of as many events. The base's size is kept: the more is added to
-    it, the more is wrongly known.
+    With `base` the new index also has everything in it, and grams of as many events. The base's size is kept, so the
+    more is added, the more grams are wrongly known.
     """
     events = base.events if base else events
     hashes, count = [np.zeros(0, np.uint64)], 0
@@ -81,10 +81,10 @@ def build(songs: Iterable[np.ndarray], events: int = EVENTS, base: Index | None 
 
 
 def longest_run(index: Index, chords: np.ndarray, prompt: int = 0) -> Run:
-    """Return the longest run of a continuation; of several the first.
+    """Return the longest run of a continuation; of several equally long ones the first.
 
-    `chords` (n, 2) are the `prompt` last events of the prompt, which may be none, and those of the continuation. A run
-    may begin in the prompt, but only the continuation's events count, for length and start.
+    `chords` (n, 2) are those of the last `prompt` events of the prompt (0: none) and of the continuation. A run may
+    begin in the prompt, but for length and start only the continuation's events count.
     """
     rows, run, longest = _rows(chords), 0, Run(0, 0)
     for end in range(index.events, len(rows) + 1):
@@ -98,10 +98,10 @@ def longest_run(index: Index, chords: np.ndarray, prompt: int = 0) -> Run:
 def veto(index: Index, vocabulary: Vocabulary, limit: int) -> Callable[[int, np.ndarray, int], bool]:
     """Return refuse(variation, tokens, pitch): whether a pitch token after `tokens` makes a run of more than `limit`.
 
-    `tokens` (n, 4) are the continuation so far; of one variation they may only grow, or begin again. If a token that is
-    refused is never taken, the continuation has no longest_run above `limit`, whatever the prompt: a run counts in the
-    continuation only, so what is too long lies there in full. Raises InputError where the index does not see runs as
-    short as `limit`.
+    `tokens` (n, 4) are the continuation so far; for one variation they may only grow, or begin again. If a refused
+    token is never taken, the continuation has no longest_run above `limit`, whatever the prompt is: a run counts only
+    in the continuation, so a run that is too long lies there completely. Raises InputError if the index does not see
+    runs as short as `limit`.
     """
     if limit < index.events - 1:
         raise InputError(f"novelty of {limit} events; wanted {index.events - 1} or more, since the model's index holds "
@@ -127,7 +127,7 @@ def veto(index: Index, vocabulary: Vocabulary, limit: int) -> Callable[[int, np.
         state = states.get(variation, start)
         if state[0] > len(tokens):
             state = start
-        if state[0] < len(tokens):  # once an event; candidates for the next one come many at a time
+        if state[0] < len(tokens):  # once for each event; for the next one many candidates are asked about
             for token in tokens[state[0]:, column].tolist():
                 state = follow(state, token)
             states[variation] = state
@@ -140,14 +140,14 @@ def veto(index: Index, vocabulary: Vocabulary, limit: int) -> Callable[[int, np.
 
 
 def _grown(run: int, index: Index) -> int:
-    """Return the length of a run of `run` events, 0 for none that was seen, when one more gram is known."""
+    """Return the length of a run after one more known gram; `run` is its length before, 0 if there was none."""
     return max(run + 1, index.events)
 
 
 # --- what is the same in any transposition ----------------------------------------------------------------------------
 
 def _rows(chords: np.ndarray) -> list[bytes]:
-    """Return each event as a row: its chord's shape, and the interval from the event before (from itself: 0)."""
+    """Return each event as a row: its chord's shape, and the interval from the event before (for the first: 0)."""
     tops = top_pitch(chords).tolist()
     return [_row(_shape(*chord, top), top, before)
             for chord, top, before in zip(chords.tolist(), tops, tops[:1] + tops)]
@@ -172,7 +172,7 @@ def _hash(rows) -> int:
 def write(path: Path, index: Index) -> None:
     """Write an index: a line of JSON that says what it is, then the gaps between places, packed by zlib.
 
-    The gaps stand byte by byte, all lowest bytes first: these are all noise, the higher ones nearly all 0.
+    The gaps are stored byte by byte, all lowest bytes first: these are noise, and the higher ones are nearly all 0.
     """
     head = {"format": FORMAT, "events": index.events, "songs": index.songs, "size": index.size,
             "grams": len(index.places)}

@@ -1,7 +1,7 @@
-"""One's own songs: a folder of them as a corpus in memory, in the tokens of a model that is there already.
+"""A user's own songs: a folder of them as a corpus in memory, in the tokens of an existing model.
 
-Nothing is left out but what cannot be read: whoever names a folder has chosen. Songs that are alike, whatever their key
-and tempo, stay on one side of the split.
+Only what cannot be read is left out, because the user has chosen the folder. Songs that are alike, whatever their key
+and tempo, stay in one part of the split.
 """
 
 import os
@@ -23,14 +23,14 @@ from serenity.music.song_file import read_all, songs_below
 from serenity.tokens.corpus import Corpus, Entry, in_memory
 from serenity.tokens.vocabulary import Vocabulary
 
-SHARES = {"validation": 0.1, "test": 0.0}  # few songs: none is laid by for a test
+SHARES = {"validation": 0.1, "test": 0.0}  # there are few songs, so none is kept for a test
 
 
 def read_folder(folder: Path, vocabulary: Vocabulary, settings: CodecSettings,
                 each: Callable = map) -> tuple[Corpus, list[str]]:
-    """Return the songs of all MIDI files and scores below a folder, and a line on each that cannot be read.
+    """Return the songs of all MIDI files and scores below a folder, and a line about each that cannot be read.
 
-    `each(work, jobs)` yields work(job) of each job in order. Raises InputError where there is no song.
+    `each(work, jobs)` yields work(job) for each job in order. Raises InputError if there is no song.
     """
     paths = songs_below(folder)
     songs, refused = {}, []
@@ -54,7 +54,8 @@ def read_song(path: Path, settings: CodecSettings,
               cache: Path | None = None) -> tuple[np.ndarray, np.ndarray, np.ndarray | None] | str:
     """Return a file's events, their bar places and its fingerprint, or why it cannot be read.
 
-    `cache` is where song_file.py keeps what scores say. The fingerprint is None where the song is too short for one.
+    `cache` is the folder in which song_file.py keeps scores as it has read them. The fingerprint is None if the song is
+    too short for one.
     """
     try:
         song = of_score(song_file.read(path, cache), settings.category)
@@ -67,7 +68,8 @@ def read_song(path: Path, settings: CodecSettings,
 
 
 def group(prints: dict[str, np.ndarray | None]) -> dict[str, str]:
-    """Return the group of each song by name: the lowest of the names that it is like, directly or through others."""
+    """Return the group of each song by name: the first name, in order, of the songs that are like it, directly or
+    through others."""
     groups = {name: name for name in prints}
     names = [name for name, marks in prints.items() if marks is not None]
     if names:

@@ -25,12 +25,12 @@ from serenity.tokens.vocabulary import ATTRIBUTES, SPECIALS, Vocabulary
 from serenity.tokens.windows import stream
 
 MOST_LISTED = 8  # tracks that are left out, by name
-BEFORE_BAR = 0.05  # seconds; what is played so shortly before a bar line belongs to its bar
+BEFORE_BAR = 0.05  # seconds; a note that is played so shortly before a bar line belongs to the bar after it
 
 
 @dataclass(frozen=True)
 class Part:
-    """What is known of a part of a seed from the whole: with it the part alone is read as it is in the whole."""
+    """What the whole seed tells about a part of it. With this the part alone is read just as within the whole."""
 
     is_beginning: bool                # of the song
     is_end: bool
@@ -65,17 +65,17 @@ class Seed:
     song: Song          # its notes and beats
     encoded: Encoded    # its events
     codec: CodecSettings
-    prompt: np.ndarray  # (length, columns) int32: the prompt as the end of a stream; START where it begins the song
+    prompt: np.ndarray  # (length, columns) int32: the prompt as the end of a stream; with START if it begins the song
     unknown: list[Replaced]
-    score: Score        # all that its file holds
+    score: Score        # everything that its file holds
     tempo_map: TempoMap  # of the music, and how it goes on after the join
     join: int           # grid point from which the continuation's steps count: that of the prompt's last event
-    wait: int = 0       # grid points of the first step where that is decided, since the prompt ends in a chord that is
-                        # held or is kept up to a bar line: `join` is so far before the line; 0: the model decides
+    wait: int = 0       # grid points of the first step, if it is decided already, because the prompt ends with a held
+                        # chord or is kept up to a bar line: `join` is so far before the line; 0: the model decides
     steady: int = 0     # grid point from which the tempo is that of the continuation
-    kept: np.ndarray | None = None  # note table: notes of an earlier continuation that the prompt ends with
-    part: Part | None = None     # what was known of it, where it is a part
-    whole: "Seed | None" = None  # of which it is a part
+    kept: np.ndarray | None = None  # note table: notes of an earlier continuation with which the prompt ends
+    part: Part | None = None     # if this is a part: what was known of it
+    whole: "Seed | None" = None  # if this is a part: the seed that it is a part of
 
     @property
     def start(self) -> float:
@@ -83,12 +83,12 @@ class Seed:
         return float(self.tempo_map.seconds(self.join / self.codec.grid))
 
     def seconds_after(self, points: int) -> float:
-        """Return how many seconds after `start` so many grid points are over."""
+        """Return how many seconds so many grid points take after `start`."""
         return float(self.tempo_map.seconds((self.join + points) / self.codec.grid)) - self.start
 
     @property
     def file_map(self) -> TempoMap:
-        """The file's tempo map, with the tempo that goes on from the join, where its beats are the music's."""
+        """The file's tempo map; if its beats are the music's, with the tempo that goes on from the join."""
         if self.song.beats.source != "file" or self.score.chunks.is_time_code:
             return self.score.tempo_map
         clock, steady = self.score.tempo_map, self.steady / self.codec.grid
@@ -102,7 +102,7 @@ class Seed:
 
     @property
     def notes(self) -> np.ndarray:
-        """The notes as struck, as one table, with those that are kept."""
+        """The notes as struck, with those that are kept, as one table."""
         return self.choice.struck if self.kept is None else merge_tables([self.choice.struck, self.kept])
 
     @property
@@ -122,9 +122,9 @@ def read(score: Score, category: str, settings: CodecSettings, vocabulary: Vocab
          tracks: Sequence[str] = ()) -> Seed:
     """Return the seed of a score. Which part of it is the prompt: see prompt.choose_events. Raises InputError.
 
-    `category` says whose tracks are taken, or `tracks` their numbers or names; normalised they are as the model's
-    `settings` have it. `hints` are what is known of the beats. A part is cut out of the file and read by itself, so
-    that a song holds all that it came from.
+    `category` says which instrument's tracks are taken; or `tracks` gives their numbers or names. They are normalised
+    by the model's `settings`. `hints` are what the user knows of the beats. A part is cut out of the file and read by
+    itself, so that a song holds everything that it was made from.
     """
     if score.chunks is None:  # it comes from no file
         score = replace(score, chunks=chunks.split(midi_file.to_bytes(score.tracks, score.tempo_map, score.texts)))
@@ -141,8 +141,8 @@ def read(score: Score, category: str, settings: CodecSettings, vocabulary: Vocab
 
 def read_part(score: Score, category: str, settings: CodecSettings, vocabulary: Vocabulary, part: Part | None = None,
               hints: Hints = Hints(), tracks: Sequence[str] = ()) -> Seed:
-    """Return the seed all of which is the prompt. `part`: what is known of it from the song of which it is one, to be
-    believed before `hints` and `tracks`.
+    """Return a seed whose whole score is the prompt. `part`: if it is a part of a song, what is known from that song;
+    it counts before `hints` and `tracks`.
     """
     if part:
         choice = instruments.choose(score, category, part.tracks.split(","), "the tracks that the recipe names")
@@ -171,9 +171,9 @@ def read_part(score: Score, category: str, settings: CodecSettings, vocabulary: 
 
 def _part_of(whole: Seed, hints: Hints, is_beginning: bool, is_end: bool, begin: float, times: tuple[float, float]
              ) -> Part:
-    """Return what is known of the part that holds what begins in `times`, seconds, and itself begins at `begin`.
+    """Return what is known of the part with the notes that begin within `times`; it begins at `begin` (all in seconds).
 
-    A file whose beats count brings their tempo along, and its bars where it changes metre.
+    If the file's beats count, it states the tempo itself, and also the bars if it changes metre.
     """
     there = [track for track in whole.score.tracks if ((track.notes["onset"] >= max(times[0], begin - NEAR))
                                                        & (track.notes["onset"] < times[1])).any()]
@@ -190,7 +190,7 @@ def _part_of(whole: Seed, hints: Hints, is_beginning: bool, is_end: bool, begin:
 
 
 def _known(step: int, vocabulary: Vocabulary) -> int:
-    """Return the step that the model knows which is nearest to one in grid points."""
+    """Return the step nearest to `step` that the model knows, both in grid points."""
     return int(vocabulary["step"].decode(vocabulary["step"].encode(np.array([step]))[0])[0])
 
 
@@ -200,9 +200,10 @@ def first_step(seed: Seed, vocabulary: Vocabulary) -> int | None:
 
 
 def continue_notes(seed: Seed, tokens: np.ndarray, vocabulary: Vocabulary, rng: np.random.Generator) -> np.ndarray:
-    """Return the notes of a continuation (events, 4) in the seed's key, register and tempo, and played as it is.
+    """Return the notes of a continuation (events, 4) in the seed's key, register, tempo and feel.
 
-    None begins before the prompt's last note; where that is held, none before the bar line after it but by the feel.
+    No note begins before the prompt's last note. If that is held, none begins before the next bar line, except as far
+    as the feel moves it.
     """
     grid, encoded = seed.codec.grid, seed.encoded
     feel = read_feel(encoded.points, encoded.beside, grid)
@@ -215,9 +216,9 @@ def continue_notes(seed: Seed, tokens: np.ndarray, vocabulary: Vocabulary, rng: 
 
 
 def end_of(seed: Seed, bars: int) -> float:
-    """Return the second at which a continuation ends after so many whole bars behind the last one before it.
+    """Return the second at which a continuation of so many whole bars ends.
 
-    InputError where that is too far.
+    They count from the end of the last bar before it. Raises InputError if that is too far.
     """
     end = float(seed.tempo_map.seconds(seed.tempo_map.bar_line(seed.last_bar + 1 + bars)))
     if end > LONGEST_SONG:
@@ -226,9 +227,9 @@ def end_of(seed: Seed, bars: int) -> float:
 
 
 def nearest_bars(seed: Seed, seconds: float) -> int:
-    """Return after how many bars, 1 or more, a continuation ends that is as near as bars can be to so many seconds.
+    """Return how many whole bars, 1 or more, make a continuation whose length is nearest to so many seconds.
 
-    They count from the join; where notes are kept, from the bar line behind them.
+    The seconds count from the join; if notes are kept, from the bar line after them.
     """
     start = seed.start if seed.kept is None else float(seed.tempo_map.seconds(seed.line / seed.codec.grid))
     number, place, length = seed.tempo_map.bars(seed.tempo_map.quarters(start + seconds))
@@ -236,14 +237,13 @@ def nearest_bars(seed: Seed, seconds: float) -> int:
 
 
 def filled_bars(seed: Seed, tokens: np.ndarray, vocabulary: Vocabulary) -> int:
-    """Return how many bars, 1 or more, events of a continuation (events, columns) fill, if more of them could follow.
-    """
+    """Return how many bars, 1 or more, the events of a continuation (events, columns) fill, if more could follow."""
     last = seed.join + int(vocabulary.step.decode(tokens[:, ATTRIBUTES.index("step")]).sum())
     return max(int(seed.tempo_map.bars(last / seed.codec.grid)[0]) - seed.last_bar - 1, 1)
 
 
 def steps_until(seed: Seed, end: float) -> int:
-    """Return how many grid points after the join a continuation ends that ends at `end` seconds."""
+    """Return how many grid points lie between the join and the end of a continuation at `end` seconds."""
     return math.ceil(float(seed.tempo_map.quarters(end)) * seed.codec.grid - 1e-6) - seed.join
 
 
@@ -254,7 +254,7 @@ def begun(seed: Seed, tokens: np.ndarray, point: int, vocabulary: Vocabulary) ->
 
 
 def bars_through(seed: Seed, notes: np.ndarray) -> int:
-    """Return through how many bars behind the last one before it the notes of a continuation sound, 1 or more."""
+    """Return in how many bars, 1 or more, the notes of a continuation sound, counted from the last bar before it."""
     end = float(seed.tempo_map.quarters(end_time(notes))) - 1 / seed.codec.grid
     return max(int(seed.tempo_map.bars(end)[0]) - seed.last_bar, 1)
 
@@ -262,16 +262,15 @@ def bars_through(seed: Seed, notes: np.ndarray) -> int:
 # --- behind what is kept ----------------------------------------------------------------------------------------------
 
 def bars_of(seed: Seed, notes: np.ndarray) -> np.ndarray:
-    """Return in which bar behind the seed's last one each note of a continuation begins: 0 for the rest of that one."""
+    """Return in which bar after the seed's last one each note of a continuation begins; 0: still in that last bar."""
     table, _ = to_grid(notes, seed.tempo_map, seed.codec.grid)
     return seed.tempo_map.bars(table["onset"] / seed.codec.grid)[0] - seed.last_bar
 
 
 def keep(seed: Seed, notes: np.ndarray, bars: int, vocabulary: Vocabulary) -> Seed:
-    """Return a seed that goes on behind the first `bars` bars, 1 or more, of its continuation; `notes` are those in
-    them.
+    """Return a seed that goes on after the first `bars` bars, 1 or more, of its continuation; `notes` are their notes.
 
-    What sounds beyond these bars is cut at their end for the model, which makes anew what follows.
+    For the model, notes that sound beyond these bars are cut at their end; it makes new music from there.
     """
     settings, tempo_map, end = seed.codec, seed.tempo_map, end_of(seed, bars)
     line = round(float(tempo_map.quarters(end)) * settings.grid)
@@ -290,8 +289,8 @@ def keep(seed: Seed, notes: np.ndarray, bars: int, vocabulary: Vocabulary) -> Se
 
 
 def behind(seed: Seed, tokens: np.ndarray, line: int | None, vocabulary: Vocabulary) -> Seed:
-    """Return the seed that goes on behind events of its continuation, tokens (events, columns): at the grid point
-    `line`, or, None, where the model decides.
+    """Return the seed that goes on after events of its continuation, tokens (events, columns): at the grid point
+    `line`; None: the model decides where.
     """
     if not len(tokens) and line is None:
         return seed

@@ -5,24 +5,24 @@ from dataclasses import dataclass
 from serenity.errors import InputError, check_range
 
 ATTRIBUTES = ("pitch", "step", "duration", "velocity")
-SPECIALS = 3                      # tokens that stand for no value: nothing, before a song, after it
+SPECIALS = 3                      # tokens that stand for no value: nothing, before a song, after a song
 MOST_VALUES = 2 ** 16 - SPECIALS  # tokens are stored in 16 bits
-SHORTEST_PROMPT = 16              # events; shorter seeds are completed too, but training seldom shows such
+SHORTEST_PROMPT = 16              # events; shorter seeds are completed too, but training seldom shows them
 
 
 @dataclass(frozen=True)
 class DictionarySettings:
     """How many of the commonest values of each attribute the dictionaries hold."""
 
-    top_k_pitch: int = 5000            # the dictionary holds so many of the commonest chords
-    top_k_timing: int = 1000           # the dictionaries hold so many of the commonest steps, and durations
+    top_k_pitch: int = 5000            # how many of the commonest chords the dictionary holds
+    top_k_timing: int = 1000           # how many of the commonest steps, and durations, the dictionaries hold
 
     def __post_init__(self):
         check_range(self, top_k_pitch=(1, MOST_VALUES), top_k_timing=(1, MOST_VALUES))
 
     @property
     def sizes(self) -> dict[str, int]:
-        """The most values of each attribute. Velocity has all there are: 32 bins by 11 accents."""
+        """The largest number of values of each attribute. Velocity has all possible ones: 32 bins by 11 accents."""
         return {"pitch": self.top_k_pitch, "step": self.top_k_timing, "duration": self.top_k_timing, "velocity": 352}
 
 
@@ -40,5 +40,5 @@ class WindowSettings:
 
     @property
     def length(self) -> int:
-        """Events of prompt and continuation as one row, each with the event after it: the last has none."""
+        """Events of prompt and continuation in one row, each with the event after it; the last one has none."""
         return self.prompt + self.continuation - 1

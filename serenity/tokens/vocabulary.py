@@ -22,23 +22,23 @@ from serenity.music.pitch import (
 from serenity.tokens.settings import ATTRIBUTES, MOST_VALUES, SPECIALS, DictionarySettings
 
 # The columns of every token array: the four attributes as tokens, then numbers that say where in the bars an event
-# stands (event.bar_places): its place in the bar and the bar's length in grid points, and how many bars are left. A bar
-# without length is not known; 0 bars left are not known.
+# stands (event.bar_places): its place in the bar and the bar's length in grid points, and how many bars are left. A
+# length of 0, and 0 bars left, mean: not known.
 COLUMNS = (*ATTRIBUTES, "place", "bar", "left")
 PLACE, BAR, LEFT = range(len(ATTRIBUTES), len(COLUMNS))
-DECISION_ORDER = ("step", "pitch", "duration", "velocity")    # in which the attributes of one event are decided
+DECISION_ORDER = ("step", "pitch", "duration", "velocity")    # the order in which an event's attributes are decided
 
 PAD, START, END = 0, 1, 2  # nothing; before a song's first event; after its last. Values begin at SPECIALS
 
 TOP_K = DictionarySettings().sizes
-VELOCITY_BIN = 4  # neighbouring velocities that count as one: a listener tells about 32 apart
+VELOCITY_BIN = 4  # so many neighbouring velocities count as one: a listener can tell about 32 levels apart
 
 FORMAT = "serenity-vocabulary 2"
 
 
 @dataclass(frozen=True)
 class AttributeVocabulary:
-    """One attribute's values by falling count. Token t stands for values[t - SPECIALS].
+    """One attribute's values, the commonest first. Token t stands for values[t - SPECIALS].
 
     `values` is (k, 2) uint64 chords for pitch (see serenity.music.pitch), (k,) int64 grid points for step and duration,
     (k, 2) int64 for velocity: the middle of a bin of velocities, and the top note's accent.
@@ -46,7 +46,7 @@ class AttributeVocabulary:
 
     attribute: str
     values: np.ndarray
-    counts: np.ndarray  # how often each value stood in the training songs
+    counts: np.ndarray  # how often the training songs have each value
 
     @property
     def size(self) -> int:
@@ -100,7 +100,7 @@ class Vocabulary:
     def encode(self, events: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return tokens (events, 4) uint16 and which of them are exact (events, 4) bool. No event is dropped.
 
-        A velocity counts as exact where its bin is known.
+        A velocity counts as exact if its bin is known.
         """
         columns = [self[attribute].encode(column_values(events, attribute)) for attribute in ATTRIBUTES]
         tokens, known = zip(*columns)
@@ -135,7 +135,7 @@ def count_values(event_tables, top_k: dict[str, int] = TOP_K) -> Vocabulary:
 
 
 def counts_of(events: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Return the different values of each attribute in ascending order, and how often each stands in the events."""
+    """Return the different values of each attribute in ascending order, and how often the events have each."""
     counts = {attribute: np.unique(column_values(events, attribute), axis=0, return_counts=True)
               for attribute in ATTRIBUTES if attribute != "pitch"}
     chords, _, count = unique_chords(events["pitch"])
@@ -143,7 +143,7 @@ def counts_of(events: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
 
 
 def merge_counts(parts: list[dict]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Return the sum of what counts_of returned. Raises InputError where the songs hold no event."""
+    """Return the sum of what counts_of returned. Raises InputError if the songs hold no event."""
     merged = {}
     for attribute in ATTRIBUTES:
         counted = [part[attribute] for part in parts if len(part[attribute][1])]
@@ -159,10 +159,10 @@ def merge_counts(parts: list[dict]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
 
 
 def make(counts: dict[str, tuple[np.ndarray, np.ndarray]], top_k: dict[str, int] = TOP_K) -> Vocabulary:
-    """Return the dictionaries of the top_k commonest of counted values.
+    """Return the dictionaries of the top_k commonest values that were counted.
 
     Equally common values stand in ascending order, so that the result does not depend on the order of the songs.
-    Raises InputError where a top_k is out of range.
+    Raises InputError if a top_k is out of range.
     """
     check_top_k(top_k)
     dictionaries = {}
@@ -174,7 +174,7 @@ def make(counts: dict[str, tuple[np.ndarray, np.ndarray]], top_k: dict[str, int]
 
 
 def check_top_k(top_k: dict[str, int]) -> None:
-    """Raise InputError where a dictionary's size cannot be."""
+    """Raise InputError if a dictionary's size is impossible."""
     for attribute in ATTRIBUTES:
         if not 1 <= top_k[attribute] <= MOST_VALUES:
             raise InputError(f"{attribute} dictionary of {top_k[attribute]:,} values, wanted 1 to {MOST_VALUES:,}")
@@ -189,7 +189,7 @@ def nearest_number(values: np.ndarray, known: np.ndarray) -> np.ndarray:
     right = np.clip(np.searchsorted(ascending, values), 1, max(1, len(known) - 1))
     candidates = order[np.stack([right - 1, np.minimum(right, len(known) - 1)])]  # (2, values)
     distance = np.abs(known[candidates] - values)
-    # Rounded, so that 0.03 lies as far from 0.02 as from 0.04; the index breaks the tie, since the commoner is lower.
+    # Rounded, so that 0.03 is as far from 0.02 as from 0.04. The index breaks the tie: the commoner value is lower.
     best = np.lexsort((candidates, np.round(distance, 9)), axis=0)[0]
     return candidates[best, np.arange(len(values))]
 
@@ -197,10 +197,10 @@ def nearest_number(values: np.ndarray, known: np.ndarray) -> np.ndarray:
 def nearest_chord(chords: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return for each chord (n, 2) the index of the nearest known chord (k, 2), and which chords are known: (n,) bool.
 
-    A known chord is its own nearest. Otherwise the top note is kept, since it carries the melody; where no known chord
-    has it, the nearest top note is taken. Of those chords the one that keeps most of the other notes and adds
-    fewest is nearest. To lose or add a pitch class weighs more than to lose or add an octave doubling: where only
-    a#5d5f4 is known, a#5d5f4d3 becomes that. Of equally near chords the commonest is taken.
+    A known chord is its own nearest. Otherwise the top note is kept, since it carries the melody; if no known chord
+    has it, the nearest top note is taken. Of the chords with that top note, the nearest is the one that keeps most of
+    the other notes and adds fewest. To lose or add a pitch class weighs more than to lose or add an octave doubling: if
+    only a#5d5f4 is known, a#5d5f4d3 becomes that. Of equally near chords the commonest is taken.
     """
     index = _index_of(chords, known)
     is_known = index >= 0
@@ -216,7 +216,7 @@ def nearest_chord(chords: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np
 
 
 def _index_of(chords: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Return where each chord stands among the known ones, which are all different; -1: nowhere."""
+    """Return the place of each chord among the known ones, which are all different; -1: it is not there."""
     unique, which, _ = unique_chords(np.concatenate([known, chords]))
     place = np.full(len(unique), -1)
     place[which[:len(known)]] = np.arange(len(known))

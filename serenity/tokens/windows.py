@@ -1,8 +1,8 @@
 """Windows: a prompt and its continuation, cut from songs, as batches of NumPy arrays.
 
 A song is the stream START, event, event, ..., END. A window is a place in that stream: the events before it are the
-prompt, those from it on the continuation. A prompt stands at the right end of its row, PAD before it, so that its last
-event is always next to the continuation; a continuation stands at the left end, PAD after it.
+prompt, and those from there on are the continuation. A prompt stands at the right end of its row, with PAD before it,
+so that its last event is always next to the continuation. A continuation stands at the left end, with PAD after it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,9 +16,9 @@ from serenity.tokens.vocabulary import ATTRIBUTES, END, PAD, START
 
 @dataclass(frozen=True)
 class Batch:
-    """Windows side by side; columns as in COLUMNS.
+    """Several windows; columns as in COLUMNS.
 
-    For a network without encoder the prompt has no column of its own (length 0): it stands before the continuation.
+    For a network without an encoder `prompt` is empty (length 0): the prompt stands before the continuation.
     """
 
     prompt: np.ndarray   # (batch, prompt, columns) int32: what is given
@@ -30,7 +30,7 @@ class Batch:
 def stream(song: np.ndarray, start: int, stop: int) -> np.ndarray:
     """Return positions start..stop - 1 of a song's stream: (events, columns) -> (positions, columns) int32.
 
-    Position 0 is START, position i the i-th event, the last one END; what lies outside is left out.
+    Position 0 is START, position i is the i-th event, the last one is END. Positions outside are left out.
     """
     edge = (np.arange(song.shape[1])[None] < len(ATTRIBUTES)).astype(np.int32)
     start, stop = max(0, start), min(stop, len(song) + 2)
@@ -46,9 +46,9 @@ def fit_prompt(events: np.ndarray, length: int) -> np.ndarray:
 
 def expected_windows(lengths: Sequence[int], settings: WindowSettings, encoder: bool = True,
                      shares: Sequence[float] | None = None) -> np.ndarray:
-    """Return by how many windows an epoch shows each song, on average: (songs,). A whole song has one at least.
+    """Return how many windows of each song an epoch shows, on average: (songs,). A whole song has at least one.
 
-    `lengths` are events a song, `shares` how much of it an epoch shows; None: all.
+    `lengths` are the events of each song, `shares` how much of it an epoch shows; None: all.
     """
     shown = settings.continuation if encoder else settings.length
     windows = np.maximum(1, np.asarray(lengths) / shown)
@@ -59,16 +59,17 @@ def draw_places(lengths: Sequence[int], settings: WindowSettings, rng: np.random
                 shares: Sequence[float] | None = None) -> np.ndarray:
     """Return the windows of one epoch as rows (song, place, prompt length), shuffled.
 
-    A song is shown by as many windows as `expected_windows` says, rounded up or down by chance, one anywhere in each
-    part of it, so that no two epochs cut alike and every event of a whole song is shown about once. Windows that would
-    reach beyond an end begin or end with the song: beginnings are shown often, since that is what seeds are, and little
-    is filled up. An encoder gets prompts of any length; without one a window is learned from as a whole.
+    A song is shown in as many windows as `expected_windows` says, rounded up or down by chance. It is divided into so
+    many parts, and a window lies anywhere in each. So no two epochs cut alike, and every event of a whole song is shown
+    about once. A window that would reach beyond an end of the song begins or ends with the song: so beginnings are
+    shown often, as seeds are beginnings, and there is little PAD. An encoder gets prompts of any length; without one,
+    training uses all of a window.
     """
     shown = settings.continuation if encoder else settings.length
     rows = []
     for song, (events, windows) in enumerate(zip(lengths, expected_windows(lengths, settings, encoder, shares))):
         number = int(windows + rng.random())
-        last = max(0, events + 1 - shown)  # beginning there, a window ends with END
+        last = max(0, events + 1 - shown)  # a window that begins here ends with END
         starts = -shown / 2 + (np.arange(number) + rng.random(number)) / number * (last + shown)
         starts = np.clip(starts, 0, last).astype(np.int64)
         if encoder:
@@ -85,7 +86,7 @@ def tile_places(lengths: list[int], settings: WindowSettings) -> np.ndarray:
 
 
 def cut(songs: list[np.ndarray], places: np.ndarray, settings: WindowSettings, encoder: bool = True) -> Batch:
-    """Return the windows at `places` (song, place, prompt length) as one batch, with prompts apart for an encoder."""
+    """Return the windows at `places` (song, place, prompt length) as one batch; an encoder gets the prompts apart."""
     make = _with_prompt_apart if encoder else _as_one
     rows = []
     for song, place, prompt in places.tolist():
@@ -95,7 +96,7 @@ def cut(songs: list[np.ndarray], places: np.ndarray, settings: WindowSettings, e
 
 
 def _with_prompt_apart(events: np.ndarray, here: int, settings: WindowSettings) -> tuple:
-    """Return a part of a stream, of which the first `here` are the prompt, as a window's columns."""
+    """Return a part of a stream, whose first `here` events are the prompt, as the fields of a Batch."""
     target = _fill(events[here:], settings.continuation)
     return (fit_prompt(events[:here], settings.prompt), _fill(events[here - 1:-1], settings.continuation), target,
             target[:, 0] != PAD)
