@@ -8,7 +8,7 @@
     fetch.py corpus                            the scores inside the music21 package: needs no network
     fetch.py "search:piano midi"               what a search engine finds; needs a key
 
-What happens in between stands in serenity/sources/gathering.py, to be used from Python as well.
+The work itself is done by serenity/sources/gathering.py, which you can use from Python as well.
 """
 
 from dataclasses import dataclass
@@ -68,7 +68,7 @@ def main(parameters: Parameters) -> None:
 
 
 def check(parameters: Parameters) -> None:
-    """Raise InputError where the parameters cannot be used."""
+    """Raise InputError if the parameters cannot be used."""
     from serenity.sources import licence
 
     if not parameters.sources:
@@ -88,7 +88,7 @@ def check(parameters: Parameters) -> None:
 
 
 def gathering_of(parameters: Parameters) -> "Gathering":
-    """Return what gathers: a collection, a visitor for the whole run, and the bounds."""
+    """Return the object that gathers, made of a collection, a visitor for the whole run, and the bounds."""
     from serenity.sources.crawl import Reach
     from serenity.sources.gathering import MIB, Bounds, Gathering
     from serenity.sources.manifest import Collection

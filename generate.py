@@ -6,7 +6,7 @@
     generate.py --replay OUT.mid           the same song again, from the recipe inside the file
     generate.py --serve                    the studio: make, hear and choose takes in the browser
 
-What happens between the two files stands in serenity/completion.py, to be used from Python as well.
+The work itself is done by serenity/completion.py, which you can use from Python as well.
 """
 
 import os
@@ -33,11 +33,11 @@ if TYPE_CHECKING:  # at run time only once the arguments are known: so --help an
     from serenity.replay import Replay
 
 STARTED = time.perf_counter()  # for --timings
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # products of one row: a second thread only slows them
-MANY_EVENTS = 5000        # from here on the user is told how long it takes
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # for products of one row a second thread only costs time
+MANY_EVENTS = 5000        # if more are to be made, the user is told how long it takes
 EVENTS_A_SECOND = 200     # on a laptop
 MOST_ON_PAGE = 24         # variations; the sound of more would take minutes to render
-# Flags of the command alone, which the studio's page says itself or has no use for; and those of the studio alone.
+# Flags that do not go with --serve, because the studio's page sets them or does not use them; then flags that need it.
 NOT_SERVED = ("out", "events", "seconds", "bars", "temperature", "variations", "candidates", "ending", "score",
               "timings", "replay")
 SERVED = ("takes", "port", "browser")
@@ -126,7 +126,7 @@ def main(parameters: Parameters) -> None:
         takes = [replace(take, recipe=again.recipe) for take in takes]
     written = {out_path(parameters, place): take for place, take in enumerate(takes, 1)}
     for path, take in written.items():
-        completion.write(path, seed, take, overwrite=True)  # what may not be was refused above
+        completion.write(path, seed, take, overwrite=True)  # files that must stay were refused above
         print(said(path, seed, take, parameters.request.variations))
     timings.end("write")
     show(parameters, seed, written, timings)
@@ -140,7 +140,7 @@ def main(parameters: Parameters) -> None:
 # --- before -----------------------------------------------------------------------------------------------------------
 
 def settle(parameters: Parameters) -> Parameters:
-    """Return the parameters with what follows from others, and the example's path as it is always spelled.
+    """Return the parameters, completed by what follows from others, with the example's path in its usual form.
 
     Raises InputError.
     """
@@ -156,7 +156,7 @@ def settle(parameters: Parameters) -> Parameters:
 
 
 def changed(parameters: Parameters, names: Sequence[str]) -> str | None:
-    """Return the flag of the first of these parameters that is not at its default; None: all of them are."""
+    """Return the flag of the first of these parameters that does not have its default; None: all have it."""
     given, usual = values(parameters), values(Parameters())
     for name in names:
         if (value := given[name]) != usual[name]:
@@ -183,7 +183,7 @@ def asked(parameters: Parameters) -> tuple[SeedSettings, Request, "Replay | None
 
 
 def check_paths(parameters: Parameters) -> None:
-    """Refuse files that are not there and names that cannot be meant. Raises InputError."""
+    """Refuse files that are not there and names that must be mistakes. Raises InputError."""
     from serenity.music import song_file
 
     if not song_file.file_of(parameters.song)[0].exists():
@@ -196,7 +196,7 @@ def check_paths(parameters: Parameters) -> None:
 
 
 def outputs(parameters: Parameters) -> tuple[list[Path], list[Path]]:
-    """Return the songs that are to be written, and all that is to stand beside them."""
+    """Return the paths of the songs that will be written, and of the files beside them."""
     songs = [out_path(parameters, number) for number in range(1, parameters.request.variations + 1)]
     endings = [".png"] * parameters.picture + [".mp3", ".wav"] * parameters.sound + [".musicxml"] * parameters.score
     page = [page_path(parameters)] * (parameters.page and len(songs) > 1)
@@ -228,7 +228,7 @@ def page_path(parameters: Parameters) -> Path:
 
 @contextmanager
 def progress_of_events(most: int, timings: Timings) -> Iterator[Callable[[int], None]]:
-    """Show how many events are made, of so many at most, as far as the function says that is yielded."""
+    """Show how many events are made, of `most` at most; the function that is yielded gets this number."""
     from tqdm import tqdm
 
     with tqdm(total=most, unit=" events", disable=None, leave=False) as bar:
@@ -263,17 +263,17 @@ def serve(parameters: Parameters, settings: SeedSettings, request: Request) -> N
 
 
 def has_display() -> bool:
-    """Return whether a browser would open a window; in a terminal it would take the place of what is said."""
+    """Return whether a browser would open a window. A browser in the terminal would hide what is printed there."""
     return sys.platform != "linux" or any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY", "WSL_DISTRO_NAME")))
 
 
 def shown_path(song: Path) -> Path:
-    """Return how songs name their seed: the example by its place in the project, which is not that on this machine."""
+    """Return the path by which songs name their seed: for the example, its path within the project."""
     return song.relative_to(config.ROOT) if song == config.EXAMPLE_SEED else song
 
 
 def said(path: Path, seed: "Seed", take: "Take", variations: int) -> str:
-    """Return what a song is, in a line, where so many are wanted."""
+    """Return a line that describes a song; `variations` is how many songs were asked for."""
     from serenity.music.note import end_time
 
     end = max(end_time(take.notes), end_time(seed.music.notes))
@@ -283,7 +283,7 @@ def said(path: Path, seed: "Seed", take: "Take", variations: int) -> str:
 
 
 def show(parameters: Parameters, seed: "Seed", takes: "dict[Path, Take]", timings: Timings) -> None:
-    """Draw each song, play it where asked for, and put several on a page, the most promising first."""
+    """Draw each song, write its sound if asked for, and put several on a page, the most promising first."""
     from serenity import completion
     from serenity.files import write_whole
     from serenity.listen import audio, show
@@ -322,7 +322,7 @@ def show(parameters: Parameters, seed: "Seed", takes: "dict[Path, Take]", timing
 
 
 def progress_bar(items: Sequence, of: str) -> Sequence:
-    """Return the items, which are shown while they are gone through where there are several and a terminal."""
+    """Return the items; in a terminal, a loop over several of them shows its progress."""
     from tqdm import tqdm
 
     return tqdm(items, of, len(items), leave=False, disable=None if len(items) > 1 else True)

@@ -2,10 +2,10 @@
 # Makes .venv beside this file and installs into it what Serenity needs. `./install.sh --help` says more.
 #
 # What is installed: the direct dependencies of pyproject.toml, at the versions of requirements.lock. Those of the extra
-# `sound` come after them; where they cannot be had, the rest stands without them. Last comes Serenity's own library,
-# editable: Python finds it where it lies.
-# A new environment grows in .venv.new and is moved to .venv when it is complete and works, so that a failure or an
-# interruption, even kill -9, leaves the .venv of before. .venv/installed states what .venv holds; where that is what
+# `sound` come after them; if they cannot be installed, the rest works without them. Last comes Serenity's own library,
+# editable: Python finds it in this folder.
+# A new environment is made in .venv.new and moved to .venv when it is complete and works. So a failure or an
+# interruption, even kill -9, leaves the earlier .venv as it was. .venv/installed says what .venv holds; if that is what
 # is wanted, there is nothing to do. It is written last, and removed while packages are added.
 
 set -euo pipefail
@@ -34,7 +34,7 @@ case "$*" in
     *) code=2 fail "expected nothing, --dev or --help. Received: $*" ;;
 esac
 
-# CUDA exists for TensorFlow on Linux x86_64 alone, and nvidia-smi may be there while no driver is.
+# TensorFlow has CUDA only on Linux x86_64, and nvidia-smi may be there without a driver.
 hardware=cpu
 if [ "$(uname -sm)" = "Linux x86_64" ] && nvidia-smi >/dev/null 2>&1; then hardware=gpu; fi
 
@@ -49,7 +49,7 @@ end_if_installed() {
 }
 
 # Print the first Python that runs (a pyenv shim may not), has a version that the locked packages support, and can make
-# environments (Debian packs that apart).
+# environments (Debian has a package of its own for that).
 find_python() {
     local candidate version seen=""
     set -- python3.13 python3.12 python3.11 python3 python "${HOME:-}"/.pyenv/versions/3.1[123].*/bin/python
@@ -70,7 +70,7 @@ find_python() {
     fail "needs Python 3.11, 3.12 or 3.13 with venv${seen:-; none found${PYTHON:+ at $PYTHON}}"
 }
 
-# Run a command with its output in the log. A terminal shows the seconds and the log's last line meanwhile.
+# Run a command with its output in the log. Meanwhile a terminal shows the seconds and the log's last line.
 child=
 quietly() {
     local start=$SECONDS
@@ -104,7 +104,7 @@ pip_install() {
         --requirement ".venv.new/$2.txt" --constraint requirements.lock
 }
 
-# Install into the environment $1 what is needed, what makes sound if it can be had, and Serenity's own library.
+# Install into the environment $1 what is needed, what makes sound if it is available, and Serenity's own library.
 install_packages() {
     "$python" - $hardware $level <<'PYTHON'
 import pathlib, sys, tomllib
@@ -122,7 +122,7 @@ PYTHON
         fail "Serenity's own library could not be installed: $(reason) (log: $log)"
 }
 
-# Leave the .venv of before or the new one, and nothing beside it.
+# Leave either the earlier .venv or the new one, and no other files.
 clean_up() {
     local status=$?
     trap '' INT TERM HUP
@@ -140,8 +140,8 @@ clean_up() {
 end_if_installed
 python=$(find_python)
 
-# One at a time. The lock lies on this very file and passes to pip, so that it holds until a pip whose install.sh was
-# killed has ended too.
+# Only one at a time. The lock is on this file, and pip inherits it: if install.sh is killed, the lock holds until its
+# pip has ended too.
 exec 9<install.sh
 "$python" -c 'import fcntl; fcntl.flock(9, fcntl.LOCK_EX | fcntl.LOCK_NB)' 2>/dev/null || {
     say "Waiting for another install.sh to end"
@@ -175,7 +175,7 @@ else
     KERAS_BACKEND=tensorflow quietly "$new/bin/python" -c 'import keras' ||
         fail "TensorFlow does not run here: $(tail -n 1 "$log" | cut -c 1-160) (log: $log)"
 
-    # The environment's scripts name its place. Let them name the one that it goes to.
+    # The environment's scripts contain its path. Replace it by the path that it is moved to.
     "$python" - "$new" "$PWD/.venv" <<'PYTHON'
 import pathlib, sys
 old, new = (place.encode() for place in sys.argv[1:])

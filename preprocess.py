@@ -6,8 +6,8 @@
     preprocess.py --spot-check 20       a page of random songs, to look at and listen to
     preprocess.py --abc-only            tokens from the abc files as they are, after you edited them
 
-What happens between the folders stands in serenity/preparation.py, to be used from Python as well. What the settings
-hold are parameters like the others: --help shows them, and CodecSettings(grid=48) here changes one for good.
+The work itself is done by serenity/preparation.py, which you can use from Python as well. The fields of the settings
+are parameters like the others: --help shows them, and CodecSettings(grid=48) here changes one for good.
 """
 
 import os
@@ -75,7 +75,7 @@ def make_abc(wanted: "Preparation") -> list[Path]:
 
 
 def said_of_chosen(wanted: "Preparation", chosen: "Chosen") -> str:
-    """Return which songs cannot be read, how many are kept, and where the reasons stand."""
+    """Return in words which songs cannot be read, how many are kept, and where to find the reasons."""
     from serenity.music import selection
     from serenity.preparation import REPORT
 
@@ -89,7 +89,7 @@ def said_of_chosen(wanted: "Preparation", chosen: "Chosen") -> str:
 
 
 def said_of_written(wanted: "Preparation", chosen: "Chosen", written: "Written") -> str:
-    """Return which songs could not be used, and how many abc files there are."""
+    """Return in words which songs could not be used, and how many abc files there are."""
     said = [f"refused: {wanted.midi / name}: {reason}" for name, reason in written.refused.items()]
     synthetic = len(written.files) - written.real
     said.append(f"abc: {len(written.files):,} songs in {wanted.abc}, {written.real:,} of them real, {synthetic:,} "
@@ -115,7 +115,7 @@ def make_tokens(wanted: "Preparation", files: list[Path]) -> None:
 def explain(path: Path, category: str) -> None:
     """Print what the filters find in one file; the last line begins with kept or refused.
 
-    Raises InputError where it cannot be read.
+    Raises InputError if it cannot be read.
     """
     from serenity.music import quality, selection
 

@@ -6,8 +6,8 @@
     train.py --dry-run                   estimate parameters, memory and time; write nothing
     train.py --from models/serenity-mini --midi my-songs --model models/mine    train a model further, on your songs
 
-What happens in between stands in serenity/learning.py, to be used from Python as well. What TrainingSettings holds are
-parameters like the others: --help shows them, and TrainingSettings(batch=4) here changes one for good.
+The work itself is done by serenity/learning.py, which you can use from Python as well. The fields of TrainingSettings
+are parameters like the others: --help shows them, and TrainingSettings(batch=4) here changes one for good.
 """
 
 from dataclasses import dataclass
@@ -98,7 +98,7 @@ def check(parameters: Parameters) -> None:
 
 
 def read_songs(parameters: Parameters) -> "Songs":
-    """Return the songs, and the model that goes on learning; say which files cannot be read. Raises InputError."""
+    """Return the songs, with the model that goes on learning; print which files cannot be read. Raises InputError."""
     from serenity import learning
     from serenity.model import fine_tuning
 
@@ -122,7 +122,7 @@ def numbers_of(corpus: "Corpus") -> str:
 
 
 def dry_run(parameters: Parameters, songs: "Songs", settings: "ModelSettings", training: TrainingSettings) -> None:
-    """Say what training will take."""
+    """Print what training will need."""
     with tensorflow_quiet():
         from serenity.model.estimate import estimate, peak_bytes
 

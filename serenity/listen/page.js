@@ -1,7 +1,7 @@
 "use strict";
-// Takes of one seed stand on one time line: one place, one range that goes round, one part that is seen. The player at
-// the foot of the page plays the take that is `active`. Each sound is decoded whole, so that ranges go round without a
-// gap and from one take to another the ear goes on at the same place.
+// Takes of one seed share one time line: one place, one range that repeats, one part that is seen. The player at the
+// foot of the page plays the take that is `active`. Each sound is decoded whole, so that ranges repeat without a gap,
+// and a listener who changes the take stays at the same place.
 
 const FEWEST = 24;        // pitches shown at least
 const MARGIN = 2;         // pitches above and below the notes
@@ -57,7 +57,7 @@ function groupOf(data, before = null) {
   const group = {data, songs: [], at: null, loop: null, isLooping: false, from: 0, scale: USUAL, bars: [], first_bar: 1};
   group.overview = element("div", {class: "overview", role: "slider", tabindex: "0", "aria-label": "Place in the song",
                                    "aria-valuemin": "0"}, element("canvas"), element("span", {class: "head"}));
-  group.ruler = element("div", {class: "ruler", title: "Drag to play a range round and round"},
+  group.ruler = element("div", {class: "ruler", title: "Drag to repeat a range"},
                         element("canvas"), element("span", {class: "head"}));
   group.takes = element("div", {class: "takes"});
   group.section = element("section", {class: "group"},
@@ -319,9 +319,9 @@ function show(group, turns = false) {
 
 // --- sound --------------------------------------------------------------------------------------------------------
 
-let context = null;   // made when it is first needed: browsers want a hand to have touched the page
+let context = null;   // made when it is first needed: browsers allow sound only after the user has touched the page
 let playing = null;   // {song, source, gain, started: of the context, from: of the song}
-let wanted = 0;       // counts what was asked to play: what is decoded too late is not played
+let wanted = 0;       // counts the requests to play: a sound that is decoded too late is not played
 
 const bytesOf = sound => Uint8Array.from(atob(sound.textContent), letter => letter.charCodeAt(0));
 
@@ -420,7 +420,7 @@ function toggle(song) {
   else play(song);
 }
 
-// Let what was changed be heard at once: a new place, a new range.
+// Make a change heard at once: a new place, a new range.
 function restart() {
   if (!playing) return;
   const {song} = playing;
@@ -486,7 +486,7 @@ function showState() {
   show(group);
 }
 
-// Let a range of whole bars go round; null: none.
+// Repeat a range of whole bars; null: none.
 function setLoop(group, range, isLooping = true) {
   group.loop = range && range[1] - range[0] > .2 ? range : null;
   group.isLooping = Boolean(group.loop) && isLooping;
@@ -647,7 +647,7 @@ document.addEventListener("keydown", event => {
   action();
 });
 
-// Only what is near the eye holds pictures: a page may have a hundred songs.
+// Only songs near the visible part have pictures: a page may have a hundred songs.
 const eye = new IntersectionObserver(entries => entries.forEach(({target, isIntersecting}) => {
   const song = songs().find(song => song.article === target);
   if (!song) return;

@@ -1,8 +1,8 @@
-"""A page to listen to songs: takes of one seed on one time line, with rolls, sound, measures and files to take along.
+"""A page to listen to songs: takes of one seed on one time line, with rolls, sound, measures and files to save.
 
-As a file it opens from the file system and asks the network for nothing: notes, sounds and MIDI files lie in it, and
-page.js makes the page of them. Its Content-Security-Policy lets only its own script run: a song's name can be anything.
-The studio serves the same page, and hands it the same songs one by one.
+As a file it opens from the file system and asks the network for nothing: notes, sounds and MIDI files are in it, and
+page.js makes the page from them. Its Content-Security-Policy lets only its own script run, since a song's name can be
+anything. The studio serves the same page, and sends it the same songs one by one.
 """
 
 import base64
@@ -49,8 +49,7 @@ class PageSong:
 
 @dataclass(frozen=True, eq=False)
 class Group:
-    """Songs on one time line, in the order given: who changes from one to another goes on listening at the same place.
-    """
+    """Songs on one time line, in the order given: a listener who changes to another one stays at the same place."""
 
     heading: str  # may be empty
     songs: tuple[PageSong, ...]
@@ -60,8 +59,8 @@ class Group:
 def write(path: str | os.PathLike, title: str, groups: Iterable[Group], note: str = "", largest: int = LARGEST) -> int:
     """Write the page and return its size in bytes; it appears whole or not at all.
 
-    Sounds that would make it larger than `largest` bytes stay out, the last first, and the page says so. InputError
-    where there is no song, a song has no note, or the page is too large without any sound.
+    Sounds that would make it larger than `largest` bytes are left out, the last ones first, and the page says so.
+    Raises InputError if there is no song, if a song has no note, or if the page is too large even without sound.
 
     Args: note, said below the title, a paragraph a line.
     """
@@ -87,7 +86,7 @@ def write(path: str | os.PathLike, title: str, groups: Iterable[Group], note: st
 
 
 def _encoded(text: str) -> bytes:
-    """Return UTF-8, with ? for half characters, as in file names that are no UTF-8."""
+    """Return UTF-8, with ? for half characters, as they come from file names that are not UTF-8."""
     return text.encode(errors="replace")
 
 

@@ -1,8 +1,8 @@
 """What a browser may ask of the studio: which address means what, and what is refused. Pure functions.
 
-Other pages in the same browser can send requests to this machine, too. So each request must bear the token that only
-the studio's own address has, name this server as its host (else a stranger's domain may point here), and, where a page
-sends it, come from the studio's own page.
+Other pages in the same browser can send requests to this machine, too. So each request must have the token that only
+the studio's own address has, and name this server as its host (else a stranger's domain may point here). If a page
+sends it, that must be the studio's own page.
 """
 
 import hmac
@@ -18,7 +18,7 @@ from serenity.song_names import PLAIN_ENDINGS
 LARGEST_UPLOAD = 8 * 2**20  # bytes
 LARGEST_ORDER = 4096        # bytes of any other body
 LONGEST_NAME = 100          # bytes of a file's name
-OWN_SITE = ("same-origin", "none")  # what a browser says of a request by the page itself, or by hand
+OWN_SITE = ("same-origin", "none")  # how a browser marks a request of the page itself, or one typed by hand
 BOLDNESS = (0.1, 2.0)       # temperatures
 MOST_BARS, MOST_TAKES = 64, 8
 
@@ -99,7 +99,7 @@ def _fits(mark: str, part: str) -> bool:
 
 
 def body_length(headers: Mapping[str, str], largest: int) -> int:
-    """Return the bytes of a request's body. Raises Refused where it does not say, or says too many."""
+    """Return the length of a request's body in bytes. Raises Refused if it is not stated, or too large."""
     if "Transfer-Encoding" in headers:
         raise Refused(411, "a body of unknown length; wanted its Content-Length")
     said = headers.get("Content-Length", "")
@@ -111,8 +111,8 @@ def body_length(headers: Mapping[str, str], largest: int) -> int:
 
 
 def file_name(address: str) -> str:
-    """Return the name under which an upload's file is kept: that which its address gives, as far as it can be seen, is
-    no flag and no hidden file, and is not too long. Raises Refused for a path, and for what is no song's name.
+    """Return the name under which an upload's file is kept: the one in its address, changed so that it is printable,
+    not like a flag or a hidden file, and not too long. Raises Refused for a path, and for a name that is not a song's.
     """
     name = parse_qs(urlsplit(address).query).get("name", [""])[0]
     if not name or set(name) & set("/\\\0"):
@@ -128,7 +128,7 @@ def file_name(address: str) -> str:
 
 
 def making(body: bytes) -> Making:
-    """Return what takes are asked for. Raises Refused."""
+    """Return which takes are asked for. Raises Refused."""
     said = _order(body, {"step": int, "bars": int, "temperature": float, "takes": int, "ending": bool})
     for name, (lowest, highest) in (("bars", (1, MOST_BARS)), ("temperature", BOLDNESS), ("takes", (1, MOST_TAKES))):
         if not lowest <= said[name] <= highest:
@@ -150,7 +150,7 @@ def star(body: bytes) -> bool:
 
 
 def _order(body: bytes, wanted: Mapping[str, type]) -> dict[str, object]:
-    """Return the fields of a JSON body. Raises Refused where one is missing, of another type, or unknown."""
+    """Return the fields of a JSON body. Raises Refused if one is missing, of another type, or unknown."""
     try:
         said = json.loads(body)
     except (ValueError, RecursionError):

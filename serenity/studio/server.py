@@ -1,10 +1,10 @@
-"""The studio's server: one process, for the one who started it, on this machine alone.
+"""The studio's server: one process, for the user who started it, only on this machine.
 
-It is http.server of the standard library: no package more, and all that is needed is a dozen addresses, one upload and
-one stream of events. What a web library would bring (routing, validation) stands in asked.py, as pure functions.
+It is http.server of the standard library, so it needs no other package: there are only a dozen addresses, one upload
+and one stream of events. What a web library would bring (routing, validation) is in asked.py, as pure functions.
 
-It listens on the loopback address only. A page that is open holds a stream of events, through which it hears what has
-changed; when the last one breaks, the work stops.
+It listens only on the loopback address. An open page holds a stream of events, which tells it what has changed; when
+the last stream breaks, the work stops.
 """
 
 import contextlib
@@ -35,8 +35,8 @@ MOST_UPLOADS = 4     # at once; each is held in memory
 SLOWEST = 30.0       # seconds for a body
 SLOWEST_HEAD = 10.0  # seconds for what stands before it
 SILENT = 10.0        # seconds in which nothing comes
-HEARTBEAT = 1.0      # seconds between two looks whether a page is still open
-LINGER, DREGS = 1.0, 2**24  # seconds and bytes of what a refused sender still sends: thrown away, so that it reads why
+HEARTBEAT = 1.0      # seconds between two checks whether a page is still open
+LINGER, DREGS = 1.0, 2**24  # for so many seconds and bytes a refused sender is still read, so that it can read why
 PIECE = 2**16        # bytes read at once
 
 HEADERS = {  # of every answer: no other page may hold, guess at or be told anything of it
@@ -89,7 +89,7 @@ class Studio(ThreadingHTTPServer):
             self.places.release()
 
     def service_actions(self) -> None:
-        """Close, as time goes by, connections that ask letter by letter so that there is no room for others."""
+        """Close connections that send their request too slowly, so that there is room for others."""
         for request, late in [*self.heads.items()]:
             if time.monotonic() > late:
                 with contextlib.suppress(OSError):  # it is closed
@@ -175,7 +175,7 @@ class Handler(BaseHTTPRequestHandler):
                 self._send(page.json_in_html(data_of(session, found)).encode(), "application/json")
 
     def _stream(self) -> None:
-        """Tell what changes for as long as the page is open."""
+        """Send what changes for as long as the page is open."""
         streams, session = self.server.streams, self.server.session
         if not streams.acquire(blocking=False):
             raise Refused(429, f"{MOST_STREAMS} pages are open; wanted one closed")
@@ -196,7 +196,8 @@ class Handler(BaseHTTPRequestHandler):
             streams.release()
 
     def _is_gone(self) -> bool:
-        """Return whether the other end has closed the connection; it has nothing more to say, so any word is that."""
+        """Return whether the other end has closed the connection: it sends nothing more, so anything to read is that.
+        """
         return bool(select.select([self.connection], [], [], 0)[0])
 
     # --- POST ---------------------------------------------------------------------------------------------------------

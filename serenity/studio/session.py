@@ -1,7 +1,7 @@
 """One evening at the studio: seeds, the takes that are made of them, and the queue in which they are made.
 
-What is seen is a View, which never changes: each action of the musician gives a new one, so that undoing is to go back
-to the one before. Takes stay where they are, as files in a folder.
+What the page shows is a View, which never changes: each action of the musician makes a new one, so to undo is to go
+back to the one before. Takes stay where they are, as files in a folder.
 """
 
 import itertools
@@ -25,7 +25,7 @@ MOST_WAITING = 8     # makings in the queue
 MOST_STEPS = 200     # of a session; each seed stays in memory
 OFTEN = 0.1          # seconds between two reports of progress
 A_LITTLE = 0.01      # seconds
-NOBODY = 4.0         # seconds without a listener, after which the work stops: a page that is loaded anew takes less
+NOBODY = 4.0         # seconds without an open page, after which the work stops; to load a page again takes less
 
 
 class Stopped(Exception):
@@ -137,7 +137,7 @@ class Session:
                 raise
 
     def go_on(self, number: int, bars: int) -> Step:
-        """Keep the seed and so many bars of a take, to be gone on with. Raises InputError."""
+        """Keep the seed and so many bars of a take, as a seed to go on from. Raises InputError."""
         made = self.take(number)
         before = self.steps[made.step]
         with self._reading:
@@ -228,7 +228,7 @@ class Session:
     # --- what is heard ------------------------------------------------------------------------------------------------
 
     def sound(self, song: show.Song) -> audio.Encoded:
-        """Return the sound of a song, quickly: not made small. Raises InputError; one at a time."""
+        """Return the sound of a song, quickly: not compressed. One at a time. Raises InputError."""
         if self.soundfont is None:
             raise Refused(404, "there is no sound here")
         with self._rendering:
@@ -254,7 +254,7 @@ class Session:
             self._left_at = None if self._listeners else time.monotonic()
 
     def wait_for_change(self, version: int, seconds: float) -> None:
-        """Wait until the version is another, so many seconds at most."""
+        """Wait until the version has changed, so many seconds at most."""
         with self.changed:
             self.changed.wait_for(lambda: self.version != version, seconds)
 
@@ -322,7 +322,7 @@ class Session:
 
 @contextmanager
 def new_folder(parent: Path, name: str) -> Iterator[Path]:
-    """Make a folder that was not there, called after `name` and a number. If it stays empty, it goes again."""
+    """Make a new folder, named by `name` and a number. If it stays empty, it is removed again."""
     parent.mkdir(parents=True, exist_ok=True)
     number = 1
     while (folder := parent / f"{name}-{number}").exists():
@@ -342,7 +342,7 @@ def places(path: Path, mark: str) -> Iterator[Path]:
 
 
 def place_of(path: Path, content: bytes) -> tuple[Path, bool]:
-    """Return where such a file may lie, called as `path` is or nearly so, and whether it is to be written."""
+    """Return where a file with this content may lie, named like `path`, and whether it must be written first."""
     place = next(place for place in places(path, "seed") if not place.exists() or place.read_bytes() == content)
     return place, not place.exists()
 

@@ -1,5 +1,5 @@
 
-// --- the studio: the page hears from the server what is seen, and asks it for what is new --------------------------
+// --- the studio: the server tells the page what to show, and the page asks it for what is new ----------------------
 
 let latest = {steps: [], starred: [], making: null};
 const drawn = new Map();   // number of a step -> its group
@@ -154,7 +154,7 @@ find("#undo").addEventListener("click", () => attempt(ask("undo")));
 find("#file").addEventListener("change", event => {
   if (event.target.files.length) drop(event.target.files[0]).then(() => { event.target.value = ""; });
 });
-let over = 0;  // elements of the page that a dragged file is over: leaving one may be entering another
+let over = 0;  // how many elements a dragged file is over: to leave one may be to enter another
 for (const name of ["dragenter", "dragover", "dragleave", "drop"])
   document.addEventListener(name, event => {
     if (!event.dataTransfer?.types.includes("Files")) return;
