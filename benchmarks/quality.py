@@ -2,40 +2,40 @@
 
     .venv/bin/python benchmarks/quality.py --tokens data/tokens     prints tables, writes benchmarks/quality.json
 
-Songs are the real ones of the split; none of them was trained on, and the test split chooses nothing: the temperature
-that README recommends is that of a run with --split validation.
+The songs are the real ones of the split. No model was trained on them, and nothing is chosen on the test split: the
+temperature that README recommends comes from a run with --split validation.
 
 * Bits are counted as training counts them (serenity.model.evaluation.judge): each event once, the song's end with its
-  step. Joint is their sum: together the four networks are one model of an event. Per note: over the notes that the
-  events strike. Intervals hold 95 % of 2,000 draws of songs (benchmarks.intervals); of two models the same are drawn.
-* Rivals are read where they stand, for the same songs: baselines.json (counting: baselines.py) and remi.json (a GPT-2
-  on MidiTok's REMI: remi.py; per note alone, since it has no events). Whether the GPT-2 had as many weights and as much
-  time as the model is up to how remi.py was called: both stand under the table.
-* Each song is continued from its first PROMPT events, as long as EVENTS, drawn from all tokens at several temperatures.
-  Beside that: how the song really goes on; the same events in another order (shuffled); the prompt again and again
-  (copied); and how as many training songs go on, which tells how far two sets of real songs are apart. What is
-  measured is named in MEASURES (serenity.music.measures has the sources).
-* Beats and bars are the song's own, as the token store has them: those of the prompt's last event go on, the same for
-  all that continues one prompt. A beat lasts half a second throughout, so density is notes a beat.
-* Copied, the prompt begins each time at its own place in the bar.
+  step. Joint is their sum: together the four networks are one model of an event. Per note: divided by the notes that
+  the events strike. Intervals hold 95 % of 2,000 draws of songs (benchmarks.intervals); for two models, the same draws.
+* Rivals' figures for the same songs are read from files: baselines.json (counting: baselines.py) and remi.json (a GPT-2
+  on MidiTok's REMI: remi.py; only per note, since it has no events). Whether the GPT-2 had as many weights and as much
+  time as the model depends on how remi.py was called: both are printed under the table.
+* Each song is continued from its first PROMPT events by EVENTS events, drawn from all tokens at several temperatures.
+  This is compared with: how the song really goes on; the same events in another order (shuffled); the prompt again and
+  again (copied); and how as many training songs go on, which tells how far apart two sets of real songs are. MEASURES
+  names what is measured (serenity.music.measures has the sources).
+* Beats and bars are the song's own, as in the token store: those of the prompt's last event go on, the same for
+  everything that continues one prompt. A beat always lasts half a second, so density is notes a beat.
+* When the prompt is copied, it begins each time at its own place in the bar.
 * Distance of a set of continuations: for each of DISTANCES the Wasserstein distance of its values from those of the
-  real continuations, in standard deviations of the real ones; and their mean. Few songs make distances larger, those of
-  the draws too, so their intervals lean upwards. Overlap: Yang & Lerch's overlapping area, mean over DISTANCES. The
+  real continuations, in standard deviations of the real ones; and their mean. With few songs distances are larger, also
+  in the draws, so their intervals lean upwards. Overlap: Yang & Lerch's overlapping area, mean over DISTANCES. The
   temperature with the least mean distance is `closest`; `recommended` is the one that a run on validation songs chose.
 * Best of several: at the recommended temperature generate.py makes several candidates and keeps the one with the most
-  merit (serenity.music.nearness). Each of these songs is chosen in the same way.
+  merit (serenity.music.nearness). Here each song's continuation is chosen in the same way.
 * Told apart: how well a classifier tells continuations from how the songs really go on, by all of MEASURES but the run:
-  the area under its curve (comparison.told_apart). It has learned on other songs. 0.5: not at all, which is the aim.
-* Bars k ago: how much of a bar was played in the bar k before, mean over songs (measures.return_profile).
-* Metres: held-out songs of the whole store by the length of their bars, as they stand in the last event of the prompt.
-  Metre kept: the reader of beats, told the quarters alone, finds bars of the prompt's length in the continuation, or
-  bars of which these are a multiple (two of 6/8 for one of 12/8). Beside it the same of how the songs go on.
-* Collapsed: a continuation that is no music any more, as generate.py tells it (nearness.collapse).
+  the area under its curve (comparison.told_apart). It has learned from other songs. 0.5: not at all, which is the aim.
+* Bars k ago: how much of a bar was also played k bars before, mean over songs (measures.return_profile).
+* Metres: held-out songs of the whole store, by the length of the bar at the last event of the prompt. Metre kept: the
+  reader of beats, which gets only the quarters, finds bars of the prompt's length in the continuation, or bars of which
+  this is a multiple (two of 6/8 for one of 12/8). Beside it the same for how the songs really go on.
+* Collapsed: a continuation that has stopped being music, by the rule of generate.py (nearness.collapse).
 * Key kept: the continuation has the prompt's key, or its relative. Loop: the share of strikes in the longest figure, of
-  PROMPT strikes at most, that goes round at once (quality.longest_loop). Run: the longest run of events from a training
-  song (novelty.longest_run).
-* Reconstruction: from the first PROMPT events of a song the likeliest event always comes next, RECALL times. The song
-  is continued as itself where at least HALF of these events have its chord at its place.
+  PROMPT strikes at most, that is repeated at once (quality.longest_loop). Run: the longest run of events from a
+  training song (novelty.longest_run).
+* Reconstruction: after the first PROMPT events of a song the likeliest event always comes next, RECALL times. The song
+  is "continued as itself" if at least HALF of these events have the song's own chord at the same place.
 """
 
 import json
@@ -48,7 +48,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Literal
 
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read when NumPy is imported: in products this small threads wait
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy: for such small products more threads only wait
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
@@ -79,12 +79,12 @@ from serenity.tokens.windows import stream
 ROOT = Path(__file__).resolve().parent.parent
 
 PROMPT, EVENTS = 128, 512
-BEAT = 0.5   # seconds, of all songs: the store does not know how fast they were
+BEAT = 0.5   # seconds, in all songs: the store does not know how fast they were
 RECALL, HALF = 64, 0.5
 RECOMMENDED = Request.temperature  # of generate.py
 DRAWS = 2000  # of songs, for intervals
 TOPS = (1, 5)
-METRE_EVENTS, SHORTEST = 256, 24  # continued where metres are compared; events of the shortest prompt
+METRE_EVENTS, SHORTEST = 256, 24  # new events when metres are compared; events of the shortest prompt
 REAL, SHUFFLED, COPIED, OTHERS = "as the song goes on", "shuffled", "the prompt, copied", "training songs"
 
 
@@ -96,14 +96,14 @@ class Parameters:
     model: Path = ROOT / "models" / "serenity-mini"
     split: Literal["test", "validation"] = "test"
     songs: int | None = None                       # so many at most; None: all of the split
-    only: str = ""                                 # songs whose names begin so; metres are kept by all of the split
-    metre_songs: int = 20                          # of each length of bar, at most
+    only: str = ""                                 # only songs whose names begin so; for metres: all of the split
+    metre_songs: int = 20                          # songs for each length of bar, at most
     temperatures: tuple[float, ...] = (0.8, 0.9, 0.95, 1.0, 1.05, 1.1, 1.2)
-    recommended: float | None = None               # the temperature that validation songs chose; None: the nearest here
-    top_k: int = 0                                 # of the drawing; 0: all tokens
+    recommended: float | None = None               # the temperature chosen on validation songs; None: the best one here
+    top_k: int = 0                                 # draw among so many of the likeliest tokens; 0: all tokens
     candidates: int = 4                            # continuations of which the best is kept
-    reconstruct: int = 44                          # training songs that are to be recalled, at most
-    batch: int = 8                                 # windows that are judged at a time
+    reconstruct: int = 44                          # training songs that the model may recite, at most
+    batch: int = 8                                 # windows that are judged together
     baselines: Path = ROOT / "benchmarks" / "baselines.json"
     remi: Path = ROOT / "benchmarks" / "remi.json"
     results: Path = ROOT / "benchmarks" / "quality.json"
@@ -116,7 +116,7 @@ class Songs:
     names: list[str]
     tokens: list[np.ndarray]  # (events, columns) each
     events: np.ndarray        # (songs,)
-    notes: np.ndarray         # (songs,): that the events strike, as the store has them
+    notes: np.ndarray         # (songs,): notes that the events strike, as in the store
 
 
 def main(parameters: Parameters) -> None:
