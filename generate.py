@@ -125,6 +125,9 @@ def main(parameters: Parameters) -> None:
     if again:
         takes = [replace(take, recipe=again.recipe) for take in takes]
     written = {out_path(parameters, place): take for place, take in enumerate(takes, 1)}
+    if earlier := [path for path in written if path.exists()]:
+        print(f"note: {earlier[0]}{' and others' * (len(earlier) > 1)} was there, made by Serenity and not changed "
+              "since; replaced" if not parameters.overwrite else f"note: replaced, as --overwrite says: {earlier[0]}")
     for path, take in written.items():
         completion.write(path, seed, take, overwrite=True)  # files that must stay were refused above
         print(said(path, seed, take, parameters.request.variations))

@@ -39,7 +39,7 @@ from serenity.music.remarks import Remark, remarks
 from serenity.music.song_file import read as read_song_file
 from serenity.music.tempo_map import TempoMap
 from serenity.music.voices import MELODY, voices
-from serenity.request import DEFAULT_EVENTS, LONGEST, LONGEST_SECONDS, Request, SeedSettings
+from serenity.request import DEFAULT_BARS, LONGEST, LONGEST_SECONDS, Request, SeedSettings
 from serenity.tokens import novelty
 from serenity.tokens import seed as seeds
 from serenity.tokens.fit import melodic, playable
@@ -50,6 +50,7 @@ MOST_EVENTS = 1_000_000   # of all variations together
 BEYOND = 5                # semitones beyond the seed's melody that a melody may reach
 MATCHED = 100             # notes before the join: nearer to real songs than the whole prompt (docs/history.md)
 MOST_EVENTS_A_SECOND = 30  # faster is no music: a model that lets no time pass would never reach `seconds` or `bars`
+SPARE_EVENTS = 512        # more than that, for the shortest
 MOST_UNKNOWN = 0.5  # of the prompt's chords; validation songs have a quarter at most
 # What determines a song beside model and seed, in the order in which a recipe has it.
 FLAGS = ("events", "seconds", "bars", "prompt_events", "prompt_last", "prompt_seconds", "keep_bars", "bpm", "metre",
@@ -275,14 +276,15 @@ def _check_layout(seed: Seed, request: Request) -> None:
 def length(seed: Seed, request: Request) -> Length:
     """Return how long a continuation becomes at most. Raises InputError where that is too far."""
     with naming(seed.path):
-        if request.bars is request.seconds is None:
-            return Length(request.events or DEFAULT_EVENTS)
-        end = seeds.end_of(seed.music, request.bars or seeds.nearest_bars(seed.music, request.seconds))
+        if request.events is not None:
+            return Length(request.events)
+        bars = DEFAULT_BARS if request.seconds is None else seeds.nearest_bars(seed.music, request.seconds)
+        end = seeds.end_of(seed.music, request.bars or bars)
     seconds = end - seed.music.start
     if seconds > LONGEST_SECONDS and request.bars is not None:
         raise SettingError(f"bars {request.bars} more are {seconds / 60:,.0f} minutes of music; wanted "
                            f"{LONGEST_SECONDS // 60} at most")
-    most = DEFAULT_EVENTS + int(MOST_EVENTS_A_SECOND * seconds)
+    most = SPARE_EVENTS + int(MOST_EVENTS_A_SECOND * seconds)
     return Length(min(LONGEST, most), seeds.steps_until(seed.music, end), end)
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 LONGEST = 100_000         # events of one continuation
 LONGEST_SECONDS = 3600    # of one continuation: whoever asks for more has mistyped, or waits for ever
-DEFAULT_EVENTS = 512
+DEFAULT_BARS = 32        # in all kinds of seeds they stay music; in 512 events of a hymn, 110 bars, one bar goes round
 LEVELS = {"half": 0.5, "as-found": 1.0, "double": 2.0}  # quarters for each one found
 DRAWING = ("temperature", "top_k", "top_p", "min_p")    # the fields of Sampling
 RANGES = {  # field -> lowest, highest
@@ -79,7 +79,7 @@ class Request:
     What is drawn by chance has one value for all attributes, or one for some of them: {"pitch": 16, "step": 8}.
     """
 
-    # Length: give one of these. Without any: 512 events. The continuation ends with a bar.
+    # Length: give one of these. Without any: 32 bars. The continuation ends with a bar.
     events: int | None = None        # as many bars as so many new events fill; an event is a note or a chord
     # seconds after the seed's last onset, or, if that note is held, after its last bar: up to the nearest bar line
     seconds: float | None = None
@@ -150,7 +150,7 @@ class Request:
         said = {name: values for name, values in self._of_each_attribute().items()
                 if isinstance(getattr(self, name), dict)}
         if self.events is self.seconds is self.bars is None:
-            said["events"] = DEFAULT_EVENTS
+            said["bars"] = DEFAULT_BARS
         return replace(self, **said)
 
     def _of_each_attribute(self) -> dict[str, dict[str, float]]:

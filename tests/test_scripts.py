@@ -72,7 +72,7 @@ def test_help_has_a_box_for_each_section(tmp_path):
     _, output, _, _ = run("generate.py", "--help", folder=tmp_path)
     assert re.findall("─ (.*?) ─", output) == ["positional arguments", "options", "prompt options", "beats options",
                                               "length options", "drawing options", "output options", "studio options"]
-    assert re.search(r"length options ─+╮\n│ Length: give one of these. Without any: 512 events", output)
+    assert re.search(r"length options ─+╮\n│ Length: give one of these. Without any: 32 bars", output)
 
 
 def test_a_comment_belongs_to_its_field_or_heads_a_section(tmp_path):

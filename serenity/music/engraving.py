@@ -53,7 +53,7 @@ def to_musicxml(own: Sequence[Track], others: Sequence[Track], tempo_map: TempoM
     if len(notes) > MOST_NOTES:
         raise InputError(f"{len(notes):,} notes; wanted at most {MOST_NOTES:,} for a score")
     score, bars = stream.Score(), bars_of(tempo_map, notes)
-    score.metadata = metadata.Metadata(title=title or None)
+    score.metadata = metadata.Metadata(title=title or None, composer="continued by Serenity")  # else music21 is named
     for track in pitched:
         score.insert(0, _staves(track, False, bars, tempo_map, key)[0])
     hands = _staves(whole, has_hands, bars, tempo_map, key)

@@ -128,13 +128,17 @@ class Session:
             path, is_new = place_of(self.folder / name, content)
             if is_new:
                 write_whole(path, content)
+            is_read = False
             try:
                 seed = completion.read_seed(path, self.model, replace(self.settings, keep_bars=None))
-                return self._add_step(seed, song_file.stem(path.name))
-            except BaseException:
-                if is_new:
+                step = self._add_step(seed, song_file.stem(path.name))
+                is_read = True
+                return step
+            except InputError as error:  # to the musician the file has a name, and stands in no folder
+                raise InputError(str(error).replace(str(path), path.name)) from None
+            finally:
+                if is_new and not is_read:
                     path.unlink(missing_ok=True)
-                raise
 
     def go_on(self, number: int, bars: int) -> Step:
         """Keep the seed and so many bars of a take, as a seed to go on from. Raises InputError."""
@@ -292,7 +296,8 @@ class Session:
             take, = completion.complete(self.model, step.seed, request,
                                         lambda done, before=before: self._progress(work, before + done), variation)
             number = len(self.takes) + 1
-            names = places(self.folder / f"{step.root}-{number}.mid", "take")
+            of_seed = 1 + sum(self.steps[made.step].root == step.root for made in self.takes.values())
+            names = places(self.folder / f"{step.root}-{of_seed}.mid", "take")
             path = next(name for name in names if not name.exists())  # a seed that was dropped may be called so
             completion.write(path, step.seed, take)
             with self.changed:
