@@ -599,6 +599,20 @@ def test_a_name_for_the_song_is_not_taken_for_a_seed(complete, replay, tmp_path)
     complete()
     with pytest.raises(InputError, match="again.mid: no such file; wanted the seed, and after it the song to write"):
         replay(tmp_path / "out.mid", song=tmp_path / "again.mid")
+    with pytest.raises(InputError, match=r"generate.py \S+out.mid OUT.mid --replay .*holds its own seed"):
+        replay(tmp_path / "out.mid", song=tmp_path / "again.mid")
+
+
+def test_an_earlier_song_that_is_replaced_is_named(complete, tmp_path, capsys):
+    complete()
+    assert "replaced" not in capsys.readouterr().out
+    complete(seed=1)
+    assert "out.mid was there, made by Serenity and not changed since; replaced" in capsys.readouterr().out
+
+
+def test_without_a_length_a_song_has_so_many_bars(complete, tmp_path, capsys):
+    complete(events=None)
+    assert re.search(r"out.mid: 32 bars, ", capsys.readouterr().out)
 
 
 def test_a_file_that_is_no_part_of_a_replay_is_told(complete, replay, tmp_path):

@@ -191,3 +191,4 @@ def test_a_score_stands_beside_the_song(make, tmp_path):
     make("seed.mid", "1.mid", bars=2, score=True)
     text = (tmp_path / "1.musicxml").read_text()
     assert text.count("<part ") == 1 and "continuation" in text and "<beats>3</beats>" in text
+    assert "Music21" not in text

@@ -217,6 +217,18 @@ def test_a_file_is_kept_where_it_is_a_song_and_only_there(session, tmp_path):
     assert sorted(path.name for path in session.folder.iterdir()) == ["other-seed2.mid", "other.mid"]
 
 
+def test_takes_count_from_one_for_each_seed(session, tmp_path):
+    made(session, 2)
+    step = session.upload("other.mid", write_seed(tmp_path / "other.mid", 2).read_bytes())
+    made(session, 1, step.number)
+    assert [take.path.name for take in session.takes.values()] == ["seed-1.mid", "seed-2.mid", "other-1.mid"]
+
+
+def test_a_file_that_cannot_be_read_is_named_without_its_folder(session):
+    with pytest.raises(InputError, match="^text.mid: "):
+        session.upload("text.mid", b"no music")
+
+
 def test_a_file_that_is_called_as_a_take_is_not_written_over(session, tmp_path):
     content = write_seed(tmp_path / "other.mid", 2).read_bytes()
     session.upload("seed-1.mid", content)
