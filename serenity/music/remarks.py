@@ -8,10 +8,12 @@ from typing import NamedTuple
 import numpy as np
 
 from serenity.music.harmony import Key, pitch_class_weights
-from serenity.music.measures import MAJOR, bar_lines, return_profile
+from serenity.music.measures import MAJOR, SIXTEENTHS, bar_lines, bar_overlaps, return_profile
 from serenity.music.nearness import Collapse, Nearness, notes_a_quarter
+from serenity.music.note import merge_tables
 from serenity.music.pitch import OCTAVE
-from serenity.music.tempo_map import TempoMap
+from serenity.music.tempo_map import NEAR, TempoMap
+from serenity.music.voices import MELODY, voices
 
 AS_DENSE = 1.25   # times as dense: up to there nobody hears a difference
 SAME_REGISTER = 3.0  # semitones between the mean pitches; the same
@@ -21,6 +23,9 @@ OUTSIDE = 0.25    # share of what sounds in a bar that is no note of the key: th
 AWAY = 2          # bars outside in a row that leave the key
 MOST_BARS = 16    # after which a bar may come back
 RETURN = 0.25     # of a bar that is the same: then it comes back
+LOWEST_SHARE = 10  # per cent of the intro's melody that may lie below what counts as its register
+LONG = 3          # bars in a row without a note so high, and more than in the intro: the melody is gone
+COPIED = 0.5      # share of the bars that are as one of the intro's
 COLLAPSE = "collapse"  # what the remark is about that a page marks the song with
 COLLAPSES = {"thin": "thins out from bar {} on", "thick": "thickens from bar {} on",
              "specks": "breaks up into specks from bar {} on",
@@ -41,8 +46,8 @@ def remarks(before: np.ndarray, made: np.ndarray, tempo_map: TempoMap, key: Key,
 
     `near` and `collapse` are what serenity.music.nearness finds of them.
     """
-    found = [_density(before, made, tempo_map), _register(before, made), _rhythm(near), _in_key(made, tempo_map, key),
-             _returns(made, tempo_map)]
+    found = [_density(before, made, tempo_map), _register(before, made), _melody(before, made, tempo_map),
+             _rhythm(near), _in_key(made, tempo_map, key), _returns(made, tempo_map), _copied(before, made, tempo_map)]
     return [*found, _collapsed(collapse, tempo_map)] if collapse else found
 
 
@@ -60,6 +65,49 @@ def _register(before: np.ndarray, made: np.ndarray) -> Remark:
     words = "in the register of your intro" if abs(is_now - was) < SAME_REGISTER else (
         f"{apart} semitones {'above' if is_now > was else 'below'} your intro")
     return Remark("register", words, f"middle pitch {is_now:.0f}, your intro {was:.0f}")
+
+
+def _melody(before: np.ndarray, made: np.ndarray, tempo_map: TempoMap) -> Remark:
+    lowest = np.percentile(before["pitch"][voices(before) == MELODY], LOWEST_SHARE)
+    was, is_now = (_sung(notes, lowest, tempo_map) for notes in (before, made))
+    (_, longest_before), (first, longest) = _longest_run(~was), _longest_run(~is_now)
+    begin = tempo_map.bar_name(bar_lines(made, tempo_map)[first])
+    words = (f"without melody in bars {begin} to {begin + longest - 1}" if longest >= max(LONG, longest_before + 1) else
+             "with a melody as in your intro")
+    return Remark("melody", words, f"{is_now.mean():.0%} of the bars have notes in its register, in your intro "
+                                   f"{was.mean():.0%}")
+
+
+def _sung(notes: np.ndarray, lowest: float, tempo_map: TempoMap) -> np.ndarray:
+    """Return in which bars a note as high as `lowest`, or higher, sounds: (bars,) bool."""
+    lines, high = bar_lines(notes, tempo_map), notes[notes["pitch"] >= lowest]
+    ends = high["onset"] + high["duration"]
+    return ((high["onset"] < lines[1:, None] - NEAR) & (ends > lines[:-1, None] + NEAR)).any(axis=1)
+
+
+def _longest_run(flags: np.ndarray) -> tuple[int, int]:
+    """Return where the longest run of flags (n,) that are set begins, and how long it is; 0, 0 where none is."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], flags, [0]]).astype(int)))
+    begins, lengths = edges[::2], edges[1::2] - edges[::2]
+    if not len(lengths):
+        return 0, 0
+    longest = int(lengths.argmax())
+    return int(begins[longest]), int(lengths[longest])
+
+
+def _copied(before: np.ndarray, made: np.ndarray, tempo_map: TempoMap) -> Remark:
+    overlap, has_notes = bar_overlaps(merge_tables([before, made]), tempo_map)
+    first = _first_bar(made, tempo_map) - _first_bar(before, tempo_map)
+    is_copy = overlap[first:, :first].max(axis=1, initial=0) == 1
+    copies, bars = int(is_copy.sum()), int(has_notes[first:].sum())
+    words = ("mostly bars of your intro again" if copies > COPIED * bars else
+             "new bars, and some of your intro" if copies else "new bars")
+    return Remark("bars", words, f"{copies} of {bars} are as one of your intro")
+
+
+def _first_bar(notes: np.ndarray, tempo_map: TempoMap) -> int:
+    """Return the number of the bar that the first note belongs to, as bar_overlaps has it."""
+    return int(tempo_map.bars(np.rint(tempo_map.quarters(notes["onset"].min()) * SIXTEENTHS) / SIXTEENTHS)[0])
 
 
 def _rhythm(near: Nearness) -> Remark:

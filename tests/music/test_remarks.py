@@ -44,6 +44,28 @@ def test_what_is_otherwise():
     assert said(leaving)["key"] == "leaves C major in bar 13 (33% of the bars are in it)"
 
 
+def test_a_melody_that_stops_is_said_with_its_bars():
+    tune = said(part(8, 16))["melody"]
+    assert tune == "with a melody as in your intro (100% of the bars have notes in its register, in your intro 100%)"
+    deep = part(10, 14)[part(10, 14)["pitch"] < 60]
+    assert said(merge_tables([part(8, 10), deep, part(14, 16)]))["melody"].startswith(
+        "without melody in bars 11 to 14 (50% of the bars ")
+    two = part(10, 12)[part(10, 12)["pitch"] < 60]  # singers breathe
+    assert said(merge_tables([part(8, 10), two, part(12, 16)]))["melody"].startswith("with a melody")
+
+
+def test_bars_of_the_intro_are_counted():
+    again = part(0, 8).copy()
+    again["onset"] += 16.0
+    assert said(again)["bars"] == "mostly bars of your intro again (8 of 8 are as one of your intro)"
+    assert said(merge_tables([again[again["onset"] < 20], moved((10, 16), 1)]))["bars"] == (
+        "new bars, and some of your intro (2 of 8 are as one of your intro)")
+    assert said(moved((8, 16), 1))["bars"] == "new bars (0 of 8 are as one of your intro)"
+    held = moved((8, 12), 1)
+    held["duration"][-1] = 9.0  # sounds on in bars in which nothing begins
+    assert said(held)["bars"].endswith("(0 of 4 are as one of your intro)")
+
+
 def test_a_collapse_is_said_with_its_bar():
     assert said(broken("thin"))["collapse"].startswith("thins out from bar 21 on (at 40 s)")
 
