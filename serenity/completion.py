@@ -33,11 +33,11 @@ from serenity.music.categories import CATEGORIES
 from serenity.music.chunks import Chunks
 from serenity.music.codec import CodecSettings
 from serenity.music.midi_file import Track
-from serenity.music.nearness import Collapse, Nearness, judge, standing
+from serenity.music.nearness import SPECK, Collapse, Nearness, judge, standing
 from serenity.music.note import merge_tables
 from serenity.music.remarks import Remark, remarks
 from serenity.music.song_file import read as read_song_file
-from serenity.music.tempo_map import TempoMap
+from serenity.music.tempo_map import NEAR, TempoMap
 from serenity.music.voices import MELODY, voices
 from serenity.request import DEFAULT_BARS, LONGEST, LONGEST_SECONDS, Request, SeedSettings
 from serenity.tokens import novelty
@@ -321,7 +321,7 @@ def _take(model: Model, seed: Seed, request: Request, size: Length, number: int,
     if request.voices == "melody":
         made = replace(made, notes=layout.one_voice(made.notes))
     if end is not None:
-        made = layout.trim(made, end)
+        made = layout.trim(_without_stubs(made, end, music.tempo_map), end)
     if not len(made.notes):
         return None
     track = made
@@ -332,6 +332,15 @@ def _take(model: Model, seed: Seed, request: Request, size: Length, number: int,
     return Take(number, track, made.notes, len(continuation.tokens), seeds.bars_through(music, made.notes), bits,
                 _longest_run(model, seed, continuation), continuation.forced,
                 *judge(compared, made.notes, music.tempo_map), request, _recipe(model, seed, request, number, sha256))
+
+
+def _without_stubs(track: Track, end: float, tempo_map: TempoMap) -> Track:
+    """Return the track without notes that begin so shortly before `end` that nothing would be left of them.
+
+    They belong to the bar after it.
+    """
+    lasts = tempo_map.quarters(end) - tempo_map.quarters(track.notes["onset"]) > SPECK - NEAR
+    return replace(track, notes=track.notes[lasts])
 
 
 def _in_whole_bars(seed: Seed, size: Length, continuation: Continuation, vocabulary: Vocabulary

@@ -14,14 +14,14 @@ import numpy as np
 import pytest
 
 import generate
-from serenity import command_line
+from serenity import command_line, completion
 from serenity.completion import Request
 from serenity.errors import InputError
 from serenity.model import checkpoint
 from serenity.music import expression, midi_file
 from serenity.music.midi_file import Track
 from serenity.music.nearness import Collapse
-from serenity.music.note import end_time, merge_tables
+from serenity.music.note import end_time, merge_tables, note_table
 from serenity.music.song import of_score
 from serenity.music.tempo_map import TempoMap, metres, tempos
 from serenity.music.voices import MELODY, voices
@@ -837,3 +837,10 @@ def test_from_the_shell_a_broken_seed_ends_with_code_2(tmp_path, model_folder):
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr.count("\n") == 1 and "is not a song" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_no_stub_stands_before_the_last_bar_line():
+    """What begins a 24th of a quarter before it belongs to the next bar."""
+    notes = note_table([0, 1.5, 1.75, 1.98], [1, 0.5, 0.25, 1], [60, 62, 64, 65], [80] * 4)
+    kept = completion._without_stubs(Track("", 0, False, notes), 2.0, TempoMap())
+    assert kept.notes["pitch"].tolist() == [60, 62, 64]
