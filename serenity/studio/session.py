@@ -194,10 +194,13 @@ class Session:
             self._cancel([*self.queue])
 
     def undo(self) -> None:
-        """Go back to what was seen before the last action. What was being made for it stops."""
+        """Go back to what was seen before the last action. What was being made for it stops.
+
+        Once nothing is left to undo, nothing happens: a quick hand, or a second page, asks before it can see that.
+        """
         with self.changed:
             if not self.history:
-                raise Refused(409, "there is nothing to undo")
+                return
             self.view = self.history.pop()
             self._cancel([work for work in self.queue if work.number not in self.view.makings])
 
