@@ -39,7 +39,7 @@ from serenity.music.remarks import Remark, remarks
 from serenity.music.song_file import read as read_song_file
 from serenity.music.tempo_map import NEAR, TempoMap
 from serenity.music.voices import MELODY, voices
-from serenity.request import DEFAULT_BARS, LONGEST, LONGEST_SECONDS, Request, SeedSettings
+from serenity.request import LONGEST, LONGEST_SECONDS, Request, SeedSettings
 from serenity.tokens import novelty
 from serenity.tokens import seed as seeds
 from serenity.tokens.fit import melodic, playable
@@ -275,11 +275,11 @@ def _check_layout(seed: Seed, request: Request) -> None:
 
 def length(seed: Seed, request: Request) -> Length:
     """Return how long a continuation becomes at most. Raises InputError where that is too far."""
+    request = request.spelled_out()
     with naming(seed.path):
         if request.events is not None:
             return Length(request.events)
-        bars = DEFAULT_BARS if request.seconds is None else seeds.nearest_bars(seed.music, request.seconds)
-        end = seeds.end_of(seed.music, request.bars or bars)
+        end = seeds.end_of(seed.music, request.bars or seeds.nearest_bars(seed.music, request.seconds))
     seconds = end - seed.music.start
     if seconds > LONGEST_SECONDS and request.bars is not None:
         raise SettingError(f"bars {request.bars} more are {seconds / 60:,.0f} minutes of music; wanted "
@@ -354,8 +354,7 @@ def _in_whole_bars(seed: Seed, size: Length, continuation: Continuation, vocabul
         return continuation, size.end
     end = seeds.end_of(seed.music, seeds.filled_bars(seed.music, continuation.tokens, vocabulary))
     point = seed.music.join + seeds.steps_until(seed.music, end)
-    begun = seeds.begun(seed.music, continuation.tokens, point, vocabulary)
-    return replace(continuation, tokens=continuation.tokens[:begun], bits=continuation.bits[:begun]), end
+    return continuation.first(seeds.begun(seed.music, continuation.tokens, point, vocabulary)), end
 
 
 def _longest_run(model: Model, seed: Seed, continuation: Continuation) -> int | None:

@@ -50,7 +50,7 @@ def read(song: Path, seed: Path | None = None, example: Path | None = None) -> R
         recipe = recipes.read(file)
         settings, request = completion.asked(recipe)
     if seed and not song_file.file_of(seed)[0].exists():  # likely meant as the name of the song that is to be made
-        holds = completion.find_seed(song, file, recipe, []) is not None
+        holds = recipes.seed_in(file) is not None
         raise InputError(f"{seed}: no such file; wanted the seed, and after it the song to write: "
                          f"generate.py {song if holds else 'SEED.mid'} OUT.mid --replay {song}"
                          + " (the song holds its own seed)" * holds)

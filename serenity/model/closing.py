@@ -111,8 +111,7 @@ def _lines(seed: seeds.Seed, end: float) -> tuple[int, int, int]:
 
 def _up_to(made: Continuation, seed: seeds.Seed, point: int, vocabulary: Vocabulary) -> Continuation:
     """Return the part of a continuation that begins before a grid point."""
-    begun = seeds.begun(seed, made.tokens, point, vocabulary)
-    return replace(made, tokens=made.tokens[:begun], bits=made.bits[:begun])
+    return made.first(seeds.begun(seed, made.tokens, point, vocabulary))
 
 
 def _joined(first: Continuation, then: Continuation) -> Continuation:

@@ -1,7 +1,7 @@
 """Generation: read the prompt once, then decide one event after another, attribute by attribute."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -27,6 +27,10 @@ class Continuation:
     bits: np.ndarray    # (events, 4) float32: -log2 p of each token under the network itself, as training counts them:
     #                     before temperature, guard and so on; PAD, START and END count among the possible tokens
     forced: int = 0     # events at which every pitch was refused, so the likeliest was taken
+
+    def first(self, events: int) -> "Continuation":
+        """Return the first so many events of it."""
+        return replace(self, tokens=self.tokens[:events], bits=self.bits[:events])
 
 
 @dataclass(frozen=True, eq=False)

@@ -36,6 +36,19 @@ def return_profile(notes: np.ndarray, tempo_map: TempoMap, farthest: int = FARTH
     return np.array([np.nanmean(part) if np.isfinite(part).any() else np.nan for part in diagonals])
 
 
+def runs(flags: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return where each run of flags (n,) bool that are set begins, and how long it is: (runs,) both."""
+    flags = np.concatenate([[False], flags, [False]])
+    edges = np.flatnonzero(flags[1:] != flags[:-1])
+    return edges[::2], edges[1::2] - edges[::2]
+
+
+def sixteenths(notes: np.ndarray, tempo_map: TempoMap) -> tuple[np.ndarray, np.ndarray]:
+    """Return each note's bar, and its place in the bar in quarters, as if it began on the nearest sixteenth."""
+    bar, place, _ = tempo_map.bars(np.rint(tempo_map.quarters(notes["onset"]) * SIXTEENTHS) / SIXTEENTHS)
+    return bar, place
+
+
 def bar_overlaps(notes: np.ndarray, tempo_map: TempoMap) -> tuple[np.ndarray, np.ndarray]:
     """Return how much each two bars have in common, (bar, bar), and in which bars notes begin, (bar,) bool.
 
@@ -44,7 +57,7 @@ def bar_overlaps(notes: np.ndarray, tempo_map: TempoMap) -> tuple[np.ndarray, np
     """
     if not len(notes):
         return np.zeros((0, 0)), np.zeros(0, bool)
-    bar, place, _ = tempo_map.bars(np.rint(tempo_map.quarters(notes["onset"]) * SIXTEENTHS) / SIXTEENTHS)
+    bar, place = sixteenths(notes, tempo_map)
     bar -= bar.min()
     cell = np.rint(place * SIXTEENTHS).astype(np.int64) * OCTAVE + notes["pitch"] % OCTAVE
     struck = np.zeros((bar.max() + 1, cell.max() + 1))

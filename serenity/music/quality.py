@@ -12,7 +12,7 @@ import numpy as np
 
 from serenity.music import harmony
 from serenity.music.categories import category_named
-from serenity.music.measures import polyphony
+from serenity.music.measures import polyphony, runs
 from serenity.music.note import end_time
 from serenity.music.voices import STRIKE, strike_starts
 
@@ -183,9 +183,8 @@ def longest_loop(numbers: np.ndarray, longest: int = LONGEST_FIGURE) -> float:
     """
     most = 0
     for period in range(1, min(longest, len(numbers) // 2) + 1):
-        same = np.concatenate([[False], numbers[period:] == numbers[:-period], [False]])
-        edges = np.flatnonzero(same[1:] != same[:-1])
-        run = int((edges[1::2] - edges[::2]).max(initial=0))
+        _, lengths = runs(numbers[period:] == numbers[:-period])
+        run = int(lengths.max(initial=0))
         if run >= period:
             most = max(most, run + period)
     return most / max(len(numbers), 1)

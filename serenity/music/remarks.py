@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from serenity.music.harmony import Key, pitch_class_weights
-from serenity.music.measures import MAJOR, SIXTEENTHS, bar_lines, bar_overlaps, return_profile
+from serenity.music.measures import MAJOR, bar_lines, bar_overlaps, return_profile, runs, sixteenths
 from serenity.music.nearness import Collapse, Nearness, notes_a_quarter
 from serenity.music.note import merge_tables
 from serenity.music.pitch import OCTAVE
@@ -87,8 +87,7 @@ def _sung(notes: np.ndarray, lowest: float, tempo_map: TempoMap) -> np.ndarray:
 
 def _longest_run(flags: np.ndarray) -> tuple[int, int]:
     """Return where the longest run of flags (n,) that are set begins, and how long it is; 0, 0 where none is."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], flags, [0]]).astype(int)))
-    begins, lengths = edges[::2], edges[1::2] - edges[::2]
+    begins, lengths = runs(flags)
     if not len(lengths):
         return 0, 0
     longest = int(lengths.argmax())
@@ -97,17 +96,13 @@ def _longest_run(flags: np.ndarray) -> tuple[int, int]:
 
 def _copied(before: np.ndarray, made: np.ndarray, tempo_map: TempoMap) -> Remark:
     overlap, has_notes = bar_overlaps(merge_tables([before, made]), tempo_map)
-    first = _first_bar(made, tempo_map) - _first_bar(before, tempo_map)
+    first_made, first_before = (int(sixteenths(notes, tempo_map)[0].min()) for notes in (made, before))
+    first = first_made - first_before
     is_copy = overlap[first:, :first].max(axis=1, initial=0) == 1
     copies, bars = int(is_copy.sum()), int(has_notes[first:].sum())
     words = ("mostly bars of your intro again" if copies > COPIED * bars else
              "new bars, and some of your intro" if copies else "new bars")
     return Remark("bars", words, f"{copies} of {bars} are as one of your intro")
-
-
-def _first_bar(notes: np.ndarray, tempo_map: TempoMap) -> int:
-    """Return the number of the bar that the first note belongs to, as bar_overlaps has it."""
-    return int(tempo_map.bars(np.rint(tempo_map.quarters(notes["onset"].min()) * SIXTEENTHS) / SIXTEENTHS)[0])
 
 
 def _rhythm(near: Nearness) -> Remark:

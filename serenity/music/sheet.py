@@ -36,7 +36,7 @@ from serenity.notation import ABC, KERN, MUSICXML, Sheet
 
 MELODY, CHORDS = "Melody", "Chords"  # names of a lead sheet's tracks
 LONGEST = 60.0  # seconds of the processor that music21 may take for one score, however busy the machine is
-PATIENCE = 900.0  # seconds of the clock after which the process hangs
+PATIENCE = 900.0  # seconds of the clock; a process that takes longer is taken to hang
 MOST_MEMORY = 4 * 2**30  # bytes; it takes a tenth for a long song
 
 LEVELS = {"pppp": 16, "ppp": 24, "pp": 36, "p": 49, "mp": 64, "mf": 80, "f": 96, "ff": 112, "fff": 120, "ffff": 126}

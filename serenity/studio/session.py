@@ -128,17 +128,15 @@ class Session:
             path, is_new = place_of(self.folder / name, content)
             if is_new:
                 write_whole(path, content)
-            is_read = False
             try:
                 seed = completion.read_seed(path, self.model, replace(self.settings, keep_bars=None))
-                step = self._add_step(seed, song_file.stem(path.name))
-                is_read = True
-                return step
-            except InputError as error:  # to the musician the file has a name, and stands in no folder
-                raise InputError(str(error).replace(str(path), path.name)) from None
-            finally:
-                if is_new and not is_read:
+                return self._add_step(seed, song_file.stem(path.name))
+            except BaseException as error:
+                if is_new:
                     path.unlink(missing_ok=True)
+                if isinstance(error, InputError):  # to the musician the file has a name, and stands in no folder
+                    raise InputError(str(error).replace(str(path), path.name)) from None
+                raise
 
     def go_on(self, number: int, bars: int) -> Step:
         """Keep the seed and so many bars of a take, as a seed to go on from. Raises InputError."""
