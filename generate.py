@@ -23,10 +23,9 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 import config
-from serenity.command_line import flag, run, values
+from serenity.command_line import Timings, flag, run, values
 from serenity.errors import InputError
 from serenity.request import Request, SeedSettings
-from serenity.timings import Timings
 
 if TYPE_CHECKING:  # at run time only once the arguments are known: so --help answers at once
     from serenity.completion import Seed, Take

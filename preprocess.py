@@ -18,8 +18,7 @@ from typing import TYPE_CHECKING
 import config
 from serenity.command_line import run
 from serenity.errors import InputError, check_range
-from serenity.music.settings import CodecSettings, SongSettings
-from serenity.tokens.settings import DictionarySettings
+from serenity.settings import CodecSettings, DictionarySettings, SongSettings
 
 if TYPE_CHECKING:  # at run time only once the arguments are known: so --help answers at once
     from serenity.preparation import Chosen, Preparation, Written

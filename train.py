@@ -19,14 +19,12 @@ import tyro
 import config
 from serenity.command_line import flag, run
 from serenity.errors import InputError
-from serenity.model.settings import NetworkSettings
-from serenity.model.training_settings import TrainingSettings
 from serenity.quiet import tensorflow_quiet
-from serenity.tokens.settings import WindowSettings
+from serenity.settings import NetworkSettings, TrainingSettings, WindowSettings
 
 if TYPE_CHECKING:  # at run time only once the arguments are known: so --help answers at once
     from serenity.learning import Songs
-    from serenity.model.settings import ModelSettings
+    from serenity.settings import ModelSettings
     from serenity.tokens.corpus import Corpus
 
 

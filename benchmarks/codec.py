@@ -23,16 +23,16 @@ from pathlib import Path
 
 import numpy as np
 
+from serenity.categories import CATEGORIES
 from serenity.errors import InputError
 from serenity.midi_container import midi_files_below
 from serenity.music import abc_file, codec, midi_file
-from serenity.music.categories import CATEGORIES
-from serenity.music.codec import CodecSettings
-from serenity.music.event import events_to_notes, notes_to_events
+from serenity.music.codec import events_to_notes, notes_to_events
 from serenity.music.grid import GRID_NOTE
 from serenity.music.note import NOTE
 from serenity.music.pitch import fold, transpose
 from serenity.music.song import Song, of_score
+from serenity.settings import CodecSettings
 from serenity.song_names import without_ending
 from serenity.tokens.corpus import split_groups
 from serenity.tokens.vocabulary import ATTRIBUTES, count_values

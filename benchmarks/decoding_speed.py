@@ -34,8 +34,7 @@ import numpy as np
 
 from serenity.model import checkpoint
 from serenity.model.designs import make_decoder, weight_shapes
-from serenity.model.generation import complete
-from serenity.model.sampling import GREEDY
+from serenity.model.generation import GREEDY, complete
 from serenity.tokens import windows
 from serenity.tokens.vocabulary import ATTRIBUTES, COLUMNS, SPECIALS
 

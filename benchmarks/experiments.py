@@ -81,7 +81,7 @@ def main(parameters: Parameters) -> None:
 
 def small() -> dict:
     """Return networks small enough to learn something in minutes."""
-    from serenity.model.settings import NetworkSettings
+    from serenity.settings import NetworkSettings
     from serenity.tokens.vocabulary import ATTRIBUTES
 
     return dict.fromkeys(ATTRIBUTES, NetworkSettings(128, 4, 2, 512))
@@ -96,11 +96,9 @@ def train(corpus, name: str, attribute: str, parameters: Parameters) -> dict:
     from serenity.model.dataset import WindowDataset
     from serenity.model.evaluation import evaluate
     from serenity.model.loss import Crossentropy
-    from serenity.model.settings import ModelSettings, preset
     from serenity.model.training import adamw, muon, schedule
-    from serenity.model.training_settings import TrainingSettings
     from serenity.model.transformer import build_network, get_weights
-    from serenity.tokens.windows import WindowSettings
+    from serenity.settings import ModelSettings, TrainingSettings, WindowSettings, preset
 
     changes, others = SETTINGS[name]
     design = others.get("design", "serenity")

@@ -61,7 +61,7 @@ def child(script: str, at: int, arguments: list[str]) -> None:
     import os
 
     from serenity import command_line
-    from serenity.model import settings as model_settings
+    from serenity import settings as model_settings
 
     model_settings.PRESETS["serenity"]["mini"] = dict.fromkeys(model_settings.ATTRIBUTES, small_network())
     moments = Moments(Path.cwd(), at, lambda: os.kill(os.getpid(), signal.SIGKILL))
@@ -73,7 +73,7 @@ def child(script: str, at: int, arguments: list[str]) -> None:
 
 def small_network():
     """Return a network that learns an epoch in a second."""
-    from serenity.model.settings import NetworkSettings
+    from serenity.settings import NetworkSettings
 
     return NetworkSettings(8, 1, 2, 16)
 

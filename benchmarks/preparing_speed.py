@@ -23,7 +23,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from serenity.music import abc_file, codec, harmony, instruments, midi_file, quality, synthetic
-from serenity.music.event import bar_places
+from serenity.music.codec import bar_places
 from serenity.music.fingerprint import fingerprint
 from serenity.music.song import of_choice
 from serenity.tokens import corpus

@@ -62,15 +62,15 @@ from serenity.errors import InputError
 from serenity.model import checkpoint
 from serenity.model.checkpoint import Checkpoint
 from serenity.model.designs import parameter_count
-from serenity.model.generation import complete
-from serenity.model.sampling import GREEDY, Sampling
+from serenity.model.generation import GREEDY, complete
 from serenity.music import beat_tracking, codec, harmony, nearness, quality
-from serenity.music.event import EVENT
+from serenity.music.codec import EVENT
 from serenity.music.measures import polyphony, progression_irregularity, return_profile, wasserstein
 from serenity.music.note import end_time
 from serenity.music.song import beat_edges
 from serenity.music.tempo_map import TempoMap, metres, tempos
 from serenity.quiet import tensorflow_quiet
+from serenity.settings import Sampling
 from serenity.tokens import corpus as corpora
 from serenity.tokens import novelty
 from serenity.tokens.vocabulary import ATTRIBUTES, BAR, LEFT, PLACE

@@ -37,15 +37,15 @@ import numpy as np
 
 from benchmarks.intervals import ratio_interval
 from benchmarks.notes import note_counts
+from serenity.categories import CATEGORIES
 from serenity.command_line import run
 from serenity.errors import InputError
 from serenity.music import codec, midi_file
-from serenity.music.categories import CATEGORIES
-from serenity.music.codec import CodecSettings
 from serenity.music.note import sort_notes
 from serenity.music.pitch import fold, transpose
 from serenity.music.song import of_score
 from serenity.music.tempo_map import TempoMap
+from serenity.settings import CodecSettings
 from serenity.tokens import corpus as corpora
 
 NAMES = {"adamw": "REMI + GPT-2, AdamW", "muon": "REMI + GPT-2, Muon"}  # of the figures, by optimizer

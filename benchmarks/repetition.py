@@ -22,8 +22,8 @@ os.environ["OPENBLAS_NUM_THREADS"] = "1"  # read when NumPy is imported: in prod
 import numpy as np
 
 from serenity.model import checkpoint
-from serenity.model.generation import Rules, complete
-from serenity.model.sampling import GREEDY, Guard, Sampling
+from serenity.model.generation import GREEDY, Guard, Rules, complete
+from serenity.settings import Sampling
 from serenity.tokens import corpus as corpora
 from serenity.tokens.vocabulary import ATTRIBUTES
 from serenity.tokens.windows import stream

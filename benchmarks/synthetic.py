@@ -16,7 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from serenity.music import categories, codec, midi_file, synthetic, voices
+from serenity.categories import CATEGORIES
+from serenity.music import codec, midi_file, synthetic, voices
 from serenity.music.grid import from_grid, to_grid
 from serenity.music.note import merge_tables
 from serenity.music.song import Song, of_score
@@ -40,7 +41,7 @@ def main() -> None:
         song = of_score(score)
         notes = codec.on_grid(song, SETTINGS)  # as preprocessing has it
         melody = on_grid_of(song, merge_tables(track.notes for track in score.tracks if track.name == "MELODY"))
-        rows = synthetic.read(notes, categories.CATEGORIES["piano"]).rows
+        rows = synthetic.read(notes, CATEGORIES["piano"]).rows
         top = rows[rows["part"] == voices.MELODY]
         made, key = synthetic.make_songs(notes, EVERY), codec.encode(song, SETTINGS).key
         events = [events_of(version, key) for version in (song, *(song.with_notes(other.notes) for other in made))]

@@ -103,8 +103,8 @@ def file_of(case: Case, notes: np.ndarray, hidden: bool) -> bytes:
 def go_on(model, case: Case, parameters: Parameters) -> dict:
     """Return what became of a seed."""
     from serenity.model.generation import Rules, complete
-    from serenity.model.sampling import Sampling
     from serenity.music import layout, midi_file
+    from serenity.settings import Sampling
     from serenity.tokens import seed as seeds
 
     notes, beside = compose(case)
@@ -124,7 +124,7 @@ def go_on(model, case: Case, parameters: Parameters) -> dict:
 
 def points_of(case: Case, seed, events: np.ndarray) -> dict[int, np.ndarray]:
     """Return where the true grid has the notes of a continuation: of each pitch the seconds, in order."""
-    from serenity.music.event import events_to_notes
+    from serenity.music.codec import events_to_notes
 
     grid, truth = seed.codec.grid, case.tempo_map
     shift = round(float(truth.quarters(seed.tempo_map.seconds(0.0))) * 2) / 2

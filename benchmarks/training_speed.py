@@ -117,11 +117,9 @@ def ours(job: dict):
     import keras
 
     from serenity.model.devices import Devices
-    from serenity.model.settings import ModelSettings, preset
     from serenity.model.training import prepare
-    from serenity.model.training_settings import TrainingSettings
+    from serenity.settings import ModelSettings, TrainingSettings, WindowSettings, preset
     from serenity.tokens import corpus as corpora
-    from serenity.tokens.windows import WindowSettings
 
     corpus = corpora.load(Path(job["tokens"]))
     settings = ModelSettings(preset(job["preset"]), corpus.vocabulary.sizes, WindowSettings(), corpus.codec)
@@ -334,8 +332,7 @@ WORKS = {work.__name__: work for work in (serenity, keras_hub, gpt2, products, l
 
 def shape_of(corpus, preset_name: str, attribute: str) -> dict[str, int]:
     """Return what all contenders have in common."""
-    from serenity.model.settings import preset
-    from serenity.tokens.windows import WindowSettings
+    from serenity.settings import WindowSettings, preset
 
     network = preset(preset_name)[attribute]
     return {"width": network.model_dim, "layers": network.layers, "heads": network.num_heads,

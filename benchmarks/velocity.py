@@ -22,8 +22,8 @@ from serenity.errors import InputError
 from serenity.midi_container import midi_files_below
 from serenity.model import checkpoint
 from serenity.model.generation import complete
-from serenity.model.sampling import Sampling
 from serenity.music import layout, measures, midi_file
+from serenity.settings import Sampling
 from serenity.tokens import corpus as corpora
 from serenity.tokens import seed as seeds
 

@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import Field, field, fields, is_dataclass, make_dataclass, replace
@@ -267,3 +268,21 @@ def _obeyed(interrupted: Callable[[], int]) -> Iterator[None]:
 def _complain(script: str, message: str, code: int) -> int:
     print(f"{script}: {' '.join(message.split())}", file=sys.stderr, flush=True)
     return code
+
+
+class Timings:
+    """Milliseconds by phase. A phase ends where it is named; a module's import counts where it is first needed."""
+
+    def __init__(self, start: float):
+        """`start`, by time.perf_counter, is when the first phase began."""
+        self.last, self.milliseconds = start, {}
+
+    def end(self, phase: str) -> None:
+        """Count the time since the last phase ended as this phase's."""
+        now = time.perf_counter()
+        self.milliseconds[phase] = self.milliseconds.get(phase, 0.0) + 1000 * (now - self.last)
+        self.last = now
+
+    def __str__(self) -> str:
+        phases = ", ".join(f"{phase} {value:.0f}" for phase, value in self.milliseconds.items())
+        return f"timings, ms: {phases}; together {sum(self.milliseconds.values()):.0f}"

@@ -19,19 +19,17 @@ from typing import NamedTuple
 
 import numpy as np
 
+from serenity.categories import CATEGORIES
 from serenity.errors import InputError, SettingError
 from serenity.files import check_output, write_whole
 from serenity.listen import show
-from serenity.model import checkpoint, closing, familiarity, generation
+from serenity.model import checkpoint, closing, generation
 from serenity.model import recipe as recipes
 from serenity.model.checkpoint import Checkpoint
-from serenity.model.generation import Continuation
+from serenity.model.generation import Continuation, Guard
 from serenity.model.recipe import Recipe
-from serenity.model.sampling import Guard
 from serenity.music import beats, chunks, engraving, expression, layout, midi_file
-from serenity.music.categories import CATEGORIES
 from serenity.music.chunks import Chunks
-from serenity.music.codec import CodecSettings
 from serenity.music.midi_file import Track
 from serenity.music.nearness import SPECK, Collapse, Nearness, judge, standing
 from serenity.music.note import merge_tables
@@ -40,10 +38,11 @@ from serenity.music.song_file import read as read_song_file
 from serenity.music.tempo_map import NEAR, TempoMap
 from serenity.music.voices import MELODY, voices
 from serenity.request import LONGEST, LONGEST_SECONDS, Request, SeedSettings
+from serenity.settings import CodecSettings
 from serenity.tokens import novelty
 from serenity.tokens import seed as seeds
-from serenity.tokens.fit import melodic, playable
 from serenity.tokens.novelty import Index
+from serenity.tokens.seed import melodic, playable
 from serenity.tokens.vocabulary import SPECIALS, Vocabulary
 
 MOST_EVENTS = 1_000_000   # of all variations together
@@ -120,11 +119,11 @@ def doubt(model: Model, seed: Seed) -> str | None:
     unknown = sum(each.count for each in music.unknown if each.attribute == "pitch")
     if unknown > MOST_UNKNOWN * music.events:
         return f"the model does not know most chords of this seed ({unknown} of {music.events}); expect little of it"
-    bits = familiarity.prompt_bits(model.checkpoint, music.prompt)
-    if bits is None or bits <= familiarity.LIMIT:
+    bits = generation.prompt_bits(model.checkpoint, music.prompt)
+    if bits is None or bits <= generation.LIMIT:
         return None
     return (f"this seed is far from the songs that the model learned from ({bits:.0f} bits for a chord and its step; "
-            f"such songs have {familiarity.LIMIT:.0f} at most): the continuation may soon have little to do with it")
+            f"such songs have {generation.LIMIT:.0f} at most): the continuation may soon have little to do with it")
 
 
 def load(folder: str | os.PathLike) -> Model:

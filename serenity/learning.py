@@ -16,15 +16,13 @@ from serenity.errors import InputError
 from serenity.listen import piano_roll
 from serenity.model import fine_tuning, records
 from serenity.model.fine_tuning import Base, read_base
-from serenity.model.settings import ModelSettings, NetworkSettings, preset
-from serenity.model.training_settings import TrainingSettings
 from serenity.parallel import in_parallel
 from serenity.quiet import tensorflow_quiet
+from serenity.settings import ATTRIBUTES, ModelSettings, NetworkSettings, TrainingSettings, WindowSettings, preset
 from serenity.sources import manifest
 from serenity.tokens import corpus as corpora
 from serenity.tokens.corpus import Corpus
 from serenity.tokens.own_songs import read_folder
-from serenity.tokens.settings import ATTRIBUTES, WindowSettings
 
 __all__ = ["Base", "Songs", "begin", "design", "read_base", "read_midi", "read_store", "train", "train_one"]
 

@@ -23,13 +23,12 @@ from serenity.journal import Journal, code, digest
 from serenity.listen import histograms
 from serenity.midi_container import is_midi_name
 from serenity.music import abc_file, family, selection, song_file
-from serenity.music.settings import CodecSettings, SongSettings
 from serenity.music.song_file import stem
 from serenity.parallel import in_parallel
+from serenity.settings import CodecSettings, DictionarySettings, SongSettings
 from serenity.sources import manifest
 from serenity.tokens import corpus
 from serenity.tokens.corpus import refuse_other_files
-from serenity.tokens.settings import DictionarySettings
 
 REPORT, PICTURE, WORK = "report.jsonl", "report.png", ".work"  # in the abc folder
 SCORES = f"{WORK}/scores"  # the MIDI bytes of scores in notation

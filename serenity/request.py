@@ -7,11 +7,9 @@ import re
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Literal
 
+from serenity.categories import CategoryName
 from serenity.errors import InputError, SettingError, check_types
-from serenity.model.settings import Sampling
-from serenity.music.categories import CategoryName
-from serenity.music.settings import Hints
-from serenity.tokens.settings import ATTRIBUTES
+from serenity.settings import ATTRIBUTES, Hints, Sampling
 
 if TYPE_CHECKING:
     from serenity.music.expression import Edits

@@ -9,9 +9,8 @@ import pytest
 
 from serenity.model import checkpoint
 from serenity.model.designs import weight_shapes
-from serenity.model.settings import ModelSettings, NetworkSettings
+from serenity.settings import ModelSettings, NetworkSettings, WindowSettings
 from serenity.tokens.vocabulary import ATTRIBUTES, count_values
-from serenity.tokens.windows import WindowSettings
 from tests.songs import abc_songs
 
 # No deadline: machines that do other work besides are slow. CI tries the same examples each time, so that what it says

@@ -4,11 +4,12 @@ import numpy as np
 
 from serenity.music.abc_file import AbcSong
 from serenity.music.beats import Beats
-from serenity.music.codec import CodecSettings, encode
+from serenity.music.codec import encode
 from serenity.music.note import note_table
 from serenity.music.pitch import parse_chord
 from serenity.music.song import Song
 from serenity.music.tempo_map import TempoMap, metres
+from serenity.settings import CodecSettings
 
 AXIS = ((36, 60, 64, 67), (43, 59, 62, 67), (45, 57, 60, 64), (41, 57, 60, 65))  # I V vi IV
 FOUR_FOUR = TempoMap(metres=metres((0.0, 4, 4)))  # 120 a minute: a bar of 2 s

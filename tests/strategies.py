@@ -3,7 +3,7 @@
 import numpy as np
 from hypothesis import strategies as st
 
-from serenity.music.event import notes_to_events
+from serenity.music.codec import notes_to_events
 from serenity.music.grid import GRID_NOTE
 from serenity.music.note import note_table, sort_notes
 from serenity.music.tempo_map import TempoMap, metres, tempos

@@ -20,7 +20,7 @@ SCRIPTS = ("fetch.py", "preprocess.py", "train.py", "generate.py")
 SOURCES = sorted(path for path in [*ROOT.glob("*.py"), *ROOT.glob("serenity/**/*.py")])
 
 # What every floor may import.
-BELOW = ("errors", "files", "midi_container", "notation", "parallel", "quiet", "song_names", "text")
+BELOW = ("categories", "errors", "files", "midi_container", "notation", "parallel", "quiet", "settings", "song_names")
 FLOORS = {  # floor -> what it may import beside itself and what lies below all
     "sources": (),
     "music": (),
@@ -36,8 +36,7 @@ FLOORS = {  # floor -> what it may import beside itself and what lies below all
 }
 LIBRARY = {"preparation", "learning", "request", "completion", "replay"}  # above the folders: what the scripts do
 LIGHT = (  # what --help shows of choices and defaults
-    "serenity.music.categories.", "serenity.music.settings.", "serenity.tokens.settings.", "serenity.model.settings.",
-    "serenity.model.training_settings.", "serenity.request.")
+    "serenity.request.",)
 SLOW = ("tensorflow", "keras", "jax", "torch")  # seconds to import
 UNSAFE_MODULES = ("pickle", "cPickle", "marshal", "shelve", "dill", "cloudpickle", "joblib")  # loading runs code
 UNSAFE_CALLS = ("eval", "exec", "compile", "__import__", "import_module", "Lambda", "enable_unsafe_deserialization")

@@ -12,8 +12,8 @@ import pytest
 import preprocess
 import train
 from benchmarks import kills
+from serenity import settings as model_settings
 from serenity.listen import histograms
-from serenity.model import settings as model_settings
 from serenity.music import midi_file
 from serenity.tokens import corpus as corpora
 from serenity.tokens.vocabulary import ATTRIBUTES

@@ -12,10 +12,10 @@ import preprocess
 from serenity import journal, preparation
 from serenity.command_line import composed
 from serenity.music import abc_file, midi_file
-from serenity.music.codec import CodecSettings, encode
-from serenity.music.event import bar_places
+from serenity.music.codec import bar_places, encode
 from serenity.music.pitch import transpose
 from serenity.music.song import of_score
+from serenity.settings import CodecSettings
 from serenity.tokens import corpus
 from serenity.tokens.vocabulary import PLACE
 from tests.scripts import call

@@ -6,11 +6,11 @@ import pytest
 from benchmarks import remi
 from serenity.errors import InputError
 from serenity.music import codec, midi_file
-from serenity.music.codec import CodecSettings
-from serenity.music.event import events_to_notes
+from serenity.music.codec import events_to_notes
 from serenity.music.midi_file import Track
 from serenity.music.note import note_table, sort_notes
 from serenity.music.tempo_map import TempoMap, tempos
+from serenity.settings import CodecSettings
 from serenity.tokens import corpus as corpora
 from tests import songs
 from tests.songs import abc_songs, compose_notes

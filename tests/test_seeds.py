@@ -14,10 +14,10 @@ import pytest
 
 import config
 import generate
+from serenity.categories import CATEGORIES
 from serenity.errors import InputError
 from serenity.model import checkpoint
 from serenity.music import midi_file
-from serenity.music.categories import CATEGORIES
 from serenity.music.midi_file import Track
 from serenity.music.note import merge_tables, note_table
 from serenity.music.tempo_map import METRE, TEMPO, TempoMap

@@ -1,6 +1,6 @@
 import time
 
-from serenity.timings import Timings
+from serenity.command_line import Timings
 
 
 def test_every_moment_belongs_to_one_phase():

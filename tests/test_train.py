@@ -12,17 +12,15 @@ from pathlib import Path
 import pytest
 
 import train
+from serenity import settings as model_settings
 from serenity.command_line import composed
 from serenity.command_line import run as run_script
 from serenity.errors import InputError
 from serenity.model import checkpoint
-from serenity.model import settings as model_settings
 from serenity.model.designs import parameter_count
-from serenity.model.settings import NetworkSettings
-from serenity.model.training_settings import TrainingSettings
 from serenity.music import midi_file
-from serenity.music.codec import CodecSettings
 from serenity.music.midi_file import Track
+from serenity.settings import CodecSettings, NetworkSettings, TrainingSettings
 from serenity.tokens import corpus as corpora
 from serenity.tokens import novelty
 from serenity.tokens.novelty import longest_run

@@ -56,7 +56,6 @@ class Encoded:
 
 # --- what there is --------------------------------------------------------------------------------------------------
 
-
 def find_soundfont(own: str | os.PathLike | None = None) -> Path | None:
     """Return the SoundFont to play with: the user's own, pretty_midi's, the system's, or None.
 
@@ -92,7 +91,6 @@ def missing(soundfont: Path | None) -> str | None:
 
 
 # --- notes -> samples -----------------------------------------------------------------------------------------------
-
 
 def render(tracks: Iterable[Track | tuple[np.ndarray, int]], soundfont: Path, longest: float = LONGEST) -> np.ndarray:
     """Return the sound of tracks played together, float32 (samples, 2) at SAMPLE_RATE.
@@ -143,7 +141,6 @@ def _content(soundfont: Path) -> bytes:
 
 
 # --- samples -> files -----------------------------------------------------------------------------------------------
-
 
 def encode(samples: np.ndarray, channels: int = 1, small: bool = True) -> Encoded:
     """Return the sound, float (samples, 2), as a file of one or two channels: MP3; WAV without soundfile, or where it

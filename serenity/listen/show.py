@@ -10,8 +10,7 @@ from serenity.files import write_whole
 from serenity.listen import audio, piano_roll
 from serenity.listen.page import PageSong, clock
 from serenity.music import harmony
-from serenity.music.chord_names import chord_names
-from serenity.music.harmony import Key
+from serenity.music.harmony import Key, chord_names
 from serenity.music.midi_file import Score
 from serenity.music.note import end_time, merge_tables
 from serenity.music.prompt import excerpt

@@ -8,8 +8,7 @@ import numpy as np
 from serenity.listen import audio, page
 from serenity.music import abc_file, codec, harmony
 from serenity.music.abc_file import AbcSong
-from serenity.music.chord_names import chord_names
-from serenity.music.harmony import Key
+from serenity.music.harmony import Key, chord_names
 from serenity.music.note import end_time
 from serenity.music.remarks import Remark
 from serenity.music.song import beat_edges

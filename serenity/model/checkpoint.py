@@ -19,7 +19,7 @@ import numpy as np
 from serenity.errors import InputError
 from serenity.files import whole, write_whole
 from serenity.model.designs import parameter_count, weight_shapes
-from serenity.model.settings import ModelSettings
+from serenity.settings import ModelSettings
 from serenity.tokens import novelty
 from serenity.tokens import vocabulary as vocabularies
 from serenity.tokens.vocabulary import ATTRIBUTES, Vocabulary

@@ -3,8 +3,7 @@
 import keras
 import numpy as np
 
-from serenity.model.settings import ModelSettings
-from serenity.model.training_settings import TrainingSettings
+from serenity.settings import ModelSettings, TrainingSettings
 from serenity.tokens.corpus import Corpus
 from serenity.tokens.vocabulary import ATTRIBUTES, COLUMNS, LEFT, PAD, SPECIALS
 from serenity.tokens.windows import Batch, cut, draw_places, expected_windows

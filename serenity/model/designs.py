@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from serenity.model import original_design, serenity_design
 from serenity.model.layers import Shapes, Weights
-from serenity.model.settings import ModelSettings
+from serenity.settings import ModelSettings
 from serenity.tokens.vocabulary import ATTRIBUTES, Vocabulary
 
 MODULES = {"serenity": serenity_design, "original": original_design}

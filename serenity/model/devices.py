@@ -7,7 +7,7 @@ from contextlib import contextmanager, nullcontext
 import keras
 
 from serenity.errors import InputError
-from serenity.model.training_settings import TrainingSettings
+from serenity.settings import TrainingSettings
 
 # Keras may wrap an exception in another one that keeps only its text.
 SIGNS_OF_MEMORY = ("MemoryError", "ResourceExhausted", "RESOURCE_EXHAUSTED", "OutOfMemory", "OOM when allocating")

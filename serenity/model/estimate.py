@@ -10,9 +10,8 @@ from dataclasses import dataclass
 import keras
 
 from serenity.model.devices import Devices, explained, precision
-from serenity.model.settings import ModelSettings
 from serenity.model.training import prepare
-from serenity.model.training_settings import TrainingSettings
+from serenity.settings import ModelSettings, TrainingSettings
 from serenity.tokens.corpus import Corpus
 from serenity.tokens.windows import tile_places
 

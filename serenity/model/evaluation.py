@@ -9,7 +9,7 @@ from keras import ops
 
 from serenity.model.dataset import inputs_and_targets
 from serenity.model.loss import surprise
-from serenity.model.settings import ModelSettings
+from serenity.settings import ModelSettings
 from serenity.tokens.vocabulary import SPECIALS
 from serenity.tokens.windows import batches, tile_places
 
@@ -51,7 +51,7 @@ def judge(network: keras.Model, attribute: str, settings: ModelSettings, songs: 
 def ranks(logits: np.ndarray, target: np.ndarray) -> np.ndarray:
     """Return how many tokens are likelier than the target: (..., tokens), (...) -> (...). 0: it is the likeliest.
 
-    Of equally likely tokens the lower one counts as likelier, as in drawing (sampling.sample).
+    Of equally likely tokens the lower one counts as likelier, as in drawing (generation.sample).
     """
     own = np.take_along_axis(logits, target[..., None], axis=-1)
     ahead = (logits > own) | (logits == own) & (np.arange(logits.shape[-1]) < target[..., None])

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from serenity.model.settings import NetworkSettings
+from serenity.settings import NetworkSettings
 
 NORM_EPSILON = 1e-5  # keeps layer normalisation from dividing by 0
 

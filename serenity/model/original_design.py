@@ -25,7 +25,7 @@ from serenity.model.layers import (
     norm_shapes,
     scaled,
 )
-from serenity.model.settings import ModelSettings
+from serenity.settings import ModelSettings
 from serenity.tokens.vocabulary import ATTRIBUTES, PAD, Vocabulary
 
 # The decoder itself reads the prompt's last events before it goes on. Else it would have no past of its own after the

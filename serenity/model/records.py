@@ -6,7 +6,7 @@ from pathlib import Path
 from serenity.errors import InputError
 from serenity.files import alone, remove_leftovers
 from serenity.model import checkpoint
-from serenity.model.settings import ModelSettings
+from serenity.settings import ModelSettings
 from serenity.tokens import novelty
 from serenity.tokens import vocabulary as vocabularies
 from serenity.tokens.corpus import Corpus

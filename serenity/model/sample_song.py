@@ -11,11 +11,10 @@ import numpy as np
 
 from serenity.model.checkpoint import Checkpoint
 from serenity.model.generation import Rules, complete
-from serenity.model.sampling import Sampling
-from serenity.model.settings import ModelSettings
 from serenity.music import codec, midi_file
-from serenity.music.event import EVENT
+from serenity.music.codec import EVENT
 from serenity.music.tempo_map import TempoMap
+from serenity.settings import ModelSettings, Sampling
 from serenity.tokens.vocabulary import ATTRIBUTES, Vocabulary
 from serenity.tokens.windows import stream
 

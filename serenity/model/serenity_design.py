@@ -29,7 +29,7 @@ from serenity.model.layers import (
     norm_shapes,
     scaled,
 )
-from serenity.model.settings import ModelSettings
+from serenity.settings import ModelSettings
 from serenity.tokens.features import NUMBER, bar_numbers, bar_rows, features, step_quarters
 from serenity.tokens.vocabulary import ATTRIBUTES, DECISION_ORDER, Vocabulary
 

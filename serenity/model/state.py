@@ -17,8 +17,8 @@ import numpy as np
 
 from serenity.errors import InputError
 from serenity.files import whole
-from serenity.model.training_settings import TrainingSettings
 from serenity.model.transformer import get_weights, set_weights
+from serenity.settings import TrainingSettings
 
 ITERATION = "iteration"  # the optimizer's count of batches: it follows from the epoch
 

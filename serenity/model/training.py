@@ -22,10 +22,9 @@ from serenity.model.devices import Devices, explained, precision
 from serenity.model.evaluation import evaluate
 from serenity.model.loss import Crossentropy, accuracy
 from serenity.model.muon import Muon
-from serenity.model.settings import ModelSettings
 from serenity.model.state import Progress
-from serenity.model.training_settings import TrainingSettings
 from serenity.model.transformer import build_network, get_weights, set_weights
+from serenity.settings import ModelSettings, TrainingSettings
 from serenity.tokens.baselines import unigram_bits
 from serenity.tokens.corpus import Corpus
 from serenity.tokens.vocabulary import ATTRIBUTES

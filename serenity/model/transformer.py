@@ -11,7 +11,7 @@ from keras import ops
 from serenity.model.designs import make_network, weight_shapes
 from serenity.model.fused import fused
 from serenity.model.layers import NORM_EPSILON
-from serenity.model.settings import ModelSettings
+from serenity.settings import ModelSettings
 from serenity.tokens.vocabulary import Vocabulary
 
 MASKED = -1e9  # a score that softmax turns into 0, in bfloat16 too

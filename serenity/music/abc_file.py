@@ -42,10 +42,10 @@ import numpy as np
 
 from serenity.errors import InputError
 from serenity.files import write_whole
-from serenity.music.codec import CodecSettings
-from serenity.music.event import EVENT, LIMITS, loudness_name, number_name, parse_loudness, time_name
+from serenity.music.codec import EVENT, LIMITS, loudness_name, number_name, parse_loudness, time_name
 from serenity.music.pitch import chord_bits, chord_pitches, parse_chord, spell
 from serenity.music.tempo_map import NEAR, TempoMap, metres, tempos
+from serenity.settings import CodecSettings
 
 MAGIC = "serenity-abc"
 VERSION = 2

@@ -15,8 +15,8 @@ from serenity.errors import InputError
 from serenity.music import beat_tracking
 from serenity.music.beat_tracking import Reading
 from serenity.music.note import end_time
-from serenity.music.settings import Hints
 from serenity.music.tempo_map import NEAR, STRAIGHT, TempoMap, metres, tempos
+from serenity.settings import Hints
 
 PLAIN = {(4, 4), (2, 4), (1, 4)}  # metres that files state without meaning them
 STATED = 4.0            # how many times as likely a plain 4/4, or a bar line, is where the file states it

@@ -5,9 +5,8 @@ from pathlib import Path
 from serenity.errors import InputError
 from serenity.music import abc_file, codec, song_file, synthetic
 from serenity.music.abc_file import AbcSong
-from serenity.music.codec import CodecSettings
-from serenity.music.settings import SongSettings
 from serenity.music.song import of_score
+from serenity.settings import CodecSettings, SongSettings
 
 MELODY = "melody"  # a lead sheet without its chords; the rule of this name finds the melody of other songs
 

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from serenity.categories import CATEGORIES, Category, category_named
 from serenity.errors import InputError
-from serenity.music.categories import CATEGORIES, Category, category_named
 from serenity.music.midi_file import Score, Track, sustain
 from serenity.music.note import merge_tables
 

@@ -33,7 +33,7 @@ from pathlib import Path
 import numpy as np
 
 from serenity.errors import InputError
-from serenity.files import write_whole
+from serenity.files import text_of, write_whole
 from serenity.midi_container import unwrapped
 from serenity.music.chunks import (
     CHANNELS,
@@ -63,7 +63,6 @@ from serenity.music.tempo_map import (
     TempoMap,
 )
 from serenity.music.tempo_map import TEMPO as TEMPO_ROW
-from serenity.text import text_of
 
 # What no honest file reaches, so that a broken one ends with a line instead of filling the memory.
 LARGEST_FILE = 8 * 2**20  # bytes; the longest piano performances take about a twentieth
@@ -116,7 +115,6 @@ class Score:
 
 # --- read ---------------------------------------------------------------------------------------------------------
 
-
 def read(path: str | os.PathLike) -> Score:
     """Read a MIDI file; InputError, with one line that begins with the path, where it cannot be used."""
     try:
@@ -146,7 +144,6 @@ def read_bytes(path: Path) -> bytes:
 
 
 # --- events -> notes in ticks ---------------------------------------------------------------------------------------
-
 
 @dataclass(frozen=True)
 class _Heard:
@@ -272,7 +269,6 @@ def _rows(rows: list, width: int) -> np.ndarray:
 
 # --- ticks -> seconds -----------------------------------------------------------------------------------------------
 
-
 def _score(file: Chunks, parts: Iterable[_Part], tempos: np.ndarray, signatures: np.ndarray,
            texts: Iterable[str]) -> Score:
     """Build the score; tempos (change, 2) and signatures (change, 3) begin with a tick and are in order."""
@@ -370,7 +366,6 @@ def _table(dtype: np.dtype, *columns) -> np.ndarray:
 
 # --- the pedal ------------------------------------------------------------------------------------------------------
 
-
 def sustain(notes: np.ndarray, pedals: np.ndarray, longest: float = LONGEST_SUSTAIN) -> np.ndarray:
     """Return the notes as they sound under the pedal.
 
@@ -391,7 +386,6 @@ def sustain(notes: np.ndarray, pedals: np.ndarray, longest: float = LONGEST_SUST
 
 
 # --- write ----------------------------------------------------------------------------------------------------------
-
 
 def write(path: str | os.PathLike, tracks: Iterable[Track], tempo_map: TempoMap = TempoMap(),
           texts: Iterable[str] = ()) -> None:

@@ -10,8 +10,8 @@ from math import inf
 
 import numpy as np
 
+from serenity.categories import category_named
 from serenity.music import harmony
-from serenity.music.categories import category_named
 from serenity.music.measures import polyphony, runs
 from serenity.music.note import end_time
 from serenity.music.voices import STRIKE, strike_starts

@@ -8,8 +8,8 @@ from serenity.music.beats import Beats, read_beats
 from serenity.music.instruments import Choice, choose
 from serenity.music.midi_file import Score
 from serenity.music.note import end_time
-from serenity.music.settings import Hints
 from serenity.music.tempo_map import TempoMap
+from serenity.settings import Hints
 
 
 @dataclass(frozen=True, eq=False)

@@ -23,8 +23,8 @@ from functools import cached_property, partial
 
 import numpy as np
 
+from serenity.categories import Category, category_named
 from serenity.errors import InputError
-from serenity.music.categories import Category, category_named
 from serenity.music.note import HIGHEST_PITCH, NOTE, sort_notes
 from serenity.music.pitch import OCTAVE
 from serenity.music.voices import BASS, INNER, MELODY, STRIKE, hear, phrases, strike_starts

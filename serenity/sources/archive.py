@@ -21,12 +21,11 @@ from typing import IO
 
 from serenity import notation
 from serenity.errors import InputError
-from serenity.files import files_below
+from serenity.files import files_below, text_of
 from serenity.midi_container import GZIP_MAGIC, is_left_by_macos, is_midi_name
 from serenity.song_names import PLAIN_ENDINGS, is_song_name, may_be_song
 from serenity.sources.licence import licence_in
 from serenity.sources.manifest import REFUSED, Find, too_large
-from serenity.text import text_of
 
 ZIP_ENDINGS, TAR_ENDINGS = (".zip",), (".tar", ".tar.gz", ".tgz")
 ARCHIVE_ENDINGS = ZIP_ENDINGS + TAR_ENDINGS

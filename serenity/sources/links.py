@@ -14,9 +14,9 @@ from email.message import Message
 from urllib.parse import unquote, unquote_to_bytes, urljoin, urlsplit, urlunsplit
 
 from serenity.errors import InputError
+from serenity.files import text_of
 from serenity.song_names import is_song_name
 from serenity.sources import archive
-from serenity.text import text_of
 
 FILE, MAYBE, PAGE = KINDS = "file", "maybe", "page"  # the surest first
 

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from serenity.settings import WindowSettings
 from serenity.tokens.corpus import Corpus
 from serenity.tokens.vocabulary import ATTRIBUTES, END, SPECIALS, START
-from serenity.tokens.windows import WindowSettings
 
 Column = tuple[str, int]  # an attribute, and how many events before the present one; 0: this one, decided before
 

@@ -22,8 +22,8 @@ import numpy as np
 
 from serenity.errors import InputError
 from serenity.music.abc_file import AbcSong
-from serenity.music.codec import CodecSettings
-from serenity.music.event import bar_places
+from serenity.music.codec import bar_places
+from serenity.settings import CodecSettings
 from serenity.tokens import vocabulary as vocabularies
 from serenity.tokens.vocabulary import ATTRIBUTES, COLUMNS, SPECIALS, TOP_K, Vocabulary
 

@@ -7,7 +7,7 @@ not learn this again for every token.
 
 import numpy as np
 
-from serenity.music.event import ACCENT, LIMITS
+from serenity.music.codec import ACCENT, LIMITS
 from serenity.music.pitch import OCTAVE, chord_matrix
 from serenity.tokens.vocabulary import BAR, LEFT, PLACE, SPECIALS, AttributeVocabulary
 

@@ -15,11 +15,11 @@ import numpy as np
 from serenity.errors import InputError
 from serenity.midi_container import is_midi_name
 from serenity.music import codec, song_file
-from serenity.music.codec import CodecSettings
-from serenity.music.event import bar_places
+from serenity.music.codec import bar_places
 from serenity.music.fingerprint import FIGURE, fingerprint, similar_pairs, top_line
 from serenity.music.song import of_score
 from serenity.music.song_file import read_all, songs_below
+from serenity.settings import CodecSettings
 from serenity.tokens.corpus import Corpus, Entry, in_memory
 from serenity.tokens.vocabulary import Vocabulary
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from serenity.errors import InputError
-from serenity.music.event import LIMITS, loudness_name, parse_loudness
+from serenity.music.codec import LIMITS, loudness_name, parse_loudness
 from serenity.music.pitch import (
     OCTAVE,
     chord_matrix,
@@ -19,7 +19,7 @@ from serenity.music.pitch import (
     top_pitch,
     unique_chords,
 )
-from serenity.tokens.settings import ATTRIBUTES, MOST_VALUES, SPECIALS, DictionarySettings
+from serenity.settings import ATTRIBUTES, MOST_VALUES, SPECIALS, DictionarySettings
 
 # The columns of every token array: the four attributes as tokens, then numbers that say where in the bars an event
 # stands (event.bar_places): its place in the bar and the bar's length in grid points, and how many bars are left. A

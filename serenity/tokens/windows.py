@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from serenity.tokens.settings import SHORTEST_PROMPT, WindowSettings
+from serenity.settings import SHORTEST_PROMPT, WindowSettings
 from serenity.tokens.vocabulary import ATTRIBUTES, END, PAD, START
 
 

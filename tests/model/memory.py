@@ -1,6 +1,6 @@
 """What the caches of decoders hold, told from the settings alone."""
 
-from serenity.model.settings import ModelSettings
+from serenity.settings import ModelSettings
 
 
 def memory_bytes(settings: ModelSettings, variations: int) -> int:

@@ -9,10 +9,8 @@ import numpy as np
 import pytest
 
 from serenity.model.designs import make_decoder, parameter_count, weight_shapes
-from serenity.model.settings import DESIGNS, ModelSettings, NetworkSettings, preset
-from serenity.music.codec import CodecSettings
+from serenity.settings import DESIGNS, CodecSettings, ModelSettings, NetworkSettings, WindowSettings, preset
 from serenity.tokens.vocabulary import ATTRIBUTES, END, PLACE, SPECIALS, TOP_K, count_values
-from serenity.tokens.windows import WindowSettings
 from tests.model.memory import memory_bytes
 from tests.songs import abc_songs
 
@@ -176,8 +174,8 @@ def test_weights_begin_as_their_place_wants_it():
 def test_tables_of_tokens_are_adam_s_and_matrices_are_muon_s(design, names):
     """Muon takes all singular values for alike, which suits no table with a row a token."""
     from serenity.model.training import compile_network
-    from serenity.model.training_settings import TrainingSettings
     from serenity.model.transformer import build_network
+    from serenity.settings import TrainingSettings
 
     network = build_network(model_settings(design), "step", VOCABULARY)
     compile_network(network, TrainingSettings().settled(), steps=1)

@@ -23,11 +23,11 @@ tf.config.run_functions_eagerly(True)
 
 from serenity.errors import InputError
 from serenity.model import training
-from serenity.model.settings import NetworkSettings, ModelSettings
-from serenity.model.training_settings import TrainingSettings
+from serenity.settings import NetworkSettings, ModelSettings
+from serenity.settings import TrainingSettings
 from serenity.tokens import corpus as corpora
 from serenity.tokens.vocabulary import ATTRIBUTES
-from serenity.tokens.windows import WindowSettings
+from serenity.settings import WindowSettings
 from tests.songs import abc_songs
 
 folder, names = Path(sys.argv[1]), ["CPU:0", "CPU:1"]

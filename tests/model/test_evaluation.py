@@ -3,10 +3,9 @@
 import numpy as np
 import pytest
 
-from serenity.model.settings import ModelSettings, NetworkSettings
+from serenity.settings import ModelSettings, NetworkSettings, WindowSettings
 from serenity.tokens import corpus as corpora
 from serenity.tokens.vocabulary import ATTRIBUTES, SPECIALS, count_values
-from serenity.tokens.windows import WindowSettings
 from tests.songs import abc_songs
 
 WINDOW = WindowSettings(16, 24)

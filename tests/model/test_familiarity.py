@@ -5,11 +5,11 @@ import pytest
 
 from serenity.model import checkpoint
 from serenity.model.designs import make_decoder
-from serenity.model.familiarity import FEWEST, LIMIT, prompt_bits
-from serenity.model.settings import DESIGNS
-from serenity.music.event import bar_places
+from serenity.model.generation import FEWEST, LIMIT, prompt_bits
+from serenity.music.codec import bar_places
+from serenity.settings import DESIGNS, WindowSettings
 from serenity.tokens.vocabulary import ATTRIBUTES
-from serenity.tokens.windows import WindowSettings, stream
+from serenity.tokens.windows import stream
 from tests.model.test_designs import TINY, VOCABULARY, model_settings, random_events, random_weights
 from tests.songs import abc_songs
 

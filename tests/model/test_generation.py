@@ -8,8 +8,8 @@ import pytest
 
 from serenity.errors import InputError
 from serenity.model import checkpoint, generation
-from serenity.model.generation import Rules, complete
-from serenity.model.sampling import GREEDY, Guard, Sampling
+from serenity.model.generation import GREEDY, Guard, Rules, complete
+from serenity.settings import Sampling
 from serenity.tokens.vocabulary import ATTRIBUTES, COLUMNS, DECISION_ORDER, END, LEFT, PLACE, SPECIALS, START
 from tests.model.memory import memory_bytes
 

@@ -7,16 +7,14 @@ from pathlib import Path
 import numpy as np
 
 from serenity.model import checkpoint
-from serenity.model.generation import complete
-from serenity.model.sampling import GREEDY
-from serenity.model.settings import ModelSettings, NetworkSettings
+from serenity.model.generation import GREEDY, complete
 from serenity.music import codec, midi_file
 from serenity.music.abc_file import AbcSong
-from serenity.music.codec import CodecSettings
 from serenity.music.song import of_score
+from serenity.settings import CodecSettings, ModelSettings, NetworkSettings, WindowSettings
 from serenity.tokens import corpus as corpora
 from serenity.tokens.vocabulary import ATTRIBUTES, LEFT
-from serenity.tokens.windows import WindowSettings, stream
+from serenity.tokens.windows import stream
 from tests.songs import abc_songs
 
 SMALL = NetworkSettings(model_dim=64, layers=2, num_heads=2, feed_forward_dim=192, dropout=0.0)
@@ -28,7 +26,7 @@ REPEATS = 30   # of each song in an epoch
 def learn(folder: Path, songs) -> corpora.Corpus:
     """Train a small model on all songs and return their corpus. The model is written to folder/model."""
     from serenity.model.training import train_network
-    from serenity.model.training_settings import TrainingSettings
+    from serenity.settings import TrainingSettings
 
     corpora.build(folder / "tokens", [corpora.Entry(name, "one") for name, _ in songs], dict(songs).__getitem__)
     corpus = corpora.load(folder / "tokens")  # one group: all are training songs

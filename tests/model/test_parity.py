@@ -7,9 +7,9 @@ import pytest
 
 from serenity.model.designs import make_decoder
 from serenity.model.original_design import WARM_UP
-from serenity.model.settings import DESIGNS, PRESETS, preset
+from serenity.settings import DESIGNS, PRESETS, WindowSettings, preset
 from serenity.tokens.vocabulary import ATTRIBUTES, LEFT, PLACE, START
-from serenity.tokens.windows import WindowSettings, fit_prompt
+from serenity.tokens.windows import fit_prompt
 from tests.model.test_designs import (
     TINY,
     VOCABULARY,

@@ -6,9 +6,9 @@ import pytest
 from serenity.model import checkpoint
 from serenity.model.sample_song import EVENTS, PROMPT, compose, write
 from serenity.music import midi_file
-from serenity.music.codec import CodecSettings, decode
-from serenity.music.event import EVENT, bar_places
+from serenity.music.codec import EVENT, bar_places, decode
 from serenity.music.tempo_map import TempoMap
+from serenity.settings import CodecSettings
 from tests.songs import abc_songs
 
 GRID, QUARTER = CodecSettings().grid, 0.5  # points a quarter; seconds of one where nothing is said of the tempo

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serenity.errors import InputError
-from serenity.model.sampling import FORBIDDEN, GREEDY, Guard, Sampling, sample
+from serenity.model.generation import FORBIDDEN, GREEDY, Guard, sample
+from serenity.settings import Sampling
 
 LOGITS = np.log(np.array([0, 1, 8, 4, 2], np.float32), where=[False, True, True, True, True],
                 out=np.full(5, FORBIDDEN, np.float32))  # the first is forbidden; the others have shares of 15

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serenity.model.serenity_design import PERIODS, frequencies, read_attributes
-from serenity.music.codec import CodecSettings, encode
+from serenity.music.codec import encode
 from serenity.music.tempo_map import TempoMap, tempos
+from serenity.settings import CodecSettings
 from serenity.tokens.features import step_quarters
 from serenity.tokens.vocabulary import SPECIALS, count_values
 from tests.songs import compose_notes, song_of

@@ -11,12 +11,10 @@ import pytest
 from serenity.errors import InputError
 from serenity.model import checkpoint, state
 from serenity.model.generation import Rules, complete
-from serenity.model.sampling import Sampling
-from serenity.model.settings import DESIGNS, ModelSettings, NetworkSettings
-from serenity.model.training_settings import TrainingSettings
+from serenity.settings import DESIGNS, ModelSettings, NetworkSettings, Sampling, TrainingSettings, WindowSettings
 from serenity.tokens import corpus as corpora
 from serenity.tokens.vocabulary import ATTRIBUTES, LEFT
-from serenity.tokens.windows import WindowSettings, cut, draw_places, stream
+from serenity.tokens.windows import cut, draw_places, stream
 from tests.songs import abc_songs
 
 WINDOW = WindowSettings(16, 24)

@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 
 from serenity.errors import InputError
 from serenity.music.abc_file import AbcSong, from_text, read, read_head, to_text, write
-from serenity.music.codec import CodecSettings, encode
-from serenity.music.event import EVENT
+from serenity.music.codec import EVENT, encode
 from serenity.music.pitch import parse_chord
 from serenity.music.tempo_map import TempoMap
+from serenity.settings import CodecSettings
 from tests.real_midi import over_real_files, song_at
 from tests.songs import abc_songs
 from tests.strategies import event_tables, tempo_maps

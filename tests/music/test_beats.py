@@ -11,9 +11,9 @@ from serenity.music.beat_tracking import AGREES, Reading
 from serenity.music.beats import STEADY, UPBEAT, Beats, as_file_map, going_on, read_beats
 from serenity.music.midi_file import Track
 from serenity.music.note import note_table
-from serenity.music.settings import Hints
 from serenity.music.song import of_score
 from serenity.music.tempo_map import STRAIGHT, TempoMap, metres, tempos
+from serenity.settings import Hints
 from tests.real_midi import over_real_files, song_at
 from tests.songs import FOUR_FOUR, pop_song
 from tests.strategies import tempo_maps

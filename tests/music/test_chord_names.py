@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from serenity.music.chord_names import chord_names
-from serenity.music.harmony import CHORD, QUALITY_NAMES, Key
+from serenity.music.harmony import CHORD, QUALITY_NAMES, Key, chord_names
 
 
 @pytest.mark.parametrize(("tonic", "mode", "root", "quality", "name"), [

@@ -5,15 +5,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from serenity.categories import CATEGORIES
 from serenity.errors import InputError
-from serenity.music.categories import CATEGORIES
-from serenity.music.codec import CodecSettings, decode, encode, on_grid
-from serenity.music.event import events_to_notes, notes_to_events
+from serenity.music.codec import decode, encode, events_to_notes, notes_to_events, on_grid
 from serenity.music.grid import from_grid, to_grid
 from serenity.music.harmony import Key, find_key
 from serenity.music.note import NOTE, note_table
 from serenity.music.pitch import fold, transpose
 from serenity.music.tempo_map import TempoMap, tempos
+from serenity.settings import CodecSettings
 from tests.fidelity import assert_faithful
 from tests.real_midi import over_real_files, song_at
 from tests.songs import FOUR_FOUR, compose_notes, pop_song, song_of

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serenity.music.event import (
+from serenity.music.codec import (
     ACCENT,
     EVENT,
     LIMITS,

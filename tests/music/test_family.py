@@ -1,7 +1,7 @@
 """A song's file becomes the song and what is made of it."""
 
 from serenity.music.family import read
-from serenity.music.settings import CodecSettings, SongSettings
+from serenity.settings import CodecSettings, SongSettings
 
 BARS = 4 * (("C", "cdec"), ("Am", "e2A2"), ("F", "fgaf"), ("G7", "g2d2"))
 

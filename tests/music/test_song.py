@@ -7,9 +7,9 @@ from serenity.errors import InputError
 from serenity.music.instruments import choose
 from serenity.music.midi_file import Score, Track
 from serenity.music.note import note_table
-from serenity.music.settings import Hints
 from serenity.music.song import SHORTEST_SPAN, beat_edges, of_choice, of_score
 from serenity.music.tempo_map import TempoMap, metres, tempos
+from serenity.settings import Hints
 from tests.songs import pop_song
 from tests.strategies import tempo_maps
 

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from serenity.categories import CATEGORIES
 from serenity.errors import InputError
-from serenity.music.categories import CATEGORIES
-from serenity.music.codec import CodecSettings, encode
+from serenity.music.codec import encode
 from serenity.music.note import NOTE, note_table
 from serenity.music.pitch import pitch_bits, transpose
 from serenity.music.synthetic import (
@@ -22,6 +22,7 @@ from serenity.music.synthetic import (
     to_table,
 )
 from serenity.music.voices import INNER, MELODY
+from serenity.settings import CodecSettings
 from tests.real_midi import notes_of, over_real_files
 from tests.songs import compose_notes, song_of
 from tests.strategies import note_tables

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from serenity.music.event import bar_places
+from serenity.music.codec import bar_places
 from serenity.tokens import corpus as corpora
 from serenity.tokens.baselines import LAG, all_bits, chains, copy_bits, discounts, markov_bits, unigram_bits
 from serenity.tokens.vocabulary import ATTRIBUTES, MOST_VALUES, SPECIALS, count_values

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serenity.errors import InputError
-from serenity.music.codec import CodecSettings
-from serenity.music.event import EVENT, bar_places
+from serenity.music.codec import EVENT, bar_places
 from serenity.music.tempo_map import TempoMap, metres
+from serenity.settings import CodecSettings
 from serenity.tokens import corpus as corpora
 from serenity.tokens.corpus import FILES, SPLITS, in_memory, load, made_of, split_groups, translate
 from serenity.tokens.vocabulary import COLUMNS, END, PLACE, SPECIALS, column_values, count_values

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from serenity.music.event import LIMITS
+from serenity.music.codec import LIMITS
 from serenity.music.pitch import chord_bits, parse_chord
 from serenity.tokens.features import (
     HIGHEST,

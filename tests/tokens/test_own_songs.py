@@ -3,11 +3,11 @@ import pytest
 
 from serenity.errors import InputError
 from serenity.music import codec, midi_file
-from serenity.music.codec import CodecSettings
-from serenity.music.event import bar_places
+from serenity.music.codec import bar_places
 from serenity.music.midi_file import Track
 from serenity.music.note import note_table
 from serenity.music.song import of_score
+from serenity.settings import CodecSettings
 from serenity.tokens.own_songs import group, read_folder, read_song
 from serenity.tokens.vocabulary import PLACE, count_values
 from tests.songs import abc_songs, compose_notes

@@ -5,17 +5,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from serenity.categories import CATEGORIES
 from serenity.errors import InputError
 from serenity.music import chunks, midi_file
-from serenity.music.categories import CATEGORIES
-from serenity.music.codec import CodecSettings
 from serenity.music.midi_file import Score, Track
 from serenity.music.note import note_table, sort_notes
 from serenity.music.pitch import chord_matrix
-from serenity.music.settings import Hints
 from serenity.music.tempo_map import TempoMap, metres, tempos
+from serenity.settings import CodecSettings, Hints
 from serenity.tokens import seed as seeds
-from serenity.tokens.fit import Replaced, find_replaced, melodic, playable
+from serenity.tokens.seed import Replaced, find_replaced, melodic, playable
 from serenity.tokens.vocabulary import ATTRIBUTES, BAR, COLUMNS, LEFT, PLACE, SPECIALS, START, count_values
 from tests.songs import abc_songs, compose_notes
 

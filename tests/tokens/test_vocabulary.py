@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serenity.errors import InputError
-from serenity.music.codec import CodecSettings, encode
-from serenity.music.event import EVENT
+from serenity.music.codec import EVENT, encode
 from serenity.music.pitch import chord_bits, chord_pitches, parse_chord, spell
+from serenity.settings import CodecSettings
 from serenity.tokens.vocabulary import (
     ATTRIBUTES,
     END,

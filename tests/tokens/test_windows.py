@@ -4,18 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serenity.errors import InputError
+from serenity.settings import SHORTEST_PROMPT, WindowSettings
 from serenity.tokens.vocabulary import COLUMNS, END, PAD, SPECIALS, START
-from serenity.tokens.windows import (
-    SHORTEST_PROMPT,
-    WindowSettings,
-    batches,
-    cut,
-    draw_places,
-    expected_windows,
-    fit_prompt,
-    stream,
-    tile_places,
-)
+from serenity.tokens.windows import batches, cut, draw_places, expected_windows, fit_prompt, stream, tile_places
 
 SETTINGS = WindowSettings(prompt=16, continuation=8)
 lengths_of_songs = st.lists(st.integers(1, 60), min_size=1, max_size=5)

@@ -1,7 +1,7 @@
 import pytest
 
+from serenity.categories import CATEGORIES, category_named
 from serenity.errors import InputError
-from serenity.music.categories import CATEGORIES, category_named
 
 
 @pytest.mark.parametrize("category", CATEGORIES.values(), ids=CATEGORIES)

@@ -6,10 +6,8 @@ from dataclasses import replace
 import pytest
 
 from serenity.errors import InputError
-from serenity.model.settings import DESIGNS, PRESETS, ModelSettings, NetworkSettings, preset
-from serenity.music.codec import CodecSettings
+from serenity.settings import DESIGNS, PRESETS, CodecSettings, ModelSettings, NetworkSettings, WindowSettings, preset
 from serenity.tokens.vocabulary import TOP_K
-from serenity.tokens.windows import WindowSettings
 
 TINY = NetworkSettings(8, 1, 2, 12)
 
