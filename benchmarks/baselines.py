@@ -11,9 +11,9 @@ import argparse
 import json
 from pathlib import Path
 
+from benchmarks.counting import Column, all_bits, markov_bits
 from benchmarks.notes import note_counts
 from serenity.tokens import corpus as corpora
-from serenity.tokens.baselines import Column, all_bits, markov_bits
 from serenity.tokens.vocabulary import ATTRIBUTES, DECISION_ORDER, SPECIALS
 
 RESULTS = Path(__file__).with_suffix(".json")

@@ -25,7 +25,6 @@ from serenity.model.muon import Muon
 from serenity.model.state import Progress
 from serenity.model.transformer import build_network, get_weights, set_weights
 from serenity.settings import ModelSettings, TrainingSettings
-from serenity.tokens.baselines import unigram_bits
 from serenity.tokens.corpus import Corpus
 from serenity.tokens.vocabulary import ATTRIBUTES
 
@@ -93,7 +92,7 @@ def train_network(corpus: Corpus, settings: ModelSettings, attribute: str, train
                             Keep(folder, attribute, progress, training.epochs, sample)])
         set_weights(network, checkpoint.read_weights(folder, attribute, settings))  # as on disk: in half precision
         figures = {"parameters": network.count_params(), "epochs": progress.epochs, "minutes": progress.minutes,
-                   **judge(), "unigram_bits": unigram_bits(corpus, attribute, judged), "settings": progress.settings}
+                   **judge(), "unigram_bits": corpus.unigram_bits(attribute, judged), "settings": progress.settings}
     return figures if progress.base_bits is None else figures | {"base_bits": progress.base_bits}
 
 

@@ -25,7 +25,7 @@ from serenity.music.abc_file import AbcSong
 from serenity.music.codec import bar_places
 from serenity.settings import CodecSettings
 from serenity.tokens import vocabulary as vocabularies
-from serenity.tokens.vocabulary import ATTRIBUTES, COLUMNS, SPECIALS, TOP_K, Vocabulary
+from serenity.tokens.vocabulary import ATTRIBUTES, COLUMNS, END, SPECIALS, TOP_K, Vocabulary
 
 FILES = ("tokens.npy", "songs.jsonl", "vocabulary.json", "corpus.json")
 OLD_FILES = ("bars.npy",)  # of format 2: removed when the store is replaced
@@ -65,6 +65,18 @@ class Corpus:
         return {**{split: real[split] for split in SPLITS}, "synthetic": len(training) - real["train"],
                 "events": sum(song["events"] for song in training),
                 "sha256": hashlib.sha256(np.ascontiguousarray(self.tokens)).hexdigest()}
+
+    def unigram_bits(self, attribute: str, songs: Sequence[np.ndarray]) -> float:
+        """Return the bits per event of songs' tokens, each predicted only from how common it is in the real training
+        songs. The end of a song is one more decision of its step. Each token counts once more, so none is impossible.
+        """
+        def decisions(songs: Sequence[np.ndarray]) -> np.ndarray:
+            ends = [END] * len(songs) if attribute == "step" else []
+            return np.concatenate([*(song[:, ATTRIBUTES.index(attribute)] for song in songs), ends]).astype(np.int64)
+
+        counts = 1 + np.bincount(decisions(self.of_split("train", synthetic=False)),
+                                 minlength=self.vocabulary[attribute].size)
+        return float(-np.log2(counts / counts.sum())[decisions(songs)].sum() / sum(map(len, songs)))
 
     def shares(self, synthetic: float | None) -> np.ndarray:
         """Return how much of each training song an epoch shows, (songs,), 0 to 1. Real songs: all. Synthetic songs: of

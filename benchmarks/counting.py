@@ -1,4 +1,4 @@
-"""Predictions by counting, without a network: the baselines that a network has to beat, in the same units.
+"""Predictions by counting, without a network: baselines that a network has to beat, in the same units.
 
 Each baseline gives the bits of every song separately, so that intervals over songs can be drawn. Decisions are counted
 as in serenity.model.evaluation: each event once, and the end of a song as one more decision of its step. The counts
@@ -78,13 +78,6 @@ def all_bits(corpus: Corpus, songs: Sequence[np.ndarray]) -> dict[str, dict[str,
             found.setdefault(name, {})[attribute] = markov_bits(training, songs, attribute, size, columns)
         found.setdefault("copy of the prompt", {})[attribute] = copy_bits(training, songs, attribute, size)
     return found
-
-
-def unigram_bits(corpus: Corpus, attribute: str, songs: Sequence[np.ndarray]) -> float:
-    """Return the bits per event of songs, predicted from how often the training songs have each value."""
-    size = corpus.vocabulary[attribute].size - SPECIALS
-    bits = markov_bits(corpus.of_split("train", synthetic=False), songs, attribute, size, ())
-    return float(bits.sum() / sum(map(len, songs)))
 
 
 # --- decisions --------------------------------------------------------------------------------------------------------
