@@ -23,9 +23,9 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.folders import midi_files_below
 from serenity.categories import CATEGORIES
 from serenity.errors import InputError
-from serenity.midi_container import midi_files_below
 from serenity.music import abc_file, codec, midi_file
 from serenity.music.codec import events_to_notes, notes_to_events
 from serenity.music.grid import GRID_NOTE

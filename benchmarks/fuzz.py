@@ -20,8 +20,9 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.folders import midi_files_below
 from serenity.errors import InputError
-from serenity.midi_container import midi_files_below, unwrapped
+from serenity.midi_container import unwrapped
 from serenity.model import checkpoint
 from serenity.music import midi_file
 from serenity.parallel import in_parallel

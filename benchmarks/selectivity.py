@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from serenity.midi_container import midi_files_below
+from benchmarks.folders import midi_files_below
 from serenity.music import quality, selection
 from serenity.parallel import in_parallel
 

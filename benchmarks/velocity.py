@@ -17,9 +17,9 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read when NumPy is importe
 
 import numpy as np
 
+from benchmarks.folders import midi_files_below
 from benchmarks.intervals import ratio_interval
 from serenity.errors import InputError
-from serenity.midi_container import midi_files_below
 from serenity.model import checkpoint
 from serenity.model.generation import complete
 from serenity.music import layout, measures, midi_file

@@ -106,9 +106,10 @@ def alone(folder: Path) -> Iterator[None]:
 
 # --- text of unknown encoding, as old files and the web have it -------------------------------------------------------
 
+UTF16_MAGIC = (b"\xff\xfe", b"\xfe\xff")  # the two byte orders
 _JAPANESE = r"[\u3000-\u30ff\u4e00-\u9fff\uff01-\uff5e]"  # letters and signs of full width
 _ENCODINGS = {  # encoding -> what a text of it looks like, and no other text does that is read by it
-    "utf-8": re.compile(""),
+    "utf-8-sig": re.compile(""),
     "shift_jis": re.compile(rf"(?=.*{_JAPANESE}{{2}})([\0-\x7f\uff61-\uff9f]|{_JAPANESE})*\Z", re.DOTALL),
     "cp1251": re.compile("(?=.*[А-яЁё]{3})", re.DOTALL),
     "cp1252": re.compile(""),
@@ -117,7 +118,9 @@ _ENCODINGS = {  # encoding -> what a text of it looks like, and no other text do
 
 
 def text_of(content: bytes) -> str:
-    """Return a text that does not say its encoding: UTF-8, or what it looks like, or else Latin-1."""
+    """Return a text that does not say its encoding: UTF-8 or -16, or what it looks like, or else Latin-1."""
+    if content.startswith(UTF16_MAGIC):
+        return content.decode("utf-16", "replace")
     for encoding, looks_right in _ENCODINGS.items():
         try:
             text = content.decode(encoding)

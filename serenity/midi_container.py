@@ -10,10 +10,8 @@ import gzip
 import io
 import struct
 import zlib
-from pathlib import Path
 
 from serenity.errors import InputError
-from serenity.files import files_below
 
 PLAIN_ENDINGS = (".mid", ".midi", ".smf", ".kar", ".rmi")
 ENDINGS = (*PLAIN_ENDINGS, *(f"{ending}.gz" for ending in PLAIN_ENDINGS))
@@ -30,13 +28,6 @@ def is_midi_name(name: str) -> bool:
 def is_left_by_macos(name: str) -> bool:
     """Return whether a path is one of those that macOS adds to archives and foreign disks: folder/._song.mid."""
     return any(part.startswith(("._", "__MACOSX")) for part in name.split("/"))
-
-
-def midi_files_below(folder: Path) -> list[Path]:
-    """Return all MIDI files below a folder, in order. Raises InputError where there is no such folder."""
-    if not folder.is_dir():
-        raise InputError(f"{folder} is not a folder; wanted one with {', '.join(PLAIN_ENDINGS)} files")
-    return sorted(path for path in files_below(folder) if is_midi_name(path.name))
 
 
 def begins_like_midi(start: bytes) -> bool:
@@ -62,13 +53,19 @@ def unwrapped(data: bytes, largest: int) -> bytes:
     Raises InputError for a broken wrapper, and where more than `largest` bytes are inside.
     """
     if data.startswith(GZIP_MAGIC):
-        try:
-            data = gzip.GzipFile(fileobj=io.BytesIO(data)).read(largest + 1)
-        except (OSError, EOFError, zlib.error) as error:
-            raise InputError(f"is broken: gzip cannot unpack it ({error})") from None
-        if len(data) > largest:
-            raise InputError(f"unpacks to more than {largest:,} bytes; wanted a MIDI file of at most so many")
+        data = gunzipped(data, largest)
     return _inside_riff(data) if _is_riff(data) else data
+
+
+def gunzipped(data: bytes, largest: int) -> bytes:
+    """Return what was packed with gzip. Raises InputError where it is broken, or more than `largest` bytes."""
+    try:
+        unpacked = gzip.GzipFile(fileobj=io.BytesIO(data)).read(largest + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(f"is broken: gzip cannot unpack it ({error})") from None
+    if len(unpacked) > largest:
+        raise InputError(f"unpacks to more than {largest:,} bytes; wanted at most so many")
+    return unpacked
 
 
 def _is_riff(data: bytes) -> bool:

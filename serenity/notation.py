@@ -13,6 +13,7 @@ import zlib
 from dataclasses import dataclass
 
 from serenity.errors import InputError
+from serenity.files import UTF16_MAGIC, text_of
 
 MUSICXML, ABC, KERN = "MusicXML", "ABC notation", "Humdrum **kern"
 SURE_ENDINGS = (".musicxml", ".mxl", ".abc", ".krn")
@@ -48,7 +49,8 @@ def form_of(data: bytes) -> str | None:
     """Return MUSICXML, ABC or KERN; None where it is none of them."""
     if data.startswith(b"PK"):
         return MUSICXML if _packed_score(data) else None
-    start = text_of(data[:START])
+    # What shows the form is ASCII, so the other letters do not matter.
+    start = data[:START].decode("utf-16" if data.startswith(UTF16_MAGIC) else "utf-8-sig", "replace")
     if _ROOT.search(start):
         return MUSICXML
     if "\0" in start or start.lstrip().startswith("<"):  # a page may show a tune
@@ -81,18 +83,6 @@ def labels(data: bytes) -> tuple[str, str]:
         return _labels(ElementTree.fromstring(f"{text[root.start():].partition('<part-list')[0]}</score-{root[1]}>"))
     except (InputError, ElementTree.ParseError):
         return "", ""
-
-
-def text_of(content: bytes) -> str:
-    """Return a text of unknown encoding: UTF-8 or -16, or else Latin-1, which old files are in."""
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return content.decode("utf-16", "replace")
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        if error.reason == "unexpected end of data":  # the start of a file, cut off inside of a letter
-            return content[:error.start].decode("utf-8-sig")
-        return content.decode("latin-1")
 
 
 # --- MusicXML ---------------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from serenity.files import whole, write_whole
+from serenity.files import files_below, whole, write_whole
 
 ADD_ONE = """
 import sys, time
@@ -41,6 +41,14 @@ def test_a_failure_leaves_what_was_there_and_nothing_else(tmp_path):
     with pytest.raises(FileNotFoundError):
         write_whole(tmp_path / "no folder" / "song.mid", b"new")
     assert path.read_bytes() == b"old" and list(tmp_path.iterdir()) == [path]
+
+
+def test_files_are_found_in_all_folders_and_no_link_leads_in_circles(tmp_path):
+    for name in ("a.mid", "x/y/c.mid"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"MThd")
+    (tmp_path / "x/round").symlink_to(tmp_path)
+    assert sorted(files_below(tmp_path)) == [tmp_path / "a.mid", tmp_path / "x/y/c.mid"]
 
 
 def test_processes_that_want_a_folder_for_themselves_wait_for_each_other(tmp_path):

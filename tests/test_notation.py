@@ -6,7 +6,7 @@ import zipfile
 import pytest
 
 from serenity.errors import InputError
-from serenity.notation import ABC, KERN, MUSICXML, form_of, is_notation_name, labels, sheets, text_of
+from serenity.notation import ABC, KERN, MUSICXML, START, form_of, is_notation_name, labels, sheets
 
 XML = """<?xml version="1.0"?><score-partwise version="3.1">
   <work><work-title>Der  Kuss</work-title></work>
@@ -132,9 +132,12 @@ def test_each_tune_of_a_file_is_a_sheet_and_the_files_head_holds_for_all():
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "latin-1"])
-def test_text_of_any_encoding(encoding):
-    assert text_of("Über".encode(encoding)) == "Über"
+def test_a_tune_in_any_encoding(encoding):
+    [sheet] = sheets(TUNE.replace("A tune", "Über").encode(encoding))
+    assert sheet.title == "Über"
 
 
 def test_the_start_of_a_text_may_end_inside_of_a_letter():
-    assert text_of("aü".encode()[:-1]) == "a"
+    long = TUNE + "%" * (START - len(TUNE) - 1) + "ü"
+    assert len(long.encode()[:START].decode(errors="ignore")) == START - 1
+    assert form_of(long.encode()) == ABC

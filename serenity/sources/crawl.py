@@ -20,11 +20,11 @@ from urllib.parse import urlsplit
 
 from serenity import notation
 from serenity.errors import InputError
-from serenity.midi_container import GZIP_MAGIC, begins_like_midi, is_midi_name
+from serenity.midi_container import GZIP_MAGIC, begins_like_midi, gunzipped, is_midi_name
 from serenity.song_names import is_song_name
 from serenity.sources import archive, licence
 from serenity.sources import links as pages
-from serenity.sources.links import FILE, MAYBE, PAGE
+from serenity.sources.links import FILE, MAYBE, PAGE, SITEMAP
 from serenity.sources.manifest import (
     DUPLICATE,
     KNOWN,
@@ -48,7 +48,6 @@ PACKED_SCORE = "application/vnd.recordare.musicxml"  # the type of .mxl, which s
 ARCHIVE_MAGIC = (b"PK\x03\x04", GZIP_MAGIC)  # zip, gzip
 WAITING = 16  # finds between the threads and who keeps them: at 8 MiB a file no more than 128
 
-SITEMAP = "sitemap"
 ORDER = (FILE, MAYBE, SITEMAP, PAGE)
 SCHEMA = """
     CREATE TABLE jobs (id INTEGER PRIMARY KEY, host TEXT, kind INTEGER, url TEXT UNIQUE, source TEXT, referrer TEXT,
@@ -282,14 +281,9 @@ class Crawl:
 
     def _page(self, job: Job, find: Find, content: bytes, answer: Answer) -> Iterator[Find]:
         if content.startswith(GZIP_MAGIC):
-            content = pages.gunzipped(content, LARGEST_PAGE)
-        kinds = pages.KINDS
-        if pages.is_sitemap(content[:4096]):
-            is_index, page = pages.sitemap_links(content)
-            if is_index:
-                page = pages.Page({SITEMAP: [url for kind in kinds for url in page.links.get(kind, ())]})
-        else:
-            page = pages.links_of(content, answer.url)
+            content = gunzipped(content, LARGEST_PAGE)
+        is_sitemap = pages.is_sitemap(content[:4096])
+        page = pages.sitemap_links(content) if is_sitemap else pages.links_of(content, answer.url)
         named = page.licence and (licence.licence_in(page.licence) or page.licence)
         evidence = f"rel=license on {job.url}: {page.licence}" if named else None
         self._follow(job, page, named, evidence)

@@ -4,21 +4,18 @@ A link is one of three kinds. FILE: its path ends like a song's file or an archi
 one ("download", `get.php?song=a.mid`), so only the answer will tell. PAGE: anything else that a reader could go on to.
 """
 
-import gzip
 import html
-import io
 import re
-import zlib
 from dataclasses import dataclass, field
 from email.message import Message
 from urllib.parse import unquote, unquote_to_bytes, urljoin, urlsplit, urlunsplit
 
-from serenity.errors import InputError
 from serenity.files import text_of
 from serenity.song_names import is_song_name
 from serenity.sources import archive
 
 FILE, MAYBE, PAGE = KINDS = "file", "maybe", "page"  # the surest first
+SITEMAP = "sitemap"  # what an index of sitemaps links to
 
 LONGEST_URL = 2000  # characters
 LONGEST_TAG = 4000
@@ -173,25 +170,15 @@ def is_sitemap(start: bytes) -> bool:
     return b"<urlset" in start or b"<sitemapindex" in start
 
 
-def sitemap_links(content: bytes) -> tuple[bool, Page]:
-    """Return whether a sitemap is an index of others, and its links (sitemaps.org, protocol 0.9).
+def sitemap_links(content: bytes) -> Page:
+    """Return the links of a sitemap, or of an index of sitemaps (sitemaps.org, protocol 0.9).
 
     No parser of XML reads it, so no entity can grow in it.
     """
     urls = [normal("", html.unescape(url.decode("utf-8", "replace"))) for url in LOCATION.findall(content)]
-    kinds = {url: kind for url in urls if url and (kind := kind_of(url))}
-    return b"<sitemapindex" in content[:4096], Page(_by_kind(kinds))
-
-
-def gunzipped(content: bytes, largest: int) -> bytes:
-    """Return what was packed with gzip, as sitemaps often are. Raises InputError where it is broken or too large."""
-    try:
-        unpacked = gzip.GzipFile(fileobj=io.BytesIO(content)).read(largest + 1)
-    except (OSError, EOFError, zlib.error) as error:
-        raise InputError(f"broken gzip ({error})") from error
-    if len(unpacked) > largest:
-        raise InputError(f"over {largest / 2**20:g} MiB unpacked")
-    return unpacked
+    if b"<sitemapindex" in content[:4096]:
+        return Page({SITEMAP: [url for url in urls if url]})
+    return Page(_by_kind({url: kind for url in urls if url and (kind := kind_of(url))}))
 
 
 def name_of(url: str, disposition: str | None = None) -> str:
