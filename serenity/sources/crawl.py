@@ -26,18 +26,17 @@ from serenity.sources import archive, licence
 from serenity.sources import links as pages
 from serenity.sources.links import FILE, MAYBE, PAGE, SITEMAP
 from serenity.sources.manifest import (
-    DUPLICATE,
     KNOWN,
     OFFERED,
     REFUSED,
-    STORED,
     UNCHANGED,
     UNPACKED,
     VISITED,
     Collection,
     Find,
+    conditions,
     fault,
-    is_passing,
+    is_settled,
     scratch,
     unlicensed,
 )
@@ -208,7 +207,7 @@ class Crawl:
                                                 reason=f"pages: more than {self.reach.pages:,} of {host}"))
             return
         before = self.collection.last(job.url)
-        if before and _is_settled(before):
+        if before and is_settled(before):
             yield from self._unchanged(job, before, find)
             return
         is_allowed = licence.allows(self.collection.licence, job.licence)
@@ -218,35 +217,37 @@ class Crawl:
         if job.kind == FILE and self.collection.dry_run:
             yield replace(find, decision=OFFERED)
             return
-        answer = self.visitor.get(job.url, lambda answer: self._largest(job, answer), _conditions(before))
+        answer = self.visitor.get(job.url, lambda answer: self._largest(job, answer), conditions(before))
         if answer.status == NOT_MODIFIED:
             yield from self._unchanged(job, before, find)
             return
         find = replace(find, status=answer.status, landed=answer.url if answer.url != job.url else None,
                        etag=answer.headers.get("etag"), modified=answer.headers.get("last-modified"),
                        licence=job.licence, evidence=job.evidence)
+        if answer.body is None:
+            yield self._unread(job, find, answer)
+            return
         nature = nature_of(answer)
-        if answer.body is None and nature in ("midi", "score", "archive"):  # a dry run
-            yield replace(find, decision=OFFERED)
-        elif nature == "midi":
-            with answer.body as body:
+        with answer.body as body:
+            if nature == "midi":
                 yield replace(find, content=body.read(), name=_name(job, answer, is_midi_name, ".mid"))
-        elif nature == "score":
-            with answer.body as body:
+            elif nature == "score":
                 yield archive.labelled(replace(find, content=body.read(), name=_score_name(job, answer)))
-        elif nature == "archive":
-            with answer.body as body:
+            elif nature == "archive":
                 yield from unpacked(body, find, _name(job, answer, archive.is_archive, ".zip"), self.limits)
-        elif job.kind == FILE:
-            yield replace(find, decision=REFUSED, reason=fault(answer.start, self.limits.song))
-        elif answer.body is not None:
-            with answer.body as body:
+            else:
                 yield from self._page(job, find, body.read(), answer)
-        elif job.referrer is None:
+
+    def _unread(self, job: Job, find: Find, answer: Answer) -> Find:
+        """Return what is to be said of an answer whose body nobody wanted."""
+        if nature_of(answer) in ("midi", "score", "archive"):  # a dry run
+            return replace(find, decision=OFFERED)
+        if job.kind == FILE:
+            return replace(find, decision=REFUSED, reason=fault(answer.start, self.limits.song))
+        if job.referrer is None:
             said = answer.headers.get("content-type", "unknown")
             raise InputError(f"no page, archive, MIDI file or score: {job.url} ({said})")
-        else:
-            yield replace(find, decision=VISITED, links={})
+        return replace(find, decision=VISITED, links={})
 
     def _has_shown_enough(self, host: str) -> bool:
         with self._change:
@@ -312,21 +313,6 @@ def _same_site(url: str, job: Job) -> bool:
     return urlsplit(url).hostname.removeprefix("www.") == urlsplit(job.url).hostname.removeprefix("www.")
 
 
-def _is_settled(before: dict) -> bool:
-    """Return whether what an earlier run saw need not be asked for at all."""
-    if before["is_fresh"]:
-        return not is_passing(before["reason"])
-    return before["decision"] in (STORED, DUPLICATE, UNPACKED) and not _conditions(before)
-
-
-def _conditions(before: dict | None) -> dict[str, str]:
-    """Return the headers that ask for a file only if it changed (RFC 9110, 13.1)."""
-    if not before or is_passing(before["reason"]):
-        return {}
-    said = {"If-None-Match": before.get("etag"), "If-Modified-Since": before.get("modified")}
-    return {name: value for name, value in said.items() if value}
-
-
 def nature_of(answer: Answer) -> str:
     """Return what an answer is: midi, score, archive, page or other. Its first bytes decide, then its name, then its
     type.
@@ -335,24 +321,24 @@ def nature_of(answer: Answer) -> str:
         return "midi"
     start, said = answer.start.lstrip(), answer.headers.get("content-type", "").lower()
     names = (urlsplit(answer.url).path, pages.name_of(answer.url, answer.headers.get("content-disposition")))
+
+    def is_named(ending: str) -> bool:
+        return any(name.lower().endswith(ending) for name in names)
+
     if start.startswith(b"PK"):
-        is_score = PACKED_SCORE in said or PACKED_SCORE.encode() in start or any(map(_is_packed_score, names))
+        is_score = PACKED_SCORE in said or PACKED_SCORE.encode() in start or is_named(".mxl")
     else:
-        is_tune = any(name.lower().endswith(".abc") for name in names) and not start.startswith(b"<")
+        is_tune = is_named(".abc") and not start.startswith(b"<")
         is_score = is_tune or notation.form_of(answer.start) is not None
     if is_score:
         return "score"
-    if any(name.lower().endswith(".xml.gz") for name in names):
+    if is_named(".xml.gz"):
         return "page"
     if answer.start.startswith(ARCHIVE_MAGIC) or answer.start[257:262] == b"ustar":
         return "archive"
     if start.startswith(b"<") or said.startswith(("text/", "application/xhtml", "application/xml")):
         return "page"
     return "archive" if any(map(archive.is_archive, names)) else "other"
-
-
-def _is_packed_score(name: str) -> bool:
-    return name.lower().endswith(".mxl")
 
 
 def _score_name(job: Job, answer: Answer) -> str:

@@ -21,7 +21,7 @@ from typing import IO
 from serenity.errors import InputError
 from serenity.song_names import ending_of, may_be_song, without_ending
 from serenity.sources import archive
-from serenity.sources.manifest import KNOWN, OFFERED, UNPACKED, Collection, Find
+from serenity.sources.manifest import KNOWN, OFFERED, UNPACKED, Collection, Find, conditions
 from serenity.sources.visitor import NOT_MODIFIED, Visitor
 
 
@@ -208,9 +208,8 @@ def finds(name: str, visitor: Visitor, collection: Collection, limits: archive.L
     if collection.dry_run:
         yield replace(find, decision=OFFERED)
         return
-    conditions = {"If-None-Match": before.get("etag"), "If-Modified-Since": before.get("modified")} if is_had else {}
-    answer = visitor.get(known.url, lambda answer: largest, {"Accept-Encoding": "identity"} | {
-        header: value for header, value in conditions.items() if value}, obey=False)
+    headers = {"Accept-Encoding": "identity"} | conditions(before if is_had else None)
+    answer = visitor.get(known.url, lambda answer: largest, headers, obey=False)
     if answer.status == NOT_MODIFIED:
         yield replace(find, decision=KNOWN)
         return

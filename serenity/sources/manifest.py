@@ -55,7 +55,7 @@ ACCOUNTS = (UNPACKED, VISITED, UNCHANGED)  # about what led to files, not about 
 
 # Kinds of reasons that may not hold in another run: a host that had a bad hour, or a flag that is set otherwise
 PASSING = ("no answer", "status 429", "status 5", "broke off", "too slow", "left alone", "licence", "over", "private",
-           "robots.txt cannot be had", "pages")
+           "robots.txt could not be fetched", "robots.txt cannot be had", "pages")  # the last but one in old manifests
 
 # What some system cannot have in a file name; Windows has the longest list
 UNSAFE = re.compile(r'[\x00-\x1f\x7f<>:"|?*\\/]')
@@ -163,7 +163,7 @@ class Collection:
 
         It has one more key, `is_fresh`: True as long as its source has not been followed to its end since then.
         """
-        row = self._one("SELECT place, source, round FROM origins WHERE origin = ?", origin)
+        row = self._run("SELECT place, source, round FROM origins WHERE origin = ?", origin)
         if not row:
             return None
         with open(self.folder / NAME, "rb") as file:
@@ -216,7 +216,7 @@ class Collection:
             return REFUSED, reason
         if not licences.allows(self.licence, find.licence):
             return REFUSED, unlicensed(find.licence, self.licence)
-        twin = self._one("SELECT stored FROM contents WHERE sha256 = ?", sha256)
+        twin = self._run("SELECT stored FROM contents WHERE sha256 = ?", sha256)
         return (DUPLICATE, twin[0]) if twin and (self.dry_run or (self.folder / twin[0]).is_file()) else (STORED, None)
 
     def _free_name(self, name: str, content: bytes) -> str:
@@ -227,7 +227,7 @@ class Collection:
         """
         stem, ending, number = without_ending(name), ending_of(name), 1
         while True:
-            target, owner = self.folder / name, self._one("SELECT stored FROM names WHERE folded = ?", name.casefold())
+            target, owner = self.folder / name, self._run("SELECT stored FROM names WHERE folded = ?", name.casefold())
             if owner in (None, (name,)) and not os.path.lexists(target) and not (owner and self.dry_run):
                 return name
             if owner is None and target.is_file() and target.read_bytes() == content:
@@ -268,13 +268,9 @@ class Collection:
             self._run("INSERT OR REPLACE INTO contents VALUES (?, ?)", record.get("sha256"), stored)
             self._run("INSERT OR REPLACE INTO names VALUES (?, ?)", stored.casefold(), stored)
 
-    def _one(self, query: str, *values) -> tuple | None:
+    def _run(self, query: str, *values) -> tuple | None:
         with self._lock:
             return self._index.execute(query, [_text(value) for value in values]).fetchone()
-
-    def _run(self, query: str, *values) -> None:
-        with self._lock:
-            self._index.execute(query, [_text(value) for value in values])
 
 
 def _opened(folder: Path) -> BinaryIO:
@@ -300,6 +296,21 @@ def _now() -> str:
 def is_passing(reason: str | None) -> bool:
     """Return whether a file that was refused for this reason may be taken at another time."""
     return (reason or "").startswith(PASSING)
+
+
+def conditions(before: dict | None) -> dict[str, str]:
+    """Return the headers that ask for a file only if it changed since its last line (RFC 9110, 13.1)."""
+    if not before or is_passing(before["reason"]):
+        return {}
+    said = {"If-None-Match": before.get("etag"), "If-Modified-Since": before.get("modified")}
+    return {name: value for name, value in said.items() if value}
+
+
+def is_settled(before: dict) -> bool:
+    """Return whether what an earlier run saw need not be asked for at all. `before`: as Collection.last has it."""
+    if before["is_fresh"]:
+        return not is_passing(before["reason"])
+    return before["decision"] in (STORED, DUPLICATE, UNPACKED) and not conditions(before)
 
 
 def fault(content: bytes, largest: int) -> str | None:

@@ -27,8 +27,7 @@ from urllib.parse import urljoin, urlsplit
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection
 from urllib3.util.connection import create_connection
 
 from serenity.errors import InputError
@@ -111,7 +110,7 @@ class Visitor:
         self.stopped = threading.Event()  # set: whoever waits stops waiting, with an InputError
         self._hosts: dict[str, Host] = {}
         self._lock = threading.Lock()
-        self._watch: threading.Thread | None = None
+        threading.Thread(target=self._end_what_is_late, daemon=True).start()
 
     def get(self, url: str, largest: Callable[[Answer], int], headers: dict | None = None,
             obey: bool = True) -> Answer:
@@ -178,8 +177,8 @@ class Visitor:
                 elif str(error).startswith(("private", "left alone")):
                     raise
                 else:
-                    self._close(host, DAY, "its robots.txt cannot be had")
-                    raise InputError(f"robots.txt cannot be had: {error}") from error
+                    self._close(host, DAY, "its robots.txt could not be fetched")
+                    raise InputError(f"robots.txt could not be fetched: {error}") from error
             host.rules[site] = rules, time.monotonic()
             host.pause = max(host.pause, rules.pause)
             return rules
@@ -202,7 +201,7 @@ class Visitor:
                 asked, reason = retry_after(answer.headers.get("retry-after")), StatusError(answer.status, url)
                 is_silent = answer.status in (429, 503)
             if asked > LONGEST_WAIT:
-                self._close(host, asked, f"it wants {asked:,.0f} seconds of rest")
+                self._close(host, asked, f"it asks for a rest of {asked:,.0f} seconds")
                 break
             back_off = BACK_OFF * 2**tried * random.uniform(1, 1 + JITTER) if tried < TRIES - 1 else 0.0
             host.next = max(host.next, time.monotonic() + max(asked, back_off))
@@ -222,7 +221,6 @@ class Visitor:
             if self.stopped.wait(max(0.0, host.next - time.monotonic())):
                 raise InputError(f"left alone: the run ends: {url}")
             host.adapter = host.adapter or _adapter(host, self.manners.allow_private_hosts)
-            self._start_watch()
             host.deadline = time.monotonic() + max(LONGEST_HEADER, self.manners.timeout)
             try:
                 # without a session of requests: it would look ahead at redirects, and ask the environment for proxies
@@ -275,15 +273,8 @@ class Visitor:
             raise InputError(f"{too_large(most)}: {answer.url}")
         return most
 
-    def _start_watch(self) -> None:
-        """Start the thread that ends late answers: a socket's own time-out starts again with every byte."""
-        with self._lock:
-            if self._watch:
-                return
-            self._watch = threading.Thread(target=self._end_what_is_late, daemon=True)
-            self._watch.start()
-
     def _end_what_is_late(self) -> None:
+        """End late answers, in a thread of its own: a socket's own time-out starts again with every byte."""
         while not self.stopped.wait(min(1.0, LONGEST_HEADER / 2, LONGEST_BODY / 2)):
             with self._lock:
                 hosts = list(self._hosts.values())
@@ -309,21 +300,14 @@ def _adapter(host: Host, allow_private: bool) -> HTTPAdapter:
         return connected(connection.host, connection.port, allow_private, connection.timeout,
                          connection.source_address, connection.socket_options)
 
-    class Plain(HTTPConnection):
-        _new_conn = connect
-
-    class Secure(HTTPSConnection):
-        _new_conn = connect
-
-    class PlainPool(HTTPConnectionPool):
-        ConnectionCls = Plain
-
-    class SecurePool(HTTPSConnectionPool):
-        ConnectionCls = Secure
+    def checked(pool: type) -> type:
+        connection = type("Checked", (pool.ConnectionCls,), {"_new_conn": connect})
+        return type("CheckedPool", (pool,), {"ConnectionCls": connection})
 
     # one pool of one connection: for https after http, or another port, the first is closed
     adapter = HTTPAdapter(pool_connections=1, pool_maxsize=1)
-    adapter.poolmanager.pool_classes_by_scheme = {"http": PlainPool, "https": SecurePool}
+    pools = adapter.poolmanager.pool_classes_by_scheme
+    adapter.poolmanager.pool_classes_by_scheme = {scheme: checked(pool) for scheme, pool in pools.items()}
     return adapter
 
 

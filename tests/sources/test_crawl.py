@@ -199,7 +199,7 @@ def test_a_bad_file_leaves_the_others(site, tmp_path):
         "html.mid": "neither MIDI nor a score",
         "bad.zip": "broken archive", "bomb.zip": "archive over a limit", "x.mid": "path out of the archive",
         "loop.mid": "more than 5 redirects", "cut.mid": "cut off", "empty.mid": "empty file",
-        "dead.mid": "robots.txt cannot be had"}
+        "dead.mid": "robots.txt could not be fetched"}
     assert files(tmp_path) == {"127.0.0.1/good.mid": SONG}
 
 

@@ -56,7 +56,7 @@ def test_a_duplicate_is_recorded_not_stored(folder):
     (SONG[:14], "cut off: a MIDI file's first 14 bytes"),
     (SONG[:9], "cut off: a MIDI file's first 9 bytes"),
     (gzip.compress(bytes(2000), mtime=0),
-     "broken wrapper: unpacks to more than 1,000 bytes; wanted a MIDI file of at most so many"),
+     "broken wrapper: unpacks to more than 1,000 bytes; wanted at most so many"),
     (b"RIFF\x04\0\0\0RMID", "broken wrapper: is a RIFF wrapper (.rmi) with no MIDI data in it; wanted a MIDI file"),
 ])
 def test_what_is_no_song_is_refused(folder, content, reason):

@@ -115,7 +115,7 @@ def test_a_robots_txt_that_fails(site, status, is_forbidden):
     site.answers, asker = {"/robots.txt": (status, {}, b""), "/a": SONG}, visitor()
     if is_forbidden:
         for _ in range(3):
-            with pytest.raises(InputError, match=r"robots\.txt cannot be had"):
+            with pytest.raises(InputError, match=r"robots\.txt could not be fetched"):
                 get(site.url("127.0.0.1", "/a"), asker=asker)
         assert len(site.asked) == module.TRIES  # a host that fails is not asked again and again
     else:
@@ -147,7 +147,7 @@ def test_a_host_that_asks_for_an_hour_is_left_alone(site):
     asker = visitor()
     with pytest.raises(InputError, match="status 429"):
         get(site.url("127.0.0.1", "/a"), asker=asker)
-    with pytest.raises(InputError, match=r"left alone: 127\.0\.0\.1, it wants 3,600 seconds"):
+    with pytest.raises(InputError, match=r"left alone: 127\.0\.0\.1, it asks for a rest of 3,600 seconds"):
         get(site.url("127.0.0.1", "/b"), asker=asker)
     assert site.paths() == ["/a"]
 
@@ -155,7 +155,7 @@ def test_a_host_that_asks_for_an_hour_is_left_alone(site):
 def test_a_host_that_never_answers_is_given_up(monkeypatch):
     monkeypatch.setattr(module, "BACK_OFF", 0.001)
     asker = visitor()
-    for word in ["robots.txt cannot be had", "left alone"]:
+    for word in ["robots.txt could not be fetched", "left alone"]:
         with pytest.raises(InputError, match=word):
             get("http://127.0.0.1:1/a", asker=asker)
 
