@@ -32,7 +32,7 @@ from serenity.music import beats, chunks, engraving, expression, layout, midi_fi
 from serenity.music.chunks import Chunks
 from serenity.music.midi_file import Track
 from serenity.music.nearness import SPECK, Collapse, Nearness, judge, standing
-from serenity.music.note import merge_tables
+from serenity.music.note import end_time, merge_tables
 from serenity.music.remarks import Remark, remarks
 from serenity.music.song_file import read as read_song_file
 from serenity.music.tempo_map import NEAR, TempoMap
@@ -185,6 +185,12 @@ class Take:
         if self.run is None:
             return "not known"
         return f"{self.run} events in a row as in a training song" if self.run else "no run as in a training song"
+
+    def report(self, seed: Seed) -> str:
+        """Return what it is like, in a line for a person."""
+        end = max(end_time(self.notes), end_time(seed.music.notes))
+        return (f"{self.length}, {len(self.notes)} new notes, {end:.0f} s with the seed; "
+                f"{self.bits:.1f} bits an event; novelty: {self.novelty}")
 
 
 class Length(NamedTuple):

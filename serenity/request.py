@@ -5,6 +5,7 @@ Light: --help shows the fields of both with their comments, and nothing slow is 
 
 import re
 from dataclasses import dataclass, fields, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from serenity.categories import CategoryName
@@ -161,6 +162,24 @@ class Request:
                 raise SettingError(f"{name} {min(odd)!a}, wanted {', '.join(ATTRIBUTES)}")
             rows[name] = {attribute: values.get(attribute, default) for attribute in ATTRIBUTES}
         return rows
+
+
+@dataclass(frozen=True)
+class Files:
+    """What is written beside a song."""
+
+    # Output: how the song is written.
+    picture: bool = True             # draw a piano roll of each song, OUT.png
+    score: bool = False              # write each song in notation too, OUT.musicxml, for MuseScore and its like
+    page: bool = True                # with variations: write OUT.html, with picture and sound of each, ranked
+    sound: bool = False              # write the sound of each song, OUT.mp3; this takes longer than to make the song
+    soundfont: Path | None = None    # turn on --sound, with this SoundFont (.sf2); None: one that is installed
+    overwrite: bool = False          # replace files that are there already, except the seed
+
+    @property
+    def has_sound(self) -> bool:
+        """Whether the sound is written."""
+        return self.sound or self.soundfont is not None
 
 
 def _check(asked: SeedSettings | Request, one_of: tuple[str, ...]) -> None:

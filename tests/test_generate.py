@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import generate
-from serenity import command_line, completion
+from serenity import command_line, completion, outputs
 from serenity.completion import Request
 from serenity.errors import InputError
 from serenity.model import checkpoint
@@ -104,7 +104,7 @@ def test_values_that_the_model_lacks_are_reported(complete, tmp_path, capsys):
 def test_a_seed_far_from_what_the_model_knows_is_told(bits, most, said, complete, tmp_path, capsys, monkeypatch):
     from serenity import completion
 
-    monkeypatch.setattr(completion.familiarity, "prompt_bits", lambda *_: bits)
+    monkeypatch.setattr(completion.generation, "prompt_bits", lambda *_: bits)
     monkeypatch.setattr(completion, "MOST_UNKNOWN", most)
     complete(write_seed(tmp_path / "seed.mid", composed(number=7)))
     found = [line for line in capsys.readouterr().out.splitlines() if "of this seed" in line or "this seed is" in line]
@@ -758,19 +758,16 @@ def test_arguments_that_cannot_work_give_one_line(changes, message, tmp_path, mo
 ])
 def test_a_tune_of_a_book_and_a_packed_song_may_be_named(name, there, out, tmp_path):
     (tmp_path / there).touch()
-    parameters = asking(song=tmp_path / name)
-    generate.check_paths(parameters)
-    assert generate.out_path(parameters, 1) == Path.cwd() / out
+    generate.check(asking(song=tmp_path / name))
+    assert outputs.named(tmp_path / name, None, "serenity") == Path.cwd() / out
 
 
-@pytest.mark.parametrize("changes", [{"song": Path("seed.mid")}, {"replay": Path("seed.mid")}])
-def test_a_song_is_named_with_its_folder_where_that_is_not_the_seeds(changes, tmp_path, monkeypatch):
+def test_a_song_is_named_with_its_folder_where_that_is_not_the_seeds(tmp_path, monkeypatch):
     (tmp_path / "inner").mkdir()
     monkeypatch.chdir(tmp_path)
-    assert generate.out_path(asking(**changes), 1).parent == Path()
+    assert outputs.named(Path("seed.mid"), None, "again").parent == Path()
     monkeypatch.chdir(tmp_path / "inner")
-    inner = {name: Path("..") / path for name, path in changes.items()}
-    assert generate.out_path(asking(**inner), 1).parent == tmp_path / "inner"
+    assert outputs.named(Path("..") / "seed.mid", None, "again").parent == tmp_path / "inner"
 
 
 def test_the_seed_is_never_overwritten(tmp_path, model_folder):

@@ -31,12 +31,13 @@ FLOORS = {  # floor -> what it may import beside itself and what lies below all
     "completion": ("music", "tokens", "model", "listen", "request"),
     "preparation": ("sources", "music", "tokens", "listen", "journal"),
     "learning": ("sources", "music", "tokens", "model", "listen"),
+    "outputs": ("music", "listen", "request", "completion"),
     "replay": ("music", "tokens", "model", "listen", "request", "completion"),
     "studio": ("music", "listen", "completion", "replay"),
 }
-LIBRARY = {"preparation", "learning", "request", "completion", "replay"}  # above the folders: what the scripts do
-LIGHT = (  # what --help shows of choices and defaults
-    "serenity.request.",)
+# Above the folders: what the scripts do.
+LIBRARY = {"preparation", "learning", "request", "completion", "outputs", "replay"}
+LIGHT = ("serenity.request.",)  # what --help shows of choices and defaults
 SLOW = ("tensorflow", "keras", "jax", "torch")  # seconds to import
 UNSAFE_MODULES = ("pickle", "cPickle", "marshal", "shelve", "dill", "cloudpickle", "joblib")  # loading runs code
 UNSAFE_CALLS = ("eval", "exec", "compile", "__import__", "import_module", "Lambda", "enable_unsafe_deserialization")
