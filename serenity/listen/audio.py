@@ -92,19 +92,18 @@ def missing(soundfont: Path | None) -> str | None:
 
 # --- notes -> samples -----------------------------------------------------------------------------------------------
 
-def render(tracks: Iterable[Track | tuple[np.ndarray, int]], soundfont: Path, longest: float = LONGEST) -> np.ndarray:
-    """Return the sound of tracks played together, float32 (samples, 2) at SAMPLE_RATE.
+def render(tracks: Iterable[Track], soundfont: Path, longest: float = LONGEST) -> np.ndarray:
+    """Return the sound of tracks played together, of one channel, float32 (samples,) at SAMPLE_RATE.
 
     The loudest sample is PEAK; a tail follows the last note, and what sounds beyond `longest` seconds is faded out.
-    The same tracks give the same sound. InputError where the SoundFont cannot be used, or there is no note.
-
-    Args: tracks, each a Track or (notes, General MIDI program); of more than 15, some share the first ones' programs.
+    The same tracks give the same sound. Of more than 15 tracks, some share the first ones' programs. InputError where
+    the SoundFont cannot be used, or there is no note.
     """
     import midirenderer
 
-    tracks = [trim(track if isinstance(track, Track) else Track("", track[1], False, track[0]), longest)
-              for track in tracks]
-    end = max((_sounding_end(track) for track in tracks if len(track.notes)), default=None)
+    tracks = [trim(track, longest) for track in tracks]
+    end = max((end_time(midi_file.sustain(track.notes, track.pedals)) for track in tracks if len(track.notes)),
+              default=None)
     if end is None:
         raise InputError("holds no note to play; wanted one or more")
     # The file ends with its last event, and the sound with the file: a tempo that changes nothing makes room for the
@@ -120,19 +119,14 @@ def render(tracks: Iterable[Track | tuple[np.ndarray, int]], soundfont: Path, lo
         raise InputError(f"{soundfont}: cannot be played ({error}); wanted a SoundFont 2 file (.sf2)") from None
     with wave.open(io.BytesIO(played)) as file:
         count = min(file.getnframes(), math.ceil((end + TAIL) * SAMPLE_RATE))
-        samples = np.frombuffer(file.readframes(count), "<i2").reshape(-1, 2).astype(np.float32)
-    del played
+        samples = np.frombuffer(file.readframes(count), "<i2").reshape(-1, 2).mean(axis=1, dtype=np.float32)
     fade = samples[-round(FADE * SAMPLE_RATE):]
-    fade *= np.linspace(1, 0, len(fade), dtype=np.float32)[:, None]
+    fade *= np.linspace(1, 0, len(fade), dtype=np.float32)
     peak = np.abs(samples).max()
     if not peak:
         raise InputError(f"{soundfont}: plays these notes without a sound; wanted a SoundFont with their instruments")
     samples *= PEAK / peak
     return samples
-
-
-def _sounding_end(track: Track) -> float:
-    return end_time(midi_file.sustain(track.notes, track.pedals))
 
 
 @lru_cache(maxsize=1)
@@ -142,12 +136,10 @@ def _content(soundfont: Path) -> bytes:
 
 # --- samples -> files -----------------------------------------------------------------------------------------------
 
-def encode(samples: np.ndarray, channels: int = 1, small: bool = True) -> Encoded:
-    """Return the sound, float (samples, 2), as a file of one or two channels: MP3; WAV without soundfile, or where it
-    need not be small, which is made at once.
+def encode(samples: np.ndarray, small: bool = True) -> Encoded:
+    """Return the sound, float (samples,), as a file: MP3; WAV without soundfile, or where it need not be small, which
+    is made at once.
     """
-    if channels == 1:
-        samples = samples.mean(axis=1, keepdims=True)
     seconds = len(samples) / SAMPLE_RATE
     if not small or suffix() == ".wav":
         return Encoded(_wav(samples), "audio/wav", seconds)
@@ -170,7 +162,7 @@ def suffix() -> str:
 def _wav(samples: np.ndarray) -> bytes:
     buffer = io.BytesIO()
     with wave.open(buffer, "wb") as file:
-        file.setnchannels(samples.shape[1])
+        file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(SAMPLE_RATE)
         file.writeframes(np.rint(np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes())

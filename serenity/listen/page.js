@@ -560,7 +560,9 @@ function handsOfGroup(group) {
     const ends = [anchor, seconds].sort((one, other) => one - other);
     if (!range && Math.abs(seconds - anchor) * group.scale < 6) return;
     range = barsBetween(group, numberOf(group, ends[0]), numberOf(group, ends[1]));
-    setLoopQuietly(group, range);
+    group.loop = range;
+    group.isLooping = true;
+    drawGroup(group);
   }, seconds => { anchor = seconds; range = null; });
   ruler.addEventListener("pointerup", () => {
     if (range) setLoop(group, range);
@@ -576,12 +578,6 @@ function handsOfGroup(group) {
     event.preventDefault();
     look(group, group.from + by / group.scale);
   }, {passive: false});
-}
-
-function setLoopQuietly(group, range) {
-  group.loop = range;
-  group.isLooping = true;
-  drawGroup(group);
 }
 
 function handsOfSong(song) {

@@ -56,10 +56,10 @@ class Group:
     about: str = ""  # what holds for all of them: key, tempo, metre
 
 
-def write(path: str | os.PathLike, title: str, groups: Iterable[Group], note: str = "", largest: int = LARGEST) -> int:
+def write(path: str | os.PathLike, title: str, groups: Iterable[Group], note: str = "") -> int:
     """Write the page and return its size in bytes; it appears whole or not at all.
 
-    Sounds that would make it larger than `largest` bytes are left out, the last ones first, and the page says so.
+    Sounds that would make it larger than LARGEST are left out, the last ones first, and the page says so.
     Raises InputError if there is no song, if a song has no note, or if the page is too large even without sound.
 
     Args: note, said below the title, a paragraph a line.
@@ -71,46 +71,36 @@ def write(path: str | os.PathLike, title: str, groups: Iterable[Group], note: st
     for song in songs:
         if not len(song.notes):
             raise InputError(f"{song.name}: holds no note to show; wanted one or more")
-    size, sounding = len(_encoded(_page(title, groups, note, largest, set()))), set()
-    if size > largest:
-        raise InputError(f"the page would hold {size:,} bytes without any sound; wanted at most {largest:,}")
-    for song in songs:
-        cost = SOUND_TAG + 4 * (len(song.sound.content) // 3 + 1) if song.sound else 0
-        if size + cost > largest:
+    size, heard = len(_page(title, groups, note, LARGEST, {})), {}
+    if size > LARGEST:
+        raise InputError(f"the page would hold {size:,} bytes without any sound; wanted at most {LARGEST:,}")
+    for song in [song for song in songs if song.sound]:
+        cost = SOUND_TAG + 4 * (len(song.sound.content) // 3 + 1)
+        if size + cost > LARGEST:
             break
         size += cost
-        sounding.add(id(song))
-    content = _encoded(_page(title, groups, note, size, sounding))
+        heard[id(song)] = f"sound-{len(heard)}"
+    content = _page(title, groups, note, size, heard)
     write_whole(path, content)
     return len(content)
 
 
-def _encoded(text: str) -> bytes:
-    """Return UTF-8, with ? for half characters, as they come from file names that are not UTF-8."""
-    return text.encode(errors="replace")
-
-
-def _page(title: str, groups: list[Group], note: str, size: int, sounding: set[int]) -> str:
-    """Return the page with the sounds of those songs whose ids are `sounding`."""
+def _page(title: str, groups: list[Group], note: str, size: int, heard: Mapping[int, str]) -> bytes:
+    """Return the page, in UTF-8. `heard`: id of a song whose sound is in it -> name of the element that holds that."""
     songs = [song for group in groups for song in group.songs]
-    numbers = {id(song): number for number, song in enumerate(songs)}
-
-    def is_heard(song: PageSong) -> bool:
-        return song.sound is not None and id(song) in sounding
-
     data = [{"heading": group.heading, "about": group.about, "songs": [
-        song_data(song, f"sound-{numbers[id(song)]}" if is_heard(song) else None,
-                  {name: f"data:application/octet-stream;base64,{_base64(content)}"
-                   for name, content in song.downloads.items()})
+        song_data(song, heard.get(id(song)), {name: f"data:application/octet-stream;base64,{_base64(content)}"
+                                              for name, content in song.downloads.items()})
         for song in group.songs]} for group in groups]
-    sounds = "\n".join(f'<script type="text/plain" id="sound-{numbers[id(song)]}" data-kind="{song.sound.kind}">'
-                       f"{_base64(song.sound.content)}</script>" for song in songs if is_heard(song))
-    left_out = sum(song.sound is not None and id(song) not in sounding for song in songs)
+    sounds = "\n".join(f'<script type="text/plain" id="{heard[id(song)]}" data-kind="{song.sound.kind}">'
+                       f"{_base64(song.sound.content)}</script>" for song in songs if id(song) in heard)
+    left_out = sum(song.sound is not None for song in songs) - len(heard)
     notes = [line for line in note.splitlines() if line.strip()]
     if left_out:
         notes.append(f"Sounds left out, so that the page does not grow too large: the last {left_out}.")
-    return fill(title, notes, data, has_seed=any(song.split is not None for song in songs), sounds=sounds,
+    text = fill(title, notes, data, has_seed=any(song.split is not None for song in songs), sounds=sounds,
                 about=f"The page is one file of {size / 1e6:.1f} MB and asks nothing of the network.")
+    return text.encode(errors="replace")  # ? for half characters, as they come from file names that are not UTF-8
 
 
 def fill(title: str, notes: Iterable[str], groups: list[dict], has_seed: bool, about: str, sounds: str = "",

@@ -8,6 +8,7 @@ Everything is placed in points by `Layout` and drawn at SCALE pixels a point, th
 
 import math
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from serenity.music.pitch import OCTAVE, pitch_name
 
 # Ending -> Pillow's name. Asked for all that it knows, Pillow would import it all.
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
+WIDTH = 1600          # points, and pixels of the picture
 SCALE = 2             # pixels drawn for each pixel of the picture, in each direction
 ROW_SECONDS = 30      # longest row
 MOST_ROWS = 40        # a song longer than these has longer rows, so that its picture can be held and looked at
@@ -28,7 +30,7 @@ MOST_TIMES = 10       # below a row
 SEMITONE = 5          # points; height of one pitch in a song of several rows
 SEMITONE_ALONE = 8    # points; the same in a song of one row
 LEFT, RIGHT, TOP, BOTTOM = 44, 20, 18, 14  # points around everything; pitch names stand in LEFT
-TITLE = 38            # points; height of title and legend, where there are any
+TITLE = 38            # points; height of title and legend
 TIMES = 30            # points below each row, for its times
 FEWEST_PITCHES = 2 * OCTAVE  # shown at least
 BLACK_KEYS = (1, 3, 6, 8, 10)
@@ -49,13 +51,11 @@ SOFTEST, LOUDEST = 24, 112    # MIDI velocities between which the shade changes
 class Layout:
     """Where things are drawn: from seconds and pitches to points."""
 
-    width: int
     rows: int
     row_seconds: float
     lowest: int    # pitches shown
     highest: int
     semitone: int  # points; height of one pitch
-    top: int       # of the first row
 
     @property
     def row_height(self) -> int:
@@ -65,16 +65,16 @@ class Layout:
     @property
     def height(self) -> int:
         """Points of the whole picture."""
-        return self.top + self.rows * (self.row_height + TIMES) + BOTTOM - TIMES // 3
+        return self.row_top(self.rows) + BOTTOM - TIMES // 3
 
     def row_top(self, row: int) -> int:
         """Return the upper edge of a row."""
-        return self.top + row * (self.row_height + TIMES)
+        return TOP + TITLE + row * (self.row_height + TIMES)
 
     def x(self, row: int, seconds: float) -> float:
         """Return where a time stands in a row; times outside of the row stand at its edge."""
         share = (seconds - row * self.row_seconds) / self.row_seconds
-        return LEFT + min(max(share, 0.0), 1.0) * (self.width - LEFT - RIGHT)
+        return LEFT + min(max(share, 0.0), 1.0) * (WIDTH - LEFT - RIGHT)
 
     def y(self, row: int, pitch: int) -> int:
         """Return the upper edge of a pitch in a row."""
@@ -86,8 +86,8 @@ class Layout:
         return range(first, max(math.ceil(end / self.row_seconds), first + 1))
 
 
-def lay_out(notes: np.ndarray, width: int = 1600, has_title: bool = False) -> Layout:
-    """Return the layout of a note table's piano roll, `width` points wide. No notes: InputError."""
+def lay_out(notes: np.ndarray) -> Layout:
+    """Return the layout of a note table's piano roll. No notes: InputError."""
     if not len(notes):
         raise InputError("holds no note to draw; wanted one or more")
     seconds = max(end_time(notes), 1.0)
@@ -97,7 +97,7 @@ def lay_out(notes: np.ndarray, width: int = 1600, has_title: bool = False) -> La
     missing = max(FEWEST_PITCHES - (highest - lowest + 1), 0)
     lowest, highest = max(lowest - missing // 2, LOWEST_PITCH), min(highest + (missing + 1) // 2, HIGHEST_PITCH)
     semitone = SEMITONE if rows > 1 else SEMITONE_ALONE
-    return Layout(width, rows, row_seconds, lowest, highest, semitone, TOP + (TITLE if has_title else 0))
+    return Layout(rows, row_seconds, lowest, highest, semitone)
 
 
 def strength(velocity):
@@ -111,41 +111,38 @@ def shade(colour: tuple[int, int, int], velocity: int) -> tuple[int, int, int]:
     return tuple(round(paper + (full - paper) * share) for full, paper in zip(colour, PAPER))
 
 
-def draw(notes: np.ndarray, split: float | None = None, bars=None, width: int = 1600, title: str | None = None):
-    """Return the piano roll of a note table as a PIL image, `width` pixels wide.
+def draw(notes: np.ndarray, split: float, bars: Iterable[float] = (), title: str = ""):
+    """Return the piano roll of a note table as a PIL image.
 
     Args: split, seconds: notes from there on are the continuation; bars, onsets of bars in seconds.
     """
     from PIL import Image, ImageDraw
 
-    layout = lay_out(notes, width, has_title=title is not None or split is not None)
-    image = Image.new("RGB", (layout.width * SCALE, layout.height * SCALE), PAPER)
+    layout = lay_out(notes)
+    image = Image.new("RGB", (WIDTH * SCALE, layout.height * SCALE), PAPER)
     pen = _Pen(ImageDraw.Draw(image))
-    _draw_title(pen, layout, title, split)
+    _draw_title(pen, title)
     for row in range(layout.rows):
-        _draw_paper(pen, layout, row, () if bars is None else bars)
+        _draw_paper(pen, layout, row, bars)
     for onset, duration, pitch, velocity in notes.tolist():
-        is_seed = split is None or onset < split
-        colour = shade(SEED if is_seed else CONTINUATION, velocity)
+        colour = shade(SEED if onset < split else CONTINUATION, velocity)
         for row in layout.rows_of(onset, onset + duration):
             left, right = layout.x(row, onset), layout.x(row, onset + duration)
             right = max(right - 0.75, left + 1.5)  # a gap, so that a repeated note is seen as two
             top = layout.y(row, pitch)
             pen.bar(left, top, right, top + layout.semitone - 0.5, colour)
-    if split is not None:
-        row = layout.rows_of(split, split)[0]
-        pen.line(layout.x(row, split), layout.row_top(row), layout.x(row, split),
-                 layout.row_top(row) + layout.row_height, CONTINUATION)
+    row = layout.rows_of(split, split)[0]
+    pen.line(layout.x(row, split), layout.row_top(row), layout.x(row, split),
+             layout.row_top(row) + layout.row_height, CONTINUATION)
     return image.reduce(SCALE)
 
 
-def save(path: str | os.PathLike, notes: np.ndarray, split: float | None = None, bars=None, width: int = 1600,
-         title: str | None = None) -> None:
+def save(path: str | os.PathLike, notes: np.ndarray, split: float, bars: Iterable[float] = (), title: str = "") -> None:
     """Write the picture that `draw` gives; the path's ending, of FORMATS, says how. Raises InputError."""
     ending = Path(path).suffix.lower()
     if ending not in FORMATS:
         raise InputError(f"{path}: no picture has this ending; wanted {', '.join(FORMATS)}")
-    picture = draw(notes, split, bars, width, title)
+    picture = draw(notes, split, bars, title)
     with whole(path) as part:
         picture.save(part, FORMATS[ending])
 
@@ -179,13 +176,9 @@ class _Pen:
         return self.target.textlength(text, ImageFont.load_default(size * SCALE)) / SCALE
 
 
-def _draw_title(pen: _Pen, layout: Layout, title: str | None, split: float | None) -> None:
-    middle = TOP + 10
-    if title is not None:
-        pen.text(LEFT, middle, title, 18, INK, "lm")
-    if split is None:
-        return
-    x = layout.width - RIGHT
+def _draw_title(pen: _Pen, title: str) -> None:
+    middle, x = TOP + 10, WIDTH - RIGHT
+    pen.text(LEFT, middle, title, 18, INK, "lm")
     for name, colour in (("continuation", CONTINUATION), ("seed", SEED)):
         pen.text(x, middle, name, 12, FAINT_INK, "rm")
         x -= pen.text_width(name, 12) + 8
@@ -193,9 +186,9 @@ def _draw_title(pen: _Pen, layout: Layout, title: str | None, split: float | Non
         x -= 36
 
 
-def _draw_paper(pen: _Pen, layout: Layout, row: int, bars) -> None:
+def _draw_paper(pen: _Pen, layout: Layout, row: int, bars: Iterable[float]) -> None:
     """Draw what lies behind the notes of a row: keys, bar lines, octaves and times."""
-    left, right = LEFT, layout.width - RIGHT
+    left, right = LEFT, WIDTH - RIGHT
     top, bottom = layout.row_top(row), layout.row_top(row) + layout.row_height
     for pitch in range(layout.lowest, layout.highest + 1):
         if pitch % OCTAVE in BLACK_KEYS:

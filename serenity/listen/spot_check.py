@@ -9,6 +9,7 @@ from serenity.listen import audio, page
 from serenity.music import abc_file, codec, harmony
 from serenity.music.abc_file import AbcSong
 from serenity.music.harmony import Key, chord_names
+from serenity.music.midi_file import Track
 from serenity.music.note import end_time
 from serenity.music.remarks import Remark
 from serenity.music.song import beat_edges
@@ -50,7 +51,7 @@ def _shown(file: Path, soundfont: Path | None) -> page.PageSong:
     song = abc_file.read(file)
     notes = codec.decode(song.events, song.tempo_map, song.codec.grid, song.transposition)
     notes = notes[notes["onset"] < LONGEST]
-    sound = audio.encode(audio.render([(notes, 0)], soundfont, longest=LONGEST)) if soundfont else None
+    sound = audio.encode(audio.render([Track("", 0, False, notes)], soundfont, longest=LONGEST)) if soundfont else None
     key = harmony.find_key(notes)
     chords = harmony.find_chords(notes, beat_edges(song.tempo_map, end_time(notes)))
     return page.PageSong(song.synthetic or "as it is", notes, bars=song.tempo_map.bar_onsets(end_time(notes)),
