@@ -10,9 +10,10 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import NamedTuple
+from typing import NamedTuple, get_type_hints
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from serenity.errors import fits, short
 from serenity.song_names import PLAIN_ENDINGS
 
 LARGEST_UPLOAD = 8 * 2**20  # bytes
@@ -21,6 +22,7 @@ LONGEST_NAME = 100          # bytes of a file's name
 OWN_SITE = ("same-origin", "none")  # how a browser marks a request of the page itself, or one typed by hand
 BOLDNESS = (0.1, 2.0)       # temperatures
 MOST_BARS, MOST_TAKES = 64, 8
+KINDS = {int: "a whole number", float: "a number", bool: "true or false"}
 
 
 class Refused(Exception):
@@ -129,7 +131,7 @@ def file_name(address: str) -> str:
 
 def making(body: bytes) -> Making:
     """Return which takes are asked for. Raises Refused."""
-    said = _order(body, {"step": int, "bars": int, "temperature": float, "takes": int, "ending": bool})
+    said = _order(body, get_type_hints(Making))
     for name, (lowest, highest) in (("bars", (1, MOST_BARS)), ("temperature", BOLDNESS), ("takes", (1, MOST_TAKES))):
         if not lowest <= said[name] <= highest:
             raise Refused(400, f"{name} {said[name]:.6g}; wanted {lowest} to {highest}")
@@ -158,8 +160,6 @@ def _order(body: bytes, wanted: Mapping[str, type]) -> dict[str, object]:
     if not isinstance(said, dict) or said.keys() != wanted.keys():
         raise Refused(400, f"wanted the fields {', '.join(wanted)}")
     for name, kind in wanted.items():
-        if kind is float and type(said[name]) is int:
-            said[name] = float(said[name])
-        if type(said[name]) is not kind or said[name] != said[name]:
-            raise Refused(400, f"{name} is no {kind.__name__}")
+        if not fits(said[name], kind):
+            raise Refused(400, f"{name} {short(said[name])}; wanted {KINDS[kind]}")
     return said

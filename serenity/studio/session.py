@@ -73,21 +73,9 @@ class Work:
 class View:
     """What is seen, by numbers."""
 
-    steps: tuple[int, ...] = ()
-    makings: frozenset[int] = frozenset()
+    steps: tuple[int, ...] = ()            # the newest last
+    makings: frozenset[int] = frozenset()  # whose takes are seen
     starred: frozenset[int] = frozenset()
-
-    def with_step(self, number: int) -> "View":
-        """Return the view with one step more, the newest last."""
-        return replace(self, steps=(*self.steps, number))
-
-    def with_making(self, number: int) -> "View":
-        """Return the view in which the takes of a making are seen."""
-        return replace(self, makings=self.makings | {number})
-
-    def with_star(self, take: int, is_on: bool) -> "View":
-        """Return the view in which a take has a star or none."""
-        return replace(self, starred=self.starred | {take} if is_on else self.starred - {take})
 
 
 class Session:
@@ -155,7 +143,7 @@ class Session:
             step = Step(number, heading, before.root if before else heading, seed, song,
                         before.first_bar if before else first_new_bar(seed))
             self.steps[number] = step
-            self._go_to(self.view.with_step(number))
+            self._go_to(replace(self.view, steps=(*self.view.steps, number)))
         return step
 
     def make(self, asked: Making) -> Work:
@@ -172,7 +160,7 @@ class Session:
             work = Work(self._makings, asked, first, most)
             self.queue.append(work)
             self.problem = ""
-            self._go_to(self.view.with_making(work.number))
+            self._go_to(replace(self.view, makings=self.view.makings | {work.number}))
         return work
 
     def request_of(self, asked: Making) -> Request:
@@ -184,7 +172,8 @@ class Session:
         """Give a take a star, or take it away."""
         self.take(number)
         with self.changed:
-            self._go_to(self.view.with_star(number, is_on))
+            starred = self.view.starred | {number} if is_on else self.view.starred - {number}
+            self._go_to(replace(self.view, starred=starred))
 
     def cancel(self) -> None:
         """Stop what is made and empty the queue; takes that are made stay."""

@@ -118,6 +118,11 @@ def test_another_order_is_refused(changes):
     assert refused.value.status == 400
 
 
+def test_a_field_of_another_kind_is_named_with_what_is_wanted():
+    with pytest.raises(Refused, match="temperature 'hot'; wanted a number"):
+        asked.making(json.dumps({**ORDER, "temperature": "hot"}).encode())
+
+
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b"\xff", b"[" * 4000, b'{"bars": 1', b"1"])
 def test_what_is_no_order_is_refused(body):
     for read in (asked.making, asked.kept_bars, asked.star):
