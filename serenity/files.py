@@ -23,10 +23,7 @@ def whole(path: str | os.PathLike) -> Iterator[Path]:
     counts. Several processes may write the same file; the last one wins. An OSError of the writing names the path.
     """
     path = Path(path)
-    name = path.name
-    if len(os.fsencode(name)) > LONG:  # it may not become longer
-        name = hashlib.sha256(os.fsencode(name)).hexdigest()
-    unfinished = path.with_name(f".{name}.{os.getpid()}.part")
+    unfinished = _unfinished(path)
     try:
         yield unfinished
         unfinished.replace(path)
@@ -38,31 +35,26 @@ def whole(path: str | os.PathLike) -> Iterator[Path]:
         unfinished.unlink(missing_ok=True)
 
 
-def try_to_write(path: Path) -> None:
-    """Raise the OSError of a file that cannot be written there, because of its folder or its name. Leaves nothing
-    behind.
-    """
-    with contextlib.suppress(FileNotFoundError):
-        Path(path).stat()  # refuses a name that is too long
-    with contextlib.suppress(_OnlyTried), whole(path) as unfinished:
-        unfinished.touch()
-        raise _OnlyTried
+def _unfinished(path: Path) -> Path:
+    name = path.name
+    if len(os.fsencode(name)) > LONG:  # it may not become longer
+        name = hashlib.sha256(os.fsencode(name)).hexdigest()
+    return path.with_name(f".{name}.{os.getpid()}.part")
 
 
 def check_output(path: Path, read: Iterable[Path]) -> None:
     """Refuse to write over a file that is read, too, and to write where no file can be written. Raises InputError."""
     try:
         if any(path.exists() and other.exists() and path.samefile(other) for other in read):
-            raise InputError(f"{path} is read as well; wanted another name")
+            raise InputError(f"{path} is an input as well; wanted another name")
         if path.is_dir():
             raise InputError(f"{path} is a folder; wanted a file's name")
-        try_to_write(path)
+        with contextlib.suppress(FileNotFoundError):
+            path.stat()  # refuses a name that is too long
+        _unfinished(path).touch()
+        _unfinished(path).unlink()
     except OSError as error:
         raise InputError(f"{path}: cannot be written ({error.strerror}); wanted another name or folder") from None
-
-
-class _OnlyTried(Exception):
-    pass
 
 
 def files_below(folder: Path) -> Iterator[Path]:

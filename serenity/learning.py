@@ -16,7 +16,6 @@ from serenity.errors import InputError
 from serenity.listen import piano_roll
 from serenity.model import fine_tuning, records
 from serenity.model.fine_tuning import Base, read_base
-from serenity.parallel import in_parallel
 from serenity.quiet import tensorflow_quiet
 from serenity.settings import ATTRIBUTES, ModelSettings, NetworkSettings, TrainingSettings, WindowSettings, preset
 from serenity.sources import manifest
@@ -54,10 +53,7 @@ def read_store(folder: Path, base: Base | None = None) -> Songs:
 
 def read_midi(folder: Path, base: Base) -> Songs:
     """Read the MIDI files and scores below a folder in the base's tokens. Raises InputError where none can be read."""
-    def each(work, jobs):
-        return in_parallel(work, jobs, os.cpu_count() or 1, "reading songs", chunk=4)
-
-    corpus, refused = read_folder(folder, base.model.vocabulary, base.model.settings.codec, each)
+    corpus, refused = read_folder(folder, base.model.vocabulary, base.model.settings.codec, os.cpu_count() or 1)
     fetched = manifest.stored(folder)
     licences = Counter(fetched.get(song["name"], {}).get("licence") or "unknown" for song in corpus.songs)
     return _checked(Songs(replace(corpus, totals=corpus.totals | {"licences": dict(licences)}), base, tuple(refused)),

@@ -21,7 +21,7 @@ START = 4096  # bytes that show what a file is
 
 
 def is_midi_name(name: str) -> bool:
-    """Return whether a name ends like that of a MIDI file, and is none that macOS puts beside it."""
+    """Return whether a name ends like that of a MIDI file, and is not one that macOS puts beside it."""
     return name.lower().endswith(ENDINGS) and not is_left_by_macos(name)
 
 

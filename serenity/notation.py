@@ -46,7 +46,7 @@ def is_notation_name(name: str) -> bool:
 
 
 def form_of(data: bytes) -> str | None:
-    """Return MUSICXML, ABC or KERN; None where it is none of them."""
+    """Return MUSICXML, ABC or KERN; None where it is not a score."""
     if data.startswith(b"PK"):
         return MUSICXML if _packed_score(data) else None
     # What shows the form is ASCII, so the other letters do not matter.
@@ -93,7 +93,7 @@ _BROKEN = (zipfile.BadZipFile, RuntimeError, NotImplementedError, zlib.error, OS
 
 
 def _packed_score(data: bytes) -> str | None:
-    """Return the path of the score inside of an .mxl; None where it is none."""
+    """Return the path of the score inside of an .mxl; None where there is none."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             names = archive.namelist()

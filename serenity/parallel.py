@@ -46,7 +46,7 @@ def _next(results, started: set) -> list:
             return results.next(PATIENCE)
         except multiprocessing.TimeoutError:
             if not all(process.is_alive() for process in started):
-                raise InputError("a process was killed, perhaps for lack of memory; wanted more of it, or fewer "
+                raise InputError("a process was killed, perhaps because memory ran out; wanted more memory, or fewer "
                                  "--workers") from None
 
 

@@ -28,7 +28,7 @@ from serenity.parallel import in_parallel
 from serenity.settings import CodecSettings, DictionarySettings, SongSettings
 from serenity.sources import manifest
 from serenity.tokens import corpus
-from serenity.tokens.corpus import refuse_other_files
+from serenity.tokens.corpus import Entry, refuse_other_files
 
 REPORT, PICTURE, WORK = "report.jsonl", "report.png", ".work"  # in the abc folder
 SCORES = f"{WORK}/scores"  # the MIDI bytes of scores in notation
@@ -180,16 +180,12 @@ def write_tokens(wanted: Preparation, files: list[Path]) -> tuple[dict, bool]:
     if not files:
         raise InputError(f"none of the songs that were kept in {wanted.midi} could be used")
     top_k, heads = wanted.dictionaries.sizes, [abc_file.read_head(wanted.abc / name) for name in files]
-    entries = [corpus.entry_of(name.as_posix(), head) for name, head in zip(files, heads)]
+    entries = [Entry(name.as_posix(), head.group, bool(head.synthetic)) for name, head in zip(files, heads)]
     known = manifest.stored(wanted.midi)
     licences = Counter(known.get(head.source, {}).get("licence") or "unknown" for head in heads if not head.synthetic)
     stats = [(name, stat.st_size, stat.st_mtime_ns) for name in files for stat in [(wanted.abc / name).stat()]]
     made_of = digest(code(corpus.build), stats, sorted(top_k.items()), sorted(licences.items()))
     if corpus.made_of(wanted.tokens) == made_of:
         return corpus.load(wanted.tokens).totals, False
-
-    def each(work, jobs, title):
-        return in_parallel(work, jobs, wanted.workers, f"{title} (x {corpus.CHUNK} songs)")
-
     return corpus.build(wanted.tokens, entries, partial(abc_file.read_in, wanted.abc), top_k, dict(licences), made_of,
-                        each), True
+                        wanted.workers), True

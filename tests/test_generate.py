@@ -773,7 +773,7 @@ def test_a_song_is_named_with_its_folder_where_that_is_not_the_seeds(tmp_path, m
 def test_the_seed_is_never_overwritten(tmp_path, model_folder):
     seed = write_seed(tmp_path / "seed.mid")
     before = seed.read_bytes()
-    with pytest.raises(InputError, match="is read as well; wanted another name"):
+    with pytest.raises(InputError, match="is an input as well; wanted another name"):
         generate.main(asking(song=seed, out=seed, model=model_folder))
     assert seed.read_bytes() == before
 

@@ -33,7 +33,7 @@ def test_what_work_raises_arrives():
 
 def test_a_process_that_is_killed_is_said_where_a_pool_would_wait_for_ever(monkeypatch):
     monkeypatch.setattr(parallel, "PATIENCE", 0.05)
-    with pytest.raises(InputError, match="a process was killed, perhaps for lack of memory"):
+    with pytest.raises(InputError, match="a process was killed, perhaps because memory ran out"):
         list(in_parallel(os._exit, [1, 1, 1], 2))
 
 

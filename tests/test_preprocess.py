@@ -278,7 +278,8 @@ def test_all_that_makes_songs_and_tokens_is_code_that_the_keys_hold(relatives, m
         done.add((work.func if isinstance(work, partial) else work).__module__)
         return map(work, jobs)
 
-    monkeypatch.setattr(preparation, "in_parallel", handed)
+    for module in (preparation, corpus):
+        monkeypatch.setattr(module, "in_parallel", handed)
     monkeypatch.setattr(preparation, "code", lambda work: keyed.add(work.__module__) or real(work))
     monkeypatch.chdir(relatives)
     preprocess.main(composed(preprocess.Parameters, {"synthetic": 2, "category": "viola", "filters": False}))

@@ -209,7 +209,7 @@ SEED = file_of(0, 96, body())
 def test_the_seed_is_not_overwritten_by_a_variation(complete, tmp_path):
     (tmp_path / "out-2.mid").write_bytes(SEED)
     for overwrite in (False, True):
-        with pytest.raises(InputError, match="out-2.mid is read as well; wanted another name"):
+        with pytest.raises(InputError, match="out-2.mid is an input as well; wanted another name"):
             complete(tmp_path / "out-2.mid", variations=2, overwrite=overwrite)
     assert (tmp_path / "out-2.mid").read_bytes() == SEED and not (tmp_path / "out-1.mid").exists()
 

@@ -115,7 +115,7 @@ def render(tracks: Iterable[Track], soundfont: Path, longest: float = LONGEST) -
         played = midirenderer.render_wave_from(_content(soundfont), song)
     except (KeyboardInterrupt, SystemExit, MemoryError):
         raise
-    except BaseException as error:  # a damaged SoundFont raises RuntimeError or Rust's panic, which is no Exception
+    except BaseException as error:  # a damaged SoundFont raises RuntimeError or Rust's panic, which is not an Exception
         raise InputError(f"{soundfont}: cannot be played ({error}); wanted a SoundFont 2 file (.sf2)") from None
     with wave.open(io.BytesIO(played)) as file:
         count = min(file.getnframes(), math.ceil((end + TAIL) * SAMPLE_RATE))

@@ -27,8 +27,7 @@ from serenity.song_names import PLAIN_ENDINGS, is_song_name, may_be_song
 from serenity.sources.licence import licence_in
 from serenity.sources.manifest import REFUSED, Find, too_large
 
-ZIP_ENDINGS, TAR_ENDINGS = (".zip",), (".tar", ".tar.gz", ".tgz")
-ARCHIVE_ENDINGS = ZIP_ENDINGS + TAR_ENDINGS
+ARCHIVE_ENDINGS = (".zip", ".tar", ".tar.gz", ".tgz")
 NESTED_ENDINGS = (*ARCHIVE_ENDINGS, ".gz", ".bz2", ".xz", ".7z", ".rar")
 
 LICENCE_FILE = re.compile(r"(licen[cs]e|copying|readme)(\.(txt|md|rst))?", re.IGNORECASE)
@@ -88,7 +87,7 @@ def finds(path: Path, source: str, limits: Limits, leave_out: Path | None = None
 
 def _archive_finds(path: Path, source: str, limits: Limits) -> Iterator[Find]:
     with open(path, "rb") as file, opened(file, path.name, limits) as entries:
-        yield from songs(entries, source, f"{path.as_posix()}#", without_ending(path.name), limits)
+        yield from songs(entries, source, f"{path.as_posix()}#", bare_name(path.name), limits)
 
 
 def _concerns(entry: Entry) -> bool:
@@ -148,10 +147,10 @@ def _file_entry(path: Path, name: str) -> Entry:
     return Entry(name, path.stat().st_size, path.read_bytes)
 
 
-def without_ending(name: str) -> str:
+def bare_name(name: str) -> str:
     """Return the name of an archive without .zip, .tar.gz and the like."""
     ending = next((ending for ending in ARCHIVE_ENDINGS if name.lower().endswith(ending)), "")
-    return name.removesuffix(name[len(name) - len(ending):])
+    return name[:len(name) - len(ending)]
 
 
 @contextmanager

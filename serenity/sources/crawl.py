@@ -289,7 +289,7 @@ class Crawl:
         evidence = f"rel=license on {job.url}: {page.licence}" if named else None
         self._follow(job, page, named, evidence)
         if job.referrer is None and not page.links:
-            raise InputError(f"no link to anything: {job.url}")
+            raise InputError(f"no link on this page: {job.url}")
         yield replace(find, decision=VISITED, links=page.links, licence=named, evidence=evidence)
 
     def _follow(self, job: Job, page: pages.Page, named: str | None, evidence: str | None) -> None:
@@ -360,7 +360,7 @@ def unpacked(body: IO[bytes], find: Find, name: str, limits: archive.Limits) -> 
     """Yield the songs of an archive that came as `find`, and last its own line."""
     sha256 = hashlib.file_digest(body, "sha256").hexdigest()
     with archive.opened(body, find.origin, limits) as entries:
-        for song in archive.songs(entries, find.source, f"{find.origin}#", archive.without_ending(name), limits):
+        for song in archive.songs(entries, find.source, f"{find.origin}#", archive.bare_name(name), limits):
             says = song if song.licence else find
             yield replace(song, referrer=find.referrer, licence=says.licence, evidence=says.evidence)
     yield replace(find, decision=UNPACKED, sha256=sha256)

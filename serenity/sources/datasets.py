@@ -196,7 +196,7 @@ def finds(name: str, visitor: Visitor, collection: Collection, limits: archive.L
           warn: Callable[[str], None] = print) -> Iterator[Find]:
     """Yield the finds of a set that is one archive on the web. `largest`: bytes that it may have.
 
-    `warn` is called where no checksum is known. Raises InputError where the set cannot be had, or has changed.
+    `warn` is called where no checksum is known. Raises InputError where the set cannot be fetched, or has changed.
     """
     known = SETS[name]
     find = Find(name, known.url, licence=known.licence, evidence=known.evidence)

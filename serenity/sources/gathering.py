@@ -94,7 +94,7 @@ class Gathering:
         return self.account
 
     def _urls(self, source: str) -> Iterable[str] | None:
-        """Return the URLs that a source stands for; None where it is none of the web."""
+        """Return the URLs that a source stands for; None where it is not on the web."""
         path = Path(source).expanduser()
         if "://" in source:
             return [source]

@@ -33,7 +33,7 @@ KINDS = {
 
 
 def licence_in(text: str) -> str | None:
-    """Return the short name of the one licence that a text or URL speaks of; None where it is none, or several."""
+    """Return the short name of the one licence that a text or URL speaks of; None where it names none, or several."""
     names = set()
     for name, pattern in LICENCES.items():
         if match := re.search(pattern, text, re.IGNORECASE):
@@ -49,7 +49,7 @@ def allows(wanted: str, licence: str | None) -> bool:
 
 
 def check(wanted: str) -> None:
-    """Raise InputError where `wanted` is nothing that `allows` can use."""
+    """Raise InputError where `allows` cannot use `wanted`."""
     known = {_bare(name) for name in (ANY, *LICENCES, *KINDS["non-commercial"])}
     if unknown := [name for name in _names(wanted) if _bare(name) not in known]:
         raise SettingError(f"licence {unknown[0]!r}, wanted {ANY}, {', '.join(KINDS)}, or names: {', '.join(LICENCES)}")

@@ -51,7 +51,7 @@ class Page:
 
 
 def normal(base: str, link: str) -> str:
-    """Return a link as an absolute URL in one spelling, without fragment, user and password; "" where it is no URL."""
+    """Return a link as a whole URL in one spelling, without fragment, user and password; "" where it is not a URL."""
     from requests.utils import requote_uri
 
     try:

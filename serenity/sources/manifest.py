@@ -12,7 +12,7 @@ writes one line about it. Lines are only ever appended. A line:
     title     what the source calls it, or null
     group     songs that belong together: never one in training and another in validation
     decision  stored, duplicate (reason: the path that has the same content), refused (reason: why),
-              unpacked (an archive of which all files have been seen), visited (a page, or what proved to be no music),
+              unpacked (an archive of which all files have been seen), visited (a page, or what was not music),
               finished (the source was followed to its end)
     and what there is of: referrer (the page that links to it), landed (where redirects led to), status, etag and
     modified (what a second run asks with), links (of a page), metadata (what the set itself says of a song)
@@ -285,7 +285,7 @@ def _opened(folder: Path) -> BinaryIO:
 
 
 def _text(value):
-    # a path may hold bytes that are no UTF-8, which the manifest spells with backslashes
+    # a path may hold bytes that are not UTF-8, which the manifest spells with backslashes
     return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
 
 

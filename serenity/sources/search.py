@@ -77,7 +77,7 @@ def urls(words: str, most: int, visitor: Visitor, environment: Mapping[str, str]
         except InputError as error:
             raise InputError(f"{name} does not answer: {_without(keys, str(error))}") from None
         except (ValueError, KeyError, TypeError, AttributeError):
-            raise InputError(f"{name} answers something that is no list of results") from None
+            raise InputError(f"{name} answered, but not with a list of results") from None
         new = [url for url in dict.fromkeys(found) if url not in seen]
         for url in new:
             if len(seen) == most:

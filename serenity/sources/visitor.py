@@ -81,7 +81,7 @@ class Host:
 
     lock: threading.Lock = field(default_factory=threading.Lock)  # held while it is asked
     robots_lock: threading.Lock = field(default_factory=threading.Lock)
-    rules: dict[str, tuple[robots.Rules, float]] = field(default_factory=dict)  # scheme://host:port -> rules, when had
+    rules: dict[str, tuple[robots.Rules, float]] = field(default_factory=dict)  # scheme://host:port -> rules, and when
     pause: float = 0.0  # seconds that its robots.txt asks for
     next: float = 0.0  # monotonic time of the next request
     closed: float = 0.0  # monotonic time before which it is left alone
@@ -151,7 +151,7 @@ class Visitor:
                 host.adapter = host.connection = None
 
     def _host(self, url: str) -> Host:
-        """Return what is remembered of a URL's host. Raises InputError where the URL is none of http or https."""
+        """Return what is remembered of a URL's host. Raises InputError where the URL is not http or https."""
         try:
             parts = urlsplit(url)
             name, _ = parts.hostname, parts.port
@@ -165,8 +165,8 @@ class Visitor:
     def _rules(self, host: Host, url: str) -> robots.Rules:
         site = "{0.scheme}://{0.netloc}".format(urlsplit(url))
         with host.robots_lock:
-            rules, had = host.rules.get(site, (None, 0.0))
-            if rules and time.monotonic() - had < DAY:
+            rules, fetched = host.rules.get(site, (None, 0.0))
+            if rules and time.monotonic() - fetched < DAY:
                 return rules
             try:
                 with self.get(f"{site}/robots.txt", lambda answer: 8 * robots.LARGEST, obey=False).body as body:
@@ -208,7 +208,7 @@ class Visitor:
         if is_silent:
             host.failures += 1
             if host.failures >= GIVE_UP:
-                self._close(host, DAY, f"{GIVE_UP} times in a row {str(reason).partition(':')[0]}")
+                self._close(host, DAY, f"it failed {GIVE_UP} times in a row ({str(reason).partition(':')[0]})")
         raise reason
 
     def _close(self, host: Host, seconds: float, why: str) -> None:

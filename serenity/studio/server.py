@@ -207,7 +207,7 @@ class Handler(BaseHTTPRequestHandler):
         if route.what == "upload":
             name = asked.file_name(self.path)
             if not self.server.uploads.acquire(blocking=False):
-                raise Refused(429, f"{MOST_UPLOADS} files come already; wanted one after another")
+                raise Refused(429, f"{MOST_UPLOADS} files are being sent; wanted fewer at once")
             try:
                 return {"step": session.upload(name, self._body(asked.LARGEST_UPLOAD)).number}
             finally:

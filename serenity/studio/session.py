@@ -139,7 +139,7 @@ class Session:
         with self.changed:
             number = len(self.steps) + 1
             if number > MOST_STEPS:
-                raise Refused(429, f"{MOST_STEPS} seeds already; wanted a new studio")
+                raise Refused(429, f"{MOST_STEPS} seeds are open; to open more, start the studio again")
             step = Step(number, heading, before.root if before else heading, seed, song,
                         before.first_bar if before else first_new_bar(seed))
             self.steps[number] = step
@@ -153,7 +153,7 @@ class Session:
         most = asked.takes * completion.expected_events(self.steps[asked.step].seed, self.request_of(asked))
         with self.changed:
             if len(self.queue) >= MOST_WAITING:
-                raise Refused(429, f"{MOST_WAITING} wait already; wanted fewer at once")
+                raise Refused(429, f"{MOST_WAITING} orders wait already; wanted fewer at once")
             self._makings += 1
             first = self._variations.get(asked.step, 0) + 1
             self._variations[asked.step] = first + asked.takes - 1

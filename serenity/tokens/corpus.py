@@ -12,17 +12,19 @@ import hashlib
 import json
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
 from serenity.errors import InputError
 from serenity.music.abc_file import AbcSong
 from serenity.music.codec import bar_places
+from serenity.parallel import in_parallel
 from serenity.settings import CodecSettings
 from serenity.tokens import vocabulary as vocabularies
 from serenity.tokens.vocabulary import ATTRIBUTES, COLUMNS, END, SPECIALS, TOP_K, Vocabulary
@@ -120,20 +122,13 @@ class Entry:
     synthetic: bool = False
 
 
-def entry_of(name: str, head: AbcSong) -> Entry:
-    """Return the entry of an abc file of this name, from its head (see abc_file.read_head)."""
-    return Entry(name, head.group, bool(head.synthetic))
-
-
 def build(folder: Path, entries: Sequence[Entry], read: Callable[[str], AbcSong], top_k: dict[str, int] = TOP_K,
-          licences: dict[str, int] | None = None, made_of: str = "",
-          each: Callable = lambda work, jobs, title: map(work, jobs)) -> dict:
+          licences: dict[str, int] | None = None, made_of: str = "", workers: int | None = 1) -> dict:
     """Write a token store from abc songs, and return its totals, which also stand in corpus.json.
 
     `read` returns the song of a name. Each song is read twice, once to count and once to write, CHUNK songs at a time,
-    so that memory does not grow with the number of songs. `each(work, jobs, title)` yields work(job) for each job in
-    order, and may use several processes. `licences` (files by licence) and `made_of` (any digest) are kept in the
-    store. The store replaces an older one only when it is whole.
+    over `workers` processes (None: one for each core), so that memory does not grow with the songs. `licences` (files
+    by licence) and `made_of` (any digest) are kept in the store. The store replaces an older one only when it is whole.
     Raises InputError if there is no song, if songs differ in their codec settings, or if `folder` holds anything else
     than a token store.
     """
@@ -143,44 +138,62 @@ def build(folder: Path, entries: Sequence[Entry], read: Callable[[str], AbcSong]
     if not entries:
         raise InputError("no abc song found; wanted one or more")
     splits = split_groups(entry.group for entry in entries)
-    counts, settings = _count([entry for entry in entries if splits[entry.group] == "train"], read, each)
+    counts, settings = _count([entry for entry in entries if splits[entry.group] == "train"], read, workers)
     vocabulary = vocabularies.make(counts, top_k)
     half = folder.with_name(folder.name + ".part")
     shutil.rmtree(half, ignore_errors=True)
     half.mkdir(parents=True)
-    totals = {"format": FORMAT, "songs": 0, "synthetic": sum(entry.synthetic for entry in entries), "events": 0,
-              **dict.fromkeys(SPLITS, 0), "exact": dict.fromkeys(ATTRIBUTES, 0), "licences": licences or {},
-              "made_of": made_of}
-    work = partial(_encode, read, vocabulary, settings)
-    encoded = chain.from_iterable(each(work, _chunks(entries), "writing tokens"))
-    with open(half / "tokens.raw", "wb") as raw, open(half / "songs.jsonl", "w", encoding="utf-8") as index:
-        for entry, (tokens, exact) in zip(entries, encoded):
-            tokens.tofile(raw)
-            split = splits[entry.group]
-            index.write(json.dumps({**asdict(entry), "split": split, "start": totals["events"],
-                                    "events": len(tokens)}) + "\n")
-            totals["songs"] += 1
-            totals["events"] += len(tokens)
-            totals[split] += 1
-            for attribute, number in zip(ATTRIBUTES, exact):
-                totals["exact"][attribute] += number
-    _add_header(half / "tokens.raw", half / "tokens.npy", (totals["events"], len(COLUMNS)))
+    rows, exact, events = [], np.zeros(len(ATTRIBUTES), np.int64), 0
+    encoded = _over_chunks(partial(_encode, read, vocabulary, settings), entries, workers, "writing tokens")
+    with open(half / "tokens.npy", "wb") as file:
+        _write_header(file, 0)
+        for entry, (tokens, known) in zip(entries, chain.from_iterable(encoded)):
+            file.write(tokens.astype("<u2").tobytes())
+            rows.append(_row(entry, splits[entry.group], events, len(tokens)))
+            exact += known
+            events += len(tokens)
+        file.seek(0)
+        _write_header(file, events)
+    (half / "songs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     vocabularies.write(half / "vocabulary.json", vocabulary)
-    totals["settings"] = asdict(settings)
+    totals = _totals(rows, exact, settings, licences or {}, made_of)
     (half / "corpus.json").write_text(json.dumps(totals, indent=1) + "\n", encoding="utf-8")
     shutil.rmtree(folder, ignore_errors=True)
     half.replace(folder)
     return totals
 
 
-def _chunks(entries: Sequence[Entry]) -> list[list[str]]:
-    return [[entry.name for entry in entries[start:start + CHUNK]] for start in range(0, len(entries), CHUNK)]
+def _write_header(file: BinaryIO, events: int) -> None:
+    """Write how a .npy file begins. NumPy leaves room in it: it is equally long for any number of events."""
+    np.lib.format.write_array_header_1_0(
+        file, {"descr": "<u2", "fortran_order": False, "shape": (events, len(COLUMNS))})
 
 
-def _count(entries: Sequence[Entry], read: Callable, each: Callable) -> tuple[dict, CodecSettings]:
+def _row(entry: Entry, split: str, start: int, events: int) -> dict:
+    return {**asdict(entry), "split": split, "start": start, "events": events}
+
+
+def _totals(rows: Sequence[dict], exact: np.ndarray, settings: CodecSettings, licences: dict[str, int],
+            made_of: str) -> dict:
+    """Return what corpus.json holds. `exact`: how many tokens of each attribute are the songs' own values."""
+    return {"format": FORMAT, "songs": len(rows), "synthetic": sum(row["synthetic"] for row in rows),
+            "events": sum(row["events"] for row in rows),
+            **{split: sum(row["split"] == split for row in rows) for split in SPLITS},
+            "exact": dict(zip(ATTRIBUTES, exact.tolist())), "licences": licences, "made_of": made_of,
+            "settings": asdict(settings)}
+
+
+def _over_chunks(work: Callable, entries: Sequence[Entry], workers: int | None, title: str) -> Iterator:
+    """Yield what `work` makes of the names of each CHUNK entries."""
+    names = [entry.name for entry in entries]
+    chunks = [names[start:start + CHUNK] for start in range(0, len(names), CHUNK)]
+    return in_parallel(work, chunks, workers, f"{title} (x {CHUNK} songs)")
+
+
+def _count(entries: Sequence[Entry], read: Callable, workers: int | None) -> tuple[dict, CodecSettings]:
     """Return how often each value stands in the songs (see vocabulary.counts_of), and their codec settings."""
     counts, waiting, settings = [], 0, None
-    for name, settings_here, part in each(partial(_count_chunk, read), _chunks(entries), "counting"):
+    for name, settings_here, part in _over_chunks(partial(_count_chunk, read), entries, workers, "counting"):
         settings = settings or settings_here
         _refuse_mixture(name, settings_here, settings)
         counts.append(part)
@@ -198,7 +211,7 @@ def _count_chunk(read: Callable, names: list[str]) -> tuple[str, CodecSettings, 
 
 
 def _encode(read: Callable, vocabulary: Vocabulary, settings: CodecSettings,
-            names: list[str]) -> list[tuple[np.ndarray, list[int]]]:
+            names: list[str]) -> list[tuple[np.ndarray, np.ndarray]]:
     """Return the rows of each song, (events, 7), and how many tokens are exact in each attribute."""
     songs = [read(name) for name in names]
     for name, song in zip(names, songs):
@@ -206,7 +219,7 @@ def _encode(read: Callable, vocabulary: Vocabulary, settings: CodecSettings,
     tokens, known = vocabulary.encode(np.concatenate([song.events for song in songs]))  # together: they share chords
     ends = np.cumsum([len(song.events) for song in songs])[:-1]
     bars = [bar_places(song.events, song.tempo_map, settings.grid) for song in songs]
-    return [(np.concatenate([part, places], axis=1), exact.sum(axis=0).tolist())
+    return [(np.concatenate([part, places], axis=1), exact.sum(axis=0))
             for part, places, exact in zip(np.split(tokens, ends), bars, np.split(known, ends))]
 
 
@@ -238,7 +251,7 @@ def load(folder: Path) -> Corpus:
         raise InputError(f"{folder} is not a complete token store ({error}); run preprocess.py again") from None
     vocabulary = vocabularies.read(folder / "vocabulary.json")
     if tokens.shape != (total, len(COLUMNS)) or tokens.dtype != np.uint16:
-        raise InputError(f"{folder}/tokens.npy has shape {tokens.shape} and type {tokens.dtype}, songs.jsonl tells of "
+        raise InputError(f"{folder}/tokens.npy has shape {tokens.shape} and type {tokens.dtype}, but songs.jsonl has "
                          f"{total} events; run preprocess.py again")
     return Corpus(tokens, songs, vocabulary, settings, head)
 
@@ -254,14 +267,10 @@ def in_memory(songs: Sequence[tuple[Entry, np.ndarray, np.ndarray]], vocabulary:
     splits = split_groups((entry.group for entry, *_ in songs), shares)
     tokens, known = vocabulary.encode(np.concatenate([events for _, events, _ in songs]))
     starts = np.cumsum([0, *(len(events) for _, events, _ in songs)])
-    rows = tuple({**asdict(entry), "split": splits[entry.group], "start": int(start), "events": len(events)}
+    rows = tuple(_row(entry, splits[entry.group], int(start), len(events))
                  for (entry, events, _), start in zip(songs, starts))
-    totals = {"format": FORMAT, "songs": len(rows), "synthetic": sum(entry.synthetic for entry, *_ in songs),
-              "events": len(tokens), **{split: [row["split"] for row in rows].count(split) for split in SPLITS},
-              "exact": dict(zip(ATTRIBUTES, known.sum(axis=0).tolist())), "licences": {}, "made_of": "",
-              "settings": asdict(settings)}
     tokens = np.concatenate([tokens, np.concatenate([bars for *_, bars in songs])], axis=1)
-    return Corpus(tokens, rows, vocabulary, settings, totals)
+    return Corpus(tokens, rows, vocabulary, settings, _totals(rows, known.sum(axis=0), settings, {}, ""))
 
 
 def translate(corpus: Corpus, vocabulary: Vocabulary) -> Corpus:
@@ -291,11 +300,3 @@ def refuse_other_files(folder: Path) -> None:
     found = {path.name for path in folder.iterdir()} if folder.exists() else set()
     if others := sorted(found - {*FILES, *OLD_FILES}):
         raise InputError(f"{folder} holds {others[0]}, no part of a token store; wanted an empty or new folder")
-
-
-def _add_header(raw: Path, npy: Path, shape: tuple[int, int]) -> None:
-    """Turn raw uint16 rows into a .npy file, a piece at a time."""
-    with open(npy, "wb") as target, open(raw, "rb") as source:
-        np.lib.format.write_array_header_1_0(target, {"descr": "<u2", "fortran_order": False, "shape": shape})
-        shutil.copyfileobj(source, target, 1 << 20)
-    raw.unlink()

@@ -4,8 +4,6 @@ Only what cannot be read is left out, because the user has chosen the folder. So
 and tempo, stay in one part of the split.
 """
 
-import os
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,6 +17,7 @@ from serenity.music.codec import bar_places
 from serenity.music.fingerprint import FIGURE, fingerprint, similar_pairs, top_line
 from serenity.music.song import of_score
 from serenity.music.song_file import read_all, songs_below
+from serenity.parallel import in_parallel
 from serenity.settings import CodecSettings
 from serenity.tokens.corpus import Corpus, Entry, in_memory
 from serenity.tokens.vocabulary import Vocabulary
@@ -27,24 +26,25 @@ SHARES = {"validation": 0.1, "test": 0.0}  # there are few songs, so none is kep
 
 
 def read_folder(folder: Path, vocabulary: Vocabulary, settings: CodecSettings,
-                each: Callable = map) -> tuple[Corpus, list[str]]:
+                workers: int = 1) -> tuple[Corpus, list[str]]:
     """Return the songs of all MIDI files and scores below a folder, and a line about each that cannot be read.
 
-    `each(work, jobs)` yields work(job) for each job in order. Raises InputError if there is no song.
+    They are read over `workers` processes. Raises InputError if there is no song.
     """
     paths = songs_below(folder)
     songs, refused = {}, []
     with TemporaryDirectory() as cache:
-        for _ in read_all([path for path in paths if not is_midi_name(path.name)], Path(cache), os.cpu_count() or 1):
+        for _ in read_all([path for path in paths if not is_midi_name(path.name)], Path(cache), workers):
             pass
-        for path, song in zip(paths, each(partial(read_song, settings=settings, cache=Path(cache)), paths)):
+        work = partial(read_song, settings=settings, cache=Path(cache))
+        for path, song in zip(paths, in_parallel(work, paths, workers, "reading songs", chunk=4)):
             if isinstance(song, str):
                 refused.append(song)
             else:
                 songs[path.relative_to(folder).as_posix()] = song
     if not songs:
-        raise InputError(f"{folder} holds {len(paths)} songs, of which none can be read{_first(refused)}; "
-                         "wanted one song or more")
+        first = f" ({refused[0]})" if refused else ""
+        raise InputError(f"{folder} holds {len(paths)} songs, of which none can be read{first}; wanted one or more")
     groups = group({name: marks for name, (*_, marks) in songs.items()})
     entries = [(Entry(name, groups[name]), events, bars) for name, (events, bars, _) in songs.items()]
     return in_memory(entries, vocabulary, settings, SHARES), refused
@@ -77,7 +77,3 @@ def group(prints: dict[str, np.ndarray | None]) -> dict[str, str]:
             kept, merged = sorted((groups[names[one]], groups[names[other]]))
             groups = {name: kept if place == merged else place for name, place in groups.items()}
     return groups
-
-
-def _first(refused: list[str]) -> str:
-    return f" ({refused[0]})" if refused else ""

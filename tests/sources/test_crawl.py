@@ -305,7 +305,7 @@ def test_who_stops_listening_ends_all_threads(site, tmp_path):
 
 
 @pytest.mark.parametrize(("answer", "reason"), [
-    (b"<p>no music", "no link to anything"), ((200, {"Content-Type": "image/png"}, b"\x89PNG"), "no page, archive"),
+    (b"<p>no music", "no link on this page"), ((200, {"Content-Type": "image/png"}, b"\x89PNG"), "no page, archive"),
     ((404, {}, b""), "status 404"),
 ])
 def test_a_source_that_leads_nowhere_is_refused(site, tmp_path, answer, reason):

@@ -79,7 +79,7 @@ def test_without_a_key_it_is_said_how_to_get_one(keys):
 
 @pytest.mark.parametrize(("answer", "message"), [
     ((401, {}, b""), "does not answer: status 401"), ((429, {}, b""), "does not answer: status 429"),
-    (b"<html>", "no list of results"), (b'{"items": [{}]}', "no list of results"), (b"[]", "no list of results"),
+    (b"<html>", "not with a list"), (b'{"items": [{}]}', "not with a list"), (b"[]", "not with a list"),
 ])
 def test_no_message_holds_a_key(ask, answer, message):
     with pytest.raises(InputError, match=message) as error:

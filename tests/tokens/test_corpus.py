@@ -323,13 +323,13 @@ BROKEN = {
     "an unknown setting": (
         rewrite("corpus.json", lambda text: text.replace('"grid"', '"mesh"')), "is not a complete token store"),
     "songs.jsonl cut": (rewrite("songs.jsonl", lambda text: text[:-10]), "is not a complete token store"),
-    "a song too few": (rewrite("songs.jsonl", drop_a_song), "songs.jsonl tells of"),
+    "a song too few": (rewrite("songs.jsonl", drop_a_song), "songs.jsonl has"),
     "a song without split": (rewrite("songs.jsonl", lambda text: text.replace('"split"', '"side"')), "it lacks split"),
-    "songs.jsonl empty": (rewrite("songs.jsonl", lambda text: ""), "songs.jsonl tells of 0 events"),
+    "songs.jsonl empty": (rewrite("songs.jsonl", lambda text: ""), "songs.jsonl has 0 events"),
     "tokens.npy empty": (lambda folder: (folder / "tokens.npy").write_bytes(b""), "is not a complete token store"),
     "tokens.npy cut": (cut_in_half("tokens.npy"), "is not a complete token store"),
     "tokens.npy of another type": (
-        resave("tokens.npy", lambda tokens: tokens.astype(float)), "type float64, songs.jsonl tells of"),
+        resave("tokens.npy", lambda tokens: tokens.astype(float)), "type float64, but songs.jsonl has"),
     "tokens.npy a pickle": (
         lambda folder: np.save(folder / "tokens.npy", np.array([{}]), allow_pickle=True), "not a complete token store"),
     "tokens.npy of too few events": (resave("tokens.npy", lambda tokens: tokens[1:]), "tokens.npy has shape ("),

@@ -80,7 +80,7 @@ def test_songs_are_grouped_through_others():
 
 
 @pytest.mark.parametrize("name, said", [("missing", "missing is not a folder; wanted one with .mid, .midi, .smf"),
-                                        ("empty", "holds 0 songs, of which none can be read; wanted one song"),
+                                        ("empty", "holds 0 songs, of which none can be read; wanted one or more"),
                                         ("broken", r"holds 1 songs, of which none can be read \(.*x.mid: ")])
 def test_a_folder_without_songs_is_refused(tmp_path, name, said):
     (tmp_path / "empty").mkdir()
