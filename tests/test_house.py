@@ -7,6 +7,7 @@ for each, a piece of code that breaks it: so a rule that has gone blind is found
 import ast
 import dataclasses
 import graphlib
+import importlib.util
 import re
 from functools import cache
 from pathlib import Path
@@ -219,3 +220,12 @@ def test_every_floor_is_known():
 def test_a_recipe_keeps_all_that_determines_a_song():
     names = [field.name for kind in (request.SeedSettings, request.Request) for field in dataclasses.fields(kind)]
     assert sorted([*completion.FLAGS, "variations"]) == sorted(names)
+
+
+def test_what_the_docs_import_exists():
+    pages = "\n".join(page.read_text(encoding="utf-8") for page in [ROOT / "README.md", *ROOT.glob("docs/**/*.md")])
+    rows = re.findall(r"^    from (serenity[\w.]*) import (.+)$", pages, re.M)
+    named = [(module, name.strip()) for module, names in rows for name in names.split(",")]
+    assert len(named) > 5
+    for module, name in named:
+        assert hasattr(importlib.import_module(module), name) or importlib.util.find_spec(f"{module}.{name}"), name
