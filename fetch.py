@@ -88,17 +88,18 @@ def check(parameters: Parameters) -> None:
 
 
 def gathering_of(parameters: Parameters) -> "Gathering":
-    """Return the object that gathers, made of a collection, a visitor for the whole run, and the bounds."""
+    """Return the object that gathers, made of a collection, a visitor for the whole run, and its reach."""
     from serenity.sources.crawl import Reach
-    from serenity.sources.gathering import MIB, Bounds, Gathering
+    from serenity.sources.gathering import MIB, Gathering
     from serenity.sources.manifest import Collection
     from serenity.sources.visitor import Manners, Visitor
 
     collection = Collection(parameters.output, int(parameters.max_song * MIB), parameters.licence, parameters.dry_run)
     agent = f"{parameters.agent} (gathers MIDI; {parameters.contact})"
     manners = Manners(agent, parameters.pause, parameters.timeout, parameters.allow_private_hosts)
-    reach = Reach(parameters.depth, parameters.max_pages, parameters.hosts, int(parameters.max_archive * MIB))
-    return Gathering(collection, Visitor(manners), Bounds(parameters.max_files, parameters.results, reach))
+    reach = Reach(parameters.depth, parameters.max_pages, parameters.hosts, int(parameters.max_archive * MIB),
+                  parameters.max_files, parameters.results)
+    return Gathering(collection, Visitor(manners), reach)
 
 
 def report(account: "Account", parameters: Parameters) -> str:

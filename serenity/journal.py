@@ -37,13 +37,12 @@ class Journal:
         record = self.records.get(name)
         return record if record and record.get("key") == key else None
 
-    def add(self, name: str, key: str, **result) -> dict:
-        """Note that a job is done, and return its record."""
+    def add(self, name: str, key: str, **result) -> None:
+        """Note that a job is done."""
         record = {"name": name, "key": key, **result}
         self.records[name] = record
         with open(self.path, "a", encoding="utf-8") as file:
             file.write(json.dumps(record) + "\n")
-        return record
 
     def keep(self, names: set[str]) -> None:
         """Forget all jobs but these."""

@@ -37,7 +37,6 @@ class Sheet:
     text: str          # of the document, or of the tune
     title: str = ""
     credit: str = ""   # who made or owns it, as it says itself
-    number: int = 0    # of the tune in a file of several, from 1; 0: it is alone
 
 
 def is_notation_name(name: str) -> bool:
@@ -187,9 +186,7 @@ def _tunes(text: str) -> list[Sheet]:
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     head, *bodies = re.split(r"^(?=X:)", text, flags=re.MULTILINE)
     defaults = "".join(f"{line}\n" for line in head.splitlines() if re.match("[LM]:", line))
-    found = [body for body in bodies if _KEY.search(body)]
-    return [Sheet(ABC, defaults + body, _field(body, "T"), _abc_credit(body), number * (len(found) > 1))
-            for number, body in enumerate(found, start=1)]
+    return [Sheet(ABC, defaults + body, _field(body, "T"), _abc_credit(body)) for body in bodies if _KEY.search(body)]
 
 
 def _abc_credit(tune: str) -> str:

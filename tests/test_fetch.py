@@ -257,4 +257,6 @@ def test_an_interrupt_keeps_what_is_there_and_says_how_to_go_on(tmp_path):
     assert "found" in output
     assert errors.startswith("fetch.py: interrupted")
     assert errors.count("\n") == 1
-    assert len(stored(tmp_path)) == len(manifest(tmp_path)) > 0
+    told = {line["stored"] for line in manifest(tmp_path)}
+    assert told and told <= stored(tmp_path)
+    assert len(stored(tmp_path) - told) <= 1  # the interrupt may come between a file and its line: see manifest.py

@@ -48,11 +48,6 @@ class Encoded:
     kind: str  # MIME type: audio/mpeg or audio/wav
     seconds: float
 
-    @property
-    def suffix(self) -> str:
-        """The ending of such a file's name."""
-        return {"audio/mpeg": ".mp3", "audio/wav": ".wav"}[self.kind]
-
 
 # --- what there is --------------------------------------------------------------------------------------------------
 

@@ -166,14 +166,15 @@ class _Pen:
 
     def text(self, x, y, text, size, colour, anchor):
         """`anchor`: which point of the text stands at (x, y); two letters as in Pillow's manual."""
-        from PIL import ImageFont
-
-        self.target.text((x * SCALE, y * SCALE), text, colour, ImageFont.load_default(size * SCALE), anchor)
+        self.target.text((x * SCALE, y * SCALE), text, colour, self._font(size), anchor)
 
     def text_width(self, text, size):
+        return self.target.textlength(text, self._font(size)) / SCALE
+
+    def _font(self, size):
         from PIL import ImageFont
 
-        return self.target.textlength(text, ImageFont.load_default(size * SCALE)) / SCALE
+        return ImageFont.load_default(size * SCALE)
 
 
 def _draw_title(pen: _Pen, title: str) -> None:

@@ -60,9 +60,8 @@ def save_picture(path: Path, song: Song) -> None:
 
 def save_sound(path: Path, song: Song, soundfont: Path) -> Path:
     """Write the sound of a song beside `path` and return where: MP3 or, where no library makes that, WAV."""
-    sound = encode_sound(song, soundfont)
-    path = path.with_suffix(sound.suffix)
-    write_whole(path, sound.content)
+    path = path.with_suffix(audio.suffix())
+    write_whole(path, encode_sound(song, soundfont).content)
     return path
 
 

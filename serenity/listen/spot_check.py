@@ -20,9 +20,13 @@ LONGEST = 60.0   # seconds of each song that are shown and sound; all of twenty 
 
 def make(path: Path, files: Sequence[Path], count: int, seed: int, soundfont: Path | None) -> tuple[int, int]:
     """Write a page of `count` of the songs in abc files, drawn by chance; return how many real ones it has, and its
-    bytes."""
+    bytes. Without a SoundFont it is silent and says so."""
     drawn = draw(files, {file: abc_file.read_head(file) for file in files}, count, np.random.default_rng(seed))
-    return len(drawn), write(path, drawn, soundfont)
+    silence = audio.missing(soundfont)
+    groups = [page.Group(song.stem, tuple(_shown(file, None if silence else soundfont) for file in (song, *family)))
+              for song, family in drawn]
+    note = "Each song as the networks learn it: notes back from its abc file, in its own key."
+    return len(drawn), page.write(path, "Serenity: spot check", groups, f"{note} {silence or ''}".strip())
 
 
 def draw(songs: Sequence[Path], heads: Mapping[Path, AbcSong], count: int,
@@ -36,15 +40,6 @@ def draw(songs: Sequence[Path], heads: Mapping[Path, AbcSong], count: int,
     chosen = [real[index] for index in sorted(rng.permutation(len(real))[:count])]
     return [(song, [family[index] for index in sorted(rng.permutation(len(family))[:SYNTHETIC])])
             for song in chosen for family in [made.get(heads[song].source, [])]]
-
-
-def write(path: Path, drawn: Sequence[tuple[Path, list[Path]]], soundfont: Path | None) -> int:
-    """Write the page of the drawn abc files and return its bytes. Without a SoundFont it is silent and says so."""
-    silence = audio.missing(soundfont)
-    groups = [page.Group(song.stem, tuple(_shown(file, None if silence else soundfont) for file in (song, *family)))
-              for song, family in drawn]
-    note = "Each song as the networks learn it: notes back from its abc file, in its own key."
-    return page.write(path, "Serenity: spot check", groups, f"{note} {silence or ''}".strip())
 
 
 def _shown(file: Path, soundfont: Path | None) -> page.PageSong:

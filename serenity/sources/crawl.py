@@ -67,12 +67,14 @@ NEXT = """
 
 @dataclass(frozen=True)
 class Reach:
-    """How far a crawl goes."""
+    """How much is taken."""
 
     depth: int = 0  # pages of the same site that are followed one after another; 0: only those that are named
     pages: int = 1000  # of one host
     hosts: int = 16  # that are asked at the same time
-    archive: int = 2**31  # bytes of an archive
+    archive: int = 2**31  # bytes of an archive, also of a known set
+    files: int | None = None  # of each source; None: all
+    results: int = 20  # pages that a search finds
 
 
 @dataclass(frozen=True)

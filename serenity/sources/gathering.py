@@ -21,15 +21,6 @@ LISTS = (".txt", ".urls")  # endings of files that hold URLs
 MIB = 2**20
 
 
-@dataclass(frozen=True)
-class Bounds:
-    """How much is taken."""
-
-    files: int | None = None    # of each source; None: all
-    results: int = 20           # pages that a search finds
-    reach: Reach = Reach()      # of the web; its archive holds for known sets too
-
-
 @dataclass
 class Account:
     """What was found in all sources, and in each."""
@@ -70,9 +61,9 @@ class Account:
 class Gathering:
     """One way from sources to a collection. `account` says at any time what was found."""
 
-    def __init__(self, collection: Collection, visitor: Visitor, bounds: Bounds = Bounds()):
+    def __init__(self, collection: Collection, visitor: Visitor, reach: Reach = Reach()):
         """`collection` decides what is kept, `visitor` asks hosts."""
-        self.collection, self.visitor, self.bounds, self.account = collection, visitor, bounds, Account()
+        self.collection, self.visitor, self.reach, self.account = collection, visitor, reach, Account()
         self.limits = archive.Limits(song=collection.largest)
 
     def gather(self, sources: Sequence[str]) -> Account:
@@ -99,16 +90,15 @@ class Gathering:
         if "://" in source:
             return [source]
         if source.startswith(search.PREFIX):
-            return search.urls(source.removeprefix(search.PREFIX), self.bounds.results, self.visitor)
+            return search.urls(source.removeprefix(search.PREFIX), self.reach.results, self.visitor)
         return listed(path) if path.suffix.lower() in LISTS and path.is_file() else None
 
     def _offers(self, source: str) -> tuple[int | None, Iterator[Find]]:
         """Return the number of files that a set, folder or archive offers (None: unknown), and the files."""
-        bounds = self.bounds
         if datasets.is_known(source):
             if source not in datasets.SETS:
-                return datasets.corpus(source, self.limits, bounds.files)
-            return None, datasets.finds(source, self.visitor, self.collection, self.limits, bounds.reach.archive,
+                return datasets.corpus(source, self.limits, self.reach.files)
+            return None, datasets.finds(source, self.visitor, self.collection, self.limits, self.reach.archive,
                                         tqdm.write)
         path, output = Path(source).expanduser(), self.collection.folder.resolve()
         if not path.exists():
@@ -121,7 +111,7 @@ class Gathering:
 
     def _crawl(self, seeds: list[tuple[str, str]]) -> None:
         """Keep what the web offers, from all its hosts together."""
-        way = Crawl(self.visitor, self.collection, self.limits, self.bounds.reach)
+        way = Crawl(self.visitor, self.collection, self.limits, self.reach)
         self._take("the web", None, way.finds(seeds), way.enough,
                    lambda: f"{self.visitor.received / MIB:,.1f} MiB, {len(way.active)} hosts")
         for source in dict.fromkeys(source for source, _ in seeds):
@@ -133,7 +123,7 @@ class Gathering:
 
         After so many files from one source, no more of it is kept, and `enough` is called with its name.
         """
-        most, account = self.bounds.files, self.account
+        most, account = self.reach.files, self.account
         with tqdm(total=total and min(total, most or total), desc=title, unit=" files", disable=None) as bar:
             for find in finds:
                 if most and account.useful[find.source] >= most:

@@ -130,14 +130,6 @@ class Handler(BaseHTTPRequestHandler):
         """Tell nobody which Python this is."""
         return "Serenity"
 
-    def do_GET(self) -> None:
-        """Answer a page's question."""
-        self._answer()
-
-    def do_POST(self) -> None:
-        """Do what a page asks."""
-        self._answer()
-
     def _answer(self) -> None:
         self.server.heads.pop(self.request, None)
         try:
@@ -154,6 +146,8 @@ class Handler(BaseHTTPRequestHandler):
         except OSError as error:  # the disk is full; or the page went away, which then hears nothing
             with contextlib.suppress(OSError):
                 self._refuse(HTTPStatus.INTERNAL_SERVER_ERROR, error.strerror or "cannot be written")
+
+    do_GET = do_POST = _answer  # http.server calls them by these names
 
     # --- GET ----------------------------------------------------------------------------------------------------------
 

@@ -113,7 +113,9 @@ class Session:
     def upload(self, name: str, content: bytes) -> Step:
         """Read a seed that comes as bytes, and keep its file in the folder. Raises InputError; then none is kept."""
         with self._reading:
-            path, is_new = place_of(self.folder / name, content)
+            path = next(place for place in places(self.folder / name, "seed")
+                        if not place.exists() or place.read_bytes() == content)
+            is_new = not path.exists()
             if is_new:
                 write_whole(path, content)
             try:
@@ -334,12 +336,6 @@ def places(path: Path, mark: str) -> Iterator[Path]:
     """Yield a path and then, one after another, those beside it with a mark and a number."""
     yield path
     yield from (path.with_name(f"{path.stem}-{mark}{number}{path.suffix}") for number in itertools.count(2))
-
-
-def place_of(path: Path, content: bytes) -> tuple[Path, bool]:
-    """Return where a file with this content may lie, named like `path`, and whether it must be written first."""
-    place = next(place for place in places(path, "seed") if not place.exists() or place.read_bytes() == content)
-    return place, not place.exists()
 
 
 def sound_name(made: Made) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from serenity.errors import InputError
-from serenity.listen.audio import SAMPLE_RATE, encode
+from serenity.listen.audio import SAMPLE_RATE, encode, suffix
 from serenity.listen.page import Group, PageSong, write
 from serenity.listen.piano_roll import CONTINUATION, SEED
 from serenity.music.note import NOTE, note_table
@@ -24,7 +24,7 @@ SCALE = 40  # points a second
 
 def sound(seconds, frequency=440):
     time = np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE
-    return encode(0.5 * np.sin(2 * np.pi * frequency * time)[:, None] * np.ones((1, 2)))
+    return encode(0.5 * np.sin(2 * np.pi * frequency * time))
 
 
 def notes(seconds=30):
@@ -257,7 +257,7 @@ def test_midi_and_sound_are_saved_from_the_page(page, tmp_path):
     wait(page, "true")
     for _ in range(100):
         saved = {path.name: path.read_bytes() for path in tmp_path.iterdir() if not path.name.startswith(".")}
-        if saved == {"first.mid": b"MThd\x00\xff", f"First{first.sound.suffix}": first.sound.content}:
+        if saved == {"first.mid": b"MThd\x00\xff", f"First{suffix()}": first.sound.content}:
             return
         page.execute_async_script("setTimeout(arguments[0], 100)")
     pytest.fail(f"saved {[*saved]}")
