@@ -4,8 +4,9 @@
 
 Held-out songs are continued for BARS bars from their first PROMPT events, written as a MIDI file and read as any seed.
 Of the last strike it counts: whether the tonic is the lowest and the highest note that sounds, whether all that sounds
-belongs to the tonic's chord, whether it stands on the first or the middle beat of the last bar, and whether it is held
-for half a bar. The same is counted of the songs' real endings, which are not always at the end of a bar.
+belongs to the tonic's chord, whether no third in the bass is muddy, whether it stands on the first or the middle beat
+of the last bar, and whether it is held for half a bar. The same is counted of the songs' real endings, which are not
+always at the end of a bar.
 """
 
 import json
@@ -23,10 +24,10 @@ from serenity import completion
 from serenity.command_line import run
 from serenity.completion import Request
 from serenity.music import harmony, midi_file
-from serenity.music.ending import TRIADS
+from serenity.music.ending import TRIADS, muddy
 from serenity.music.midi_file import Track
 from serenity.music.note import end_time
-from serenity.music.pitch import OCTAVE
+from serenity.music.pitch import OCTAVE, chord_bits
 from serenity.music.tempo_map import TempoMap
 from serenity.music.voices import strike_starts
 from serenity.tokens import corpus as corpora
@@ -99,6 +100,7 @@ def counted(notes: np.ndarray, tempo_map: TempoMap, key: harmony.Key, end: float
     return {"tonic in the bass": float(pitch[sounding["pitch"].argmin()] == 0),
             "tonic on top": float(pitch[sounding["pitch"].argmax()] == 0),
             "the tonic's chord": float(np.isin(pitch, TRIADS[key.mode]).all()),
+            "clear in the bass": float(not muddy(chord_bits(sounding["pitch"])[None])[0]),
             "on a strong beat": float(min(abs(from_end - 1), abs(from_end - 0.5)) < 0.05),
             "held for half a bar": float((until - begin) / bar >= 0.45)}
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from serenity.model.generation import Continuation, Refuse, Rules
-from serenity.music.ending import IN_BASS, close, held, tonic_chords
+from serenity.music.ending import IN_BASS, close, held, muddy, tonic_chords
 from serenity.music.pitch import OCTAVE, chord_matrix
 from serenity.tokens import seed as seeds
 from serenity.tokens.vocabulary import ATTRIBUTES, SPECIALS, Vocabulary
@@ -84,9 +84,9 @@ def closed(made: Continuation, number: int, seed: seeds.Seed, end: float, vocabu
 
 
 def _tonic_chords(seed: seeds.Seed, vocabulary: Vocabulary, rules: Rules) -> tuple[np.ndarray, np.ndarray]:
-    """Return which pitch tokens are chords of the tonic, and which of these have the tonic in the bass."""
+    """Return which pitch tokens are clear chords of the tonic, and which of these have the tonic in the bass."""
     chords, encoded = vocabulary.pitch.values, seed.encoded
-    tonic = tonic_chords(chords, encoded.key, encoded.transposition)
+    tonic = tonic_chords(chords, encoded.key, encoded.transposition) & ~muddy(chords, encoded.transposition)
     lowest = chord_matrix(chords).argmax(axis=1)
     root = tonic & (lowest % OCTAVE == (encoded.key.tonic + encoded.transposition) % OCTAVE)
     return tuple(np.append(np.zeros(SPECIALS, bool), mask) & rules.allowed["pitch"] for mask in (tonic, root))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from serenity.music.ending import close, held, tonic_chords
+from serenity.music.ending import close, held, muddy, tonic_chords
 from serenity.music.harmony import Key
 from serenity.music.pitch import parse_chord, pitch_bits
 from tests.songs import notes_named
@@ -20,6 +20,14 @@ def bits(name):
 ])
 def test_the_chords_of_the_tonic(name, key, transposition, is_tonic):
     assert tonic_chords(np.array([bits(name)]), Key(*key, 1.0), transposition).tolist() == [is_tonic]
+
+
+@pytest.mark.parametrize(("name", "transposition", "is_muddy"), [
+    ("c2e2g2", 0, True), ("c2g2c3e3", 0, False), ("c3e3", 0, False), ("b2d#3", 0, False), ("a#2d3", 0, True),
+    ("c3e3", 3, True), ("g2b2", -5, False), ("c2c3c4", 0, False), ("c4", 0, False),
+])
+def test_a_low_third_is_muddy_an_octave_is_not(name, transposition, is_muddy):
+    assert muddy(np.array([bits(name)]), transposition).tolist() == [is_muddy]
 
 
 @pytest.mark.parametrize(("name", "score"), [("c3e4g4c5", 3), ("c3e4g4", 2), ("e3g4c5", 1), ("e3g4", 0)])
