@@ -21,7 +21,7 @@ from serenity.errors import InputError, check_range
 from serenity.settings import CodecSettings, DictionarySettings, SongSettings
 
 if TYPE_CHECKING:  # at run time only once the arguments are known: so --help answers at once
-    from serenity.preparation import Chosen, Preparation, Written
+    from serenity.preparation import Chosen, Preparation
 
 
 @dataclass(frozen=True)
@@ -67,33 +67,28 @@ def make_abc(wanted: "Preparation") -> list[Path]:
     from serenity import preparation
 
     chosen = preparation.choose(wanted)
-    print(said_of_chosen(wanted, chosen))
+    print_chosen(wanted, chosen)
     written = preparation.write_abc(wanted, chosen)
-    print(said_of_written(wanted, chosen, written))
+    for name, reason in written.refused.items():
+        print(f"refused: {wanted.midi / name}: {reason}")
+    print(f"abc: {len(written.files):,} songs in {wanted.abc}, {written.real:,} of them real, "
+          f"{len(written.files) - written.real:,} synthetic; {written.made:,} of {len(chosen.digests):,} families were "
+          "made in this run")
     return written.files
 
 
-def said_of_chosen(wanted: "Preparation", chosen: "Chosen") -> str:
-    """Return in words which songs cannot be read, how many are kept, and where to find the reasons."""
+def print_chosen(wanted: "Preparation", chosen: "Chosen") -> None:
+    """Print which songs cannot be read, how many are kept, and where to find the reasons."""
     from serenity.music import selection
     from serenity.preparation import REPORT
 
-    said = [f"refused: {wanted.midi / line['song']}: {line['reason']}" for line in chosen.lines
-            if (line["reason"] or "").startswith(("unreadable", "failed"))]
+    for line in chosen.lines:
+        if (line["reason"] or "").startswith(("unreadable", "failed")):
+            print(f"refused: {wanted.midi / line['song']}: {line['reason']}")
     reasons = ", ".join(f"{reason} ({count})" for reason, count in selection.totals(chosen.lines).most_common())
     refused = f"; refused, by reason: {reasons}" if reasons else ""
-    said.append(f"songs: {len(chosen.digests)} of {len(chosen.lines)} kept{refused}; "
-                f"the reason for each song: {wanted.abc / REPORT}")
-    return "\n".join(said)
-
-
-def said_of_written(wanted: "Preparation", chosen: "Chosen", written: "Written") -> str:
-    """Return in words which songs could not be used, and how many abc files there are."""
-    said = [f"refused: {wanted.midi / name}: {reason}" for name, reason in written.refused.items()]
-    synthetic = len(written.files) - written.real
-    said.append(f"abc: {len(written.files):,} songs in {wanted.abc}, {written.real:,} of them real, {synthetic:,} "
-                f"synthetic; {written.made:,} of {len(chosen.digests):,} families were made in this run")
-    return "\n".join(said)
+    print(f"songs: {len(chosen.digests)} of {len(chosen.lines)} kept{refused}; the reason for each song: "
+          f"{wanted.abc / REPORT}")
 
 
 def make_tokens(wanted: "Preparation", files: list[Path]) -> None:

@@ -10,7 +10,6 @@ import math
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -19,8 +18,6 @@ from serenity.files import whole
 from serenity.music.note import HIGHEST_PITCH, LOWEST_PITCH, end_time
 from serenity.music.pitch import OCTAVE, pitch_name
 
-# Ending -> Pillow's name. Asked for all that it knows, Pillow would import it all.
-FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 WIDTH = 1600          # points, and pixels of the picture
 SCALE = 2             # pixels drawn for each pixel of the picture, in each direction
 ROW_SECONDS = 30      # longest row
@@ -138,13 +135,10 @@ def draw(notes: np.ndarray, split: float, bars: Iterable[float] = (), title: str
 
 
 def save(path: str | os.PathLike, notes: np.ndarray, split: float, bars: Iterable[float] = (), title: str = "") -> None:
-    """Write the picture that `draw` gives; the path's ending, of FORMATS, says how. Raises InputError."""
-    ending = Path(path).suffix.lower()
-    if ending not in FORMATS:
-        raise InputError(f"{path}: no picture has this ending; wanted {', '.join(FORMATS)}")
+    """Write the picture that `draw` gives, as PNG."""
     picture = draw(notes, split, bars, title)
     with whole(path) as part:
-        picture.save(part, FORMATS[ending])
+        picture.save(part, "PNG")
 
 
 class _Pen:

@@ -22,24 +22,10 @@ from serenity import notation
 from serenity.errors import InputError
 from serenity.midi_container import GZIP_MAGIC, begins_like_midi, gunzipped, is_midi_name
 from serenity.song_names import is_song_name
-from serenity.sources import archive, licence
+from serenity.sources import archive, licence, manifest
 from serenity.sources import links as pages
 from serenity.sources.links import FILE, MAYBE, PAGE, SITEMAP
-from serenity.sources.manifest import (
-    KNOWN,
-    OFFERED,
-    REFUSED,
-    UNCHANGED,
-    UNPACKED,
-    VISITED,
-    Collection,
-    Find,
-    conditions,
-    fault,
-    is_settled,
-    scratch,
-    unlicensed,
-)
+from serenity.sources.manifest import Collection, Find, conditions, fault, is_settled, scratch, unlicensed
 from serenity.sources.visitor import NOT_MODIFIED, Answer, Visitor
 
 LARGEST_PAGE = 4 * 2**20  # bytes; 10,000 links take one
@@ -115,7 +101,7 @@ class Crawl:
         jobs = []
         for source, seed in seeds:
             if not (url := pages.normal("", seed)):
-                yield Find(source, seed, decision=REFUSED, reason=f"no http or https URL: {seed}")
+                yield Find(source, seed, decision=manifest.REFUSED, reason=f"no http or https URL: {seed}")
                 continue
             kind = FILE if pages.kind_of(url) == FILE else PAGE
             jobs.append(Job(kind, url, source, None, self.reach.depth))
@@ -128,10 +114,7 @@ class Crawl:
         working = len(threads)
         try:
             while working:
-                try:
-                    find = self._found.get(timeout=0.5)  # without a time Ctrl-C would not be heard on Windows
-                except queue.Empty:
-                    continue
+                find = self._found.get()
                 if find is None:
                     working -= 1
                 else:
@@ -194,7 +177,7 @@ class Crawl:
         """Yield a job's finds; an error is a find, too."""
         find = Find(job.source, job.url, referrer=job.referrer)
         # A dead page does not count as a refused file.
-        decision = REFUSED if job.kind == FILE or job.referrer is None else VISITED
+        decision = manifest.REFUSED if job.kind == FILE or job.referrer is None else manifest.VISITED
         try:
             yield from self._visit(job, find)
         except InputError as error:
@@ -205,7 +188,7 @@ class Crawl:
     def _visit(self, job: Job, find: Find) -> Iterator[Find]:
         host = urlsplit(job.url).hostname
         if job.kind in (SITEMAP, PAGE) and job.referrer and self._has_shown_enough(host):
-            yield from self._once(host, replace(find, decision=REFUSED,
+            yield from self._once(host, replace(find, decision=manifest.REFUSED,
                                                 reason=f"pages: more than {self.reach.pages:,} of {host}"))
             return
         before = self.collection.last(job.url)
@@ -214,10 +197,10 @@ class Crawl:
             return
         is_allowed = licence.allows(self.collection.licence, job.licence)
         if job.kind == FILE and is_midi_name(job.url) and not is_allowed:  # nothing in the file could say otherwise
-            yield replace(find, decision=REFUSED, reason=unlicensed(job.licence, self.collection.licence))
+            yield replace(find, decision=manifest.REFUSED, reason=unlicensed(job.licence, self.collection.licence))
             return
         if job.kind == FILE and self.collection.dry_run:
-            yield replace(find, decision=OFFERED)
+            yield replace(find, decision=manifest.OFFERED)
             return
         answer = self.visitor.get(job.url, lambda answer: self._largest(job, answer), conditions(before))
         if answer.status == NOT_MODIFIED:
@@ -243,13 +226,13 @@ class Crawl:
     def _unread(self, job: Job, find: Find, answer: Answer) -> Find:
         """Return what is to be said of an answer whose body nobody wanted."""
         if nature_of(answer) in ("midi", "score", "archive"):  # a dry run
-            return replace(find, decision=OFFERED)
+            return replace(find, decision=manifest.OFFERED)
         if job.kind == FILE:
-            return replace(find, decision=REFUSED, reason=fault(answer.start, self.limits.song))
+            return replace(find, decision=manifest.REFUSED, reason=fault(answer.start, self.limits.song))
         if job.referrer is None:
             said = answer.headers.get("content-type", "unknown")
             raise InputError(f"no page, archive, MIDI file or score: {job.url} ({said})")
-        return replace(find, decision=VISITED, links={})
+        return replace(find, decision=manifest.VISITED, links={})
 
     def _has_shown_enough(self, host: str) -> bool:
         with self._change:
@@ -275,12 +258,13 @@ class Crawl:
 
     def _unchanged(self, job: Job, before: dict, find: Find) -> Iterator[Find]:
         """Yield what an earlier run knows about a job."""
-        if before["decision"] == VISITED:
+        if before["decision"] == manifest.VISITED:
             page = pages.Page(before.get("links") or {})
             self._follow(job, page, before.get("licence"), before.get("evidence"))
-            yield replace(find, decision=UNCHANGED, links=page.links)
+            yield replace(find, decision=manifest.UNCHANGED, links=page.links)
         else:
-            yield replace(find, decision=KNOWN, reason=before["reason"] if before["decision"] == REFUSED else None)
+            is_refused = before["decision"] == manifest.REFUSED
+            yield replace(find, decision=manifest.KNOWN, reason=before["reason"] if is_refused else None)
 
     def _page(self, job: Job, find: Find, content: bytes, answer: Answer) -> Iterator[Find]:
         if content.startswith(GZIP_MAGIC):
@@ -292,7 +276,7 @@ class Crawl:
         self._follow(job, page, named, evidence)
         if job.referrer is None and not page.links:
             raise InputError(f"no link on this page: {job.url}")
-        yield replace(find, decision=VISITED, links=page.links, licence=named, evidence=evidence)
+        yield replace(find, decision=manifest.VISITED, links=page.links, licence=named, evidence=evidence)
 
     def _follow(self, job: Job, page: pages.Page, named: str | None, evidence: str | None) -> None:
         """Add the links of a page that are in reach."""
@@ -365,4 +349,4 @@ def unpacked(body: IO[bytes], find: Find, name: str, limits: archive.Limits) -> 
         for song in archive.songs(entries, find.source, f"{find.origin}#", archive.bare_name(name), limits):
             says = song if song.licence else find
             yield replace(song, referrer=find.referrer, licence=says.licence, evidence=says.evidence)
-    yield replace(find, decision=UNPACKED, sha256=sha256)
+    yield replace(find, decision=manifest.UNPACKED, sha256=sha256)

@@ -122,8 +122,3 @@ def test_the_same_song_gives_the_same_file(tmp_path):
     for name in ("a.png", "b.png"):
         save(tmp_path / name, notes, split=0.5)
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
-
-
-def test_a_picture_needs_a_pictures_ending(tmp_path):
-    with pytest.raises(InputError, match="out.mid: no picture has this ending; wanted .png"):
-        save(tmp_path / "out.mid", note_table([0], [1], [60], [64]), split=1)
