@@ -1,4 +1,6 @@
 import json
+import math
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +14,7 @@ from serenity.music.tempo_map import TempoMap, metres
 from serenity.settings import CodecSettings
 from serenity.tokens import corpus as corpora
 from serenity.tokens.corpus import FILES, SPLITS, in_memory, load, made_of, split_groups, translate
-from serenity.tokens.vocabulary import COLUMNS, END, PLACE, SPECIALS, column_values, count_values
+from serenity.tokens.vocabulary import ATTRIBUTES, COLUMNS, END, PLACE, SPECIALS, column_values, count_values
 from tests.songs import abc_songs
 
 SONGS = abc_songs(30, bars=6)
@@ -194,6 +196,17 @@ def test_a_tiny_corpus_can_be_built(count, tmp_path):
     totals = build(tmp_path / "tokens", SONGS[:count])
     assert [totals[split] for split in SPLITS] == [1, int(count > 1), int(count > 2)]
     assert len(load(tmp_path / "tokens").of_split("train")) == 1
+
+
+@pytest.mark.parametrize("attribute", ["pitch", "step"])
+def test_the_bits_of_a_song_follow_from_how_common_its_values_are(store, attribute):
+    corpus, column = load(store[0]), ATTRIBUTES.index(attribute)
+    size, end = corpus.vocabulary[attribute].size, [END] if attribute == "step" else []
+    common = Counter(token for song in corpus.of_split("train") for token in [*song[:, column].tolist(), *end])
+    total = size + sum(common.values())
+    song = corpus.of_split("test")[0]
+    bits = [-math.log2((1 + common[token]) / total) for token in [*song[:, column].tolist(), *end]]
+    assert corpus.unigram_bits(attribute, [song]) == pytest.approx(sum(bits) / len(song))
 
 
 def test_a_song_without_events_is_kept(tmp_path):
