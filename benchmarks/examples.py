@@ -23,10 +23,10 @@ import numpy as np
 import tyro
 
 from benchmarks import measures
+from benchmarks.intro import voice, write_file
 from serenity.command_line import run
 from serenity.errors import InputError
 from serenity.music import harmony, midi_file, quality, song_file
-from serenity.music.intro import voice, write_file
 from serenity.music.midi_file import Score, Track
 from serenity.music.note import end_time, merge_tables, note_table
 from serenity.music.song import of_score

@@ -1,6 +1,6 @@
 """The example intro, composed for this project: eight bars that ask for a continuation.
 
-    python -m serenity.music.intro data/intro.mid     writes it
+    python -m benchmarks.intro data/intro.mid     writes it
 
 A major, 88 quarter notes a minute. The chords are I V vi IV over a falling bass, twice: A E/G# F#m7 D, then
 A/C# E F#m7 D, and Esus4 E, which leaves the door open. The melody is one motif, a climb from an upbeat, and its
@@ -88,12 +88,12 @@ def write_file(path: str | os.PathLike) -> None:
     write(
         path, [Track("Piano", 0, False, compose())],
         TempoMap(tempos((0.0, QUARTER)), metres((0.0, BEATS, 4))),
-        texts=["Intro in A major, composed by serenity.music.intro"],
+        texts=["Intro in A major, composed by serenity.music.intro"],  # where this module stood: recipes know the file
     )
 
 
 if __name__ == "__main__":
     if len(sys.argv) != 2:
-        print("Usage: python -m serenity.music.intro OUT.mid", file=sys.stderr)
+        print("Usage: python -m benchmarks.intro OUT.mid", file=sys.stderr)
         sys.exit(2)
     write_file(sys.argv[1])

@@ -3,13 +3,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from serenity.music import intro, midi_file
+from benchmarks import intro
+from serenity.music import midi_file
 from serenity.music.harmony import find_key
 from serenity.music.note import end_time
 from serenity.music.pitch import PITCH_CLASS_NAMES
 from serenity.music.song import of_score
 
-INTRO = Path(__file__).resolve().parents[2] / "data" / "intro.mid"
+INTRO = Path(__file__).resolve().parents[1] / "data" / "intro.mid"
 SECONDS = intro.QUARTER / 1e6
 
 
