@@ -98,7 +98,6 @@ def check(parameters: Parameters) -> None:
 def read_songs(parameters: Parameters) -> "Songs":
     """Return the songs, with the model that goes on learning; print which files cannot be read. Raises InputError."""
     from serenity import learning
-    from serenity.model import fine_tuning
 
     base = learning.read_base(parameters.start_from) if parameters.start_from else None
     midi = parameters.midi
@@ -106,7 +105,7 @@ def read_songs(parameters: Parameters) -> "Songs":
     for line in songs.refused:
         print(f"refused: {line}")
     if base:
-        print(fine_tuning.known(songs.corpus))
+        print(learning.known(songs.corpus))
     return songs
 
 
@@ -122,12 +121,13 @@ def numbers_of(corpus: "Corpus") -> str:
 def dry_run(parameters: Parameters, songs: "Songs", settings: "ModelSettings", training: TrainingSettings) -> None:
     """Print what training will need."""
     with tensorflow_quiet():
+        from serenity.model.dataset import Task
         from serenity.model.estimate import estimate, peak_bytes
 
     print(f"\n{'':10}{'parameters':>12}{'state':>12}{'batches':>10}{'ms each':>10}{'minutes':>10}")
     rows = []
     for attribute in parameters.attributes:
-        row = estimate(songs.corpus, settings, attribute, training)
+        row = estimate(Task(songs.corpus, settings, attribute, training))
         print(f"{attribute:10}{row.parameters:12,}{row.state_bytes / 2**20:8,.0f} MiB{row.steps:10,}"
               f"{1000 * row.step_seconds:10,.0f}{row.seconds / 60:10,.1f}", flush=True)
         rows.append(row)

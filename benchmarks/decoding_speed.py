@@ -95,7 +95,7 @@ def cached_seconds(model: checkpoint.Checkpoint, batch: int, events: int) -> flo
 
 def uncached_seconds(model: checkpoint.Checkpoint, batch: int) -> float:
     """Return the seconds an event takes without a cache, batch of variations side by side."""
-    from serenity.model.transformer import build_network, set_weights
+    from serenity.model.transformer import Transformer, set_weights
 
     window, total = model.settings.window, 0.0
     song = draw_events(model, window.prompt + window.continuation).astype(np.uint16)
@@ -103,7 +103,7 @@ def uncached_seconds(model: checkpoint.Checkpoint, batch: int) -> float:
         places = np.repeat([[0, window.prompt + 1, window.prompt]], batch, axis=0)
         cut = windows.cut([song], places, window, model.settings.has_encoder)
         inputs = {"prompt": cut.prompt, "past": cut.past, "target": cut.target}
-        network = build_network(model.settings, attribute, model.vocabulary)
+        network = Transformer(model.settings, attribute, model.vocabulary)
         set_weights(network, model.weights[attribute])
         network.predict_on_batch(inputs)  # compiles
         total += statistics.median(timed(partial(network.predict_on_batch, inputs)) for _ in range(UNCACHED))

@@ -87,17 +87,28 @@ def small() -> dict:
     return dict.fromkeys(ATTRIBUTES, NetworkSettings(128, 4, 2, 512))
 
 
+def adamw(training, learning_rate: float):
+    """Return AdamW with the settings of a training, to compare Muon with."""
+    import keras
+
+    from serenity.model.training import BETA_2, CLIP_NORM, UNDECAYED
+
+    optimizer = keras.optimizers.AdamW(learning_rate, weight_decay=training.weight_decay, beta_2=BETA_2,
+                                       global_clipnorm=CLIP_NORM)
+    optimizer.exclude_from_weight_decay(var_names=list(UNDECAYED))
+    return optimizer
+
+
 def train(corpus, name: str, attribute: str, parameters: Parameters) -> dict:
     """Train one attribute's network of a setting and return its line of the results."""
     import keras
 
     from benchmarks.notes import note_counts
     from serenity.model import checkpoint
-    from serenity.model.dataset import WindowDataset
-    from serenity.model.evaluation import evaluate
-    from serenity.model.loss import Crossentropy
-    from serenity.model.training import adamw, muon, schedule
-    from serenity.model.transformer import build_network, get_weights
+    from serenity.model.dataset import Task, WindowDataset
+    from serenity.model.evaluation import Crossentropy, evaluate
+    from serenity.model.training import muon, schedule
+    from serenity.model.transformer import Transformer, get_weights
     from serenity.settings import ModelSettings, TrainingSettings, WindowSettings, preset
 
     changes, others = SETTINGS[name]
@@ -107,7 +118,7 @@ def train(corpus, name: str, attribute: str, parameters: Parameters) -> dict:
     settings = ModelSettings(networks, corpus.vocabulary.sizes, WindowSettings(), corpus.codec, design)
     keras.backend.clear_session()
     keras.utils.set_random_seed(parameters.seed)
-    network = build_network(settings, attribute, corpus.vocabulary)
+    network = Transformer(settings, attribute, corpus.vocabulary)
     with_adamw = others.get("optimizer") == "adamw"
     training = TrainingSettings(
         batch=parameters.batch, seed=parameters.seed, synthetic=parameters.beside,
@@ -116,7 +127,7 @@ def train(corpus, name: str, attribute: str, parameters: Parameters) -> dict:
     network.compile(optimizer=optimizer, loss=Crossentropy(training.label_smoothing), jit_compile=training.xla)
     corpus, validation = chosen(corpus, parameters), corpus.of_split("validation")
     songs = corpus.of_split("train")
-    dataset = WindowDataset(corpus, attribute, settings, training)
+    dataset = WindowDataset(Task(corpus, settings, attribute, training))
     network.train_on_batch(*dataset[0])  # compiles; the learning rate is 0
     began, steps, shown, index = time.process_time(), 0, 0, 0
     while (gone := (time.process_time() - began) / parameters.seconds) < 1:

@@ -202,11 +202,11 @@ def judge(model: Checkpoint, songs: Songs, batch: int) -> tuple[dict[str, np.nda
     """Return the bits of each song by attribute, (songs,), and the accuracy of each attribute."""
     with tensorflow_quiet():
         from serenity.model import evaluation
-        from serenity.model.transformer import build_network, set_weights
+        from serenity.model.transformer import Transformer, set_weights
 
     bits, accuracy = {}, {}
     for attribute in ATTRIBUTES:
-        network = build_network(model.settings, attribute, model.vocabulary)
+        network = Transformer(model.settings, attribute, model.vocabulary)
         set_weights(network, model.weights[attribute])
         judged = evaluation.judge(network, attribute, model.settings, songs.tokens, batch, TOPS)
         bits[attribute] = judged.bits

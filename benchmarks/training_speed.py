@@ -104,7 +104,7 @@ def about_tensorflow(tf, *packages: str) -> dict:
 def serenity(job: dict) -> tuple[Clock, dict]:
     """Return the clock of one attribute's network, trained as train.py does or with AdamW."""
     tf = tensorflow(job)
-    from serenity.model.loss import Crossentropy, accuracy
+    from serenity.model.evaluation import Crossentropy, accuracy
 
     network, dataset = ours(job)
     if job["optimizer"] == "adamw":
@@ -116,6 +116,7 @@ def ours(job: dict):
     """Return Serenity's network, compiled as train.py does, and its windows."""
     import keras
 
+    from serenity.model.dataset import Task
     from serenity.model.devices import Devices
     from serenity.model.training import prepare
     from serenity.settings import ModelSettings, TrainingSettings, WindowSettings, preset
@@ -126,7 +127,7 @@ def ours(job: dict):
     training = TrainingSettings(batch=job["batch"], precision=job["precision"], xla=job.get("compiled", False))
     training = training.settled()
     keras.config.set_dtype_policy(policy(job))
-    return prepare(corpus, settings, job["attribute"], training, Devices(training, []))  # on one device
+    return prepare(Task(corpus, settings, job["attribute"], training), Devices(training, []))  # on one device
 
 
 def policy(job: dict) -> str:

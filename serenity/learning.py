@@ -3,7 +3,8 @@
     songs = learning.read_store(Path("data/tokens"))
     learning.train(Path("models/mine"), songs, learning.design(songs), TrainingSettings(epochs=3))
 
-To train an existing model further, give it as `base`: read_base(folder).
+To train an existing model further (fine-tuning), give it as `base`: read_base(folder). Sizes, windows, codec and
+dictionaries stay those of the base; songs with other dictionaries are translated.
 """
 
 import os
@@ -14,16 +15,26 @@ from pathlib import Path
 
 from serenity.errors import InputError
 from serenity.listen import piano_roll
-from serenity.model import fine_tuning, records
-from serenity.model.fine_tuning import Base, read_base
+from serenity.model import checkpoint, records
+from serenity.model.checkpoint import Checkpoint
 from serenity.quiet import tensorflow_quiet
 from serenity.settings import ATTRIBUTES, ModelSettings, NetworkSettings, TrainingSettings, WindowSettings, preset
 from serenity.sources import manifest
 from serenity.tokens import corpus as corpora
-from serenity.tokens.corpus import Corpus
+from serenity.tokens import novelty
+from serenity.tokens import vocabulary as vocabularies
+from serenity.tokens.corpus import Corpus, translate
 from serenity.tokens.own_songs import read_folder
 
-__all__ = ["Base", "Songs", "begin", "design", "read_base", "read_midi", "read_store", "train", "train_one"]
+
+@dataclass(frozen=True)
+class Base:
+    """The model that a training begins with."""
+
+    name: str
+    model: Checkpoint
+    data: dict  # what it learned from, as training.json has it
+    index: novelty.Index | None  # of the songs it learned from
 
 
 @dataclass(frozen=True)
@@ -45,10 +56,16 @@ class Said:
 
 # --- songs ------------------------------------------------------------------------------------------------------------
 
+def read_base(folder: Path) -> Base:
+    """Read a model to begin with. Raises InputError where it is not whole."""
+    model = checkpoint.load(folder)
+    return Base(folder.resolve().name, model, records.read(folder)["data"], checkpoint.read_novelty(folder))
+
+
 def read_store(folder: Path, base: Base | None = None) -> Songs:
     """Open a token store; with a base, in the tokens of the base. Raises InputError where it has no training song."""
     corpus = corpora.load(folder)
-    return _checked(Songs(fine_tuning.in_words_of(base, corpus, str(folder)) if base else corpus, base), folder)
+    return _checked(Songs(_in_tokens_of(base, corpus, str(folder)) if base else corpus, base), folder)
 
 
 def read_midi(folder: Path, base: Base) -> Songs:
@@ -58,6 +75,23 @@ def read_midi(folder: Path, base: Base) -> Songs:
     licences = Counter(fetched.get(song["name"], {}).get("licence") or "unknown" for song in corpus.songs)
     return _checked(Songs(replace(corpus, totals=corpus.totals | {"licences": dict(licences)}), base, tuple(refused)),
                     folder)
+
+
+def _in_tokens_of(base: Base, corpus: Corpus, name: str) -> Corpus:
+    """Return a corpus in the base's tokens. Raises InputError where its songs went through another codec."""
+    if corpus.codec != base.model.settings.codec:
+        raise InputError(f"{name} was made with {corpus.codec}, the model {base.name} with "
+                         f"{base.model.settings.codec}; wanted the same: preprocess the songs again")
+    own, wanted = (vocabularies.to_json(vocabulary) for vocabulary in (corpus.vocabulary, base.model.vocabulary))
+    return corpus if own == wanted else translate(corpus, base.model.vocabulary)
+
+
+def known(corpus: Corpus) -> str:
+    """Return in words how many of the values of a corpus its dictionaries know exactly."""
+    events, exact = corpus.totals["events"], corpus.totals["exact"]
+    share = sum(exact.values()) / (len(ATTRIBUTES) * events)
+    rows = ", ".join(f"{attribute} {exact[attribute] / events:.1%}" for attribute in ATTRIBUTES)
+    return f"{1 - share:.1%} of the values are unknown to the model and became their nearest (known: {rows})"
 
 
 def _checked(songs: Songs, folder: Path) -> Songs:
@@ -96,8 +130,17 @@ def begin(folder: Path, songs: Songs, settings: ModelSettings, said: Said) -> st
     totals, base = songs.corpus.totals, songs.base
     licences = ", ".join(f"{licence} ({number} songs)" for licence, number in totals["licences"].items())
     data = {"source": said.source, "licence": said.licence or licences or "unknown"}
-    return records.begin(folder, settings, songs.corpus, fine_tuning.data_of(base, data) if base else data,
+    return records.begin(folder, settings, songs.corpus, _with_data_of(base, data) if base else data,
                          base.index if base else None)
+
+
+def _with_data_of(base: Base, data: dict) -> dict:
+    """Return what a model made from the base has learned from: `data`, as in training.json, and the base's own data."""
+    before = {"source": "not known", "licence": "unknown"} | base.data
+    songs = f"{before['train']:,} songs; " if "train" in before else ""
+    return data | {"source": f"{data['source']}. Made from {base.name}, which learned before from: {songs}"
+                             f"{before['source']}",
+                   "licence": f"{data['licence']}; of what {base.name} learned from: {before['licence']}"}
 
 
 def train_one(folder: Path, songs: Songs, settings: ModelSettings, training: TrainingSettings, attribute: str,
@@ -107,9 +150,10 @@ def train_one(folder: Path, songs: Songs, settings: ModelSettings, training: Tra
     Raises InputError for what a user can mend (training.train_network).
     """
     with tensorflow_quiet():
-        from serenity.model.training import train_network
+        from serenity.model.training import Task, train_network
 
     base = songs.base
-    figures = train_network(songs.corpus, settings, attribute, training.settled(fine_tuning=base is not None), folder,
-                            resume, base.model if base else None, piano_roll.save)
+    task = Task(songs.corpus, settings, attribute, training.settled(fine_tuning=base is not None),
+                base.model if base else None)
+    figures = train_network(task, folder, resume, piano_roll.save)
     return records.add(folder, settings, attribute, figures)

@@ -104,7 +104,8 @@ def test_the_four_networks_one_after_another_make_a_model_with_a_card(run, capsy
 def test_an_epoch_that_improves_leaves_a_song_and_its_picture(run):
     samples = run(attributes=("velocity",)) / "training" / "samples"
     assert sorted(path.name for path in samples.iterdir()) == ["velocity-epoch-001.mid", "velocity-epoch-001.png"]
-    assert len(midi_file.read(samples / "velocity-epoch-001.mid").tracks[0].notes) > 16
+    track, = midi_file.read(samples / "velocity-epoch-001.mid").tracks
+    assert track.program == 0 and not track.is_drum and len(track.notes) > 16
 
 
 def test_networks_may_be_trained_apart_but_never_overwritten(run, tmp_path):

@@ -2,7 +2,6 @@
 
 import csv
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -11,8 +10,11 @@ import numpy as np
 from serenity.errors import InputError
 from serenity.files import whole
 from serenity.model import checkpoint, state
+from serenity.model.dataset import Task
+from serenity.model.evaluation import evaluate
+from serenity.model.sample_song import Draw, write_sample
 from serenity.model.state import Progress
-from serenity.model.transformer import get_weights
+from serenity.model.transformer import Transformer, get_weights, set_weights
 
 EVERY = 60  # seconds between two reports within an epoch
 
@@ -38,55 +40,50 @@ class Reseed(keras.callbacks.Callback):
 class Judge(keras.callbacks.Callback):
     """Adds to the logs of an epoch how good the network is: val_bits (per event) and val_accuracy."""
 
-    def __init__(self, judge: Callable[[], dict[str, float]]):
+    def __init__(self, task: Task, network: Transformer, twin: Transformer):
+        """`twin` makes the predictions; where it is another network, it gets the weights of `network` each time."""
         super().__init__()
-        self.judge = judge
+        self.task, self.network, self.twin = task, network, twin
+
+    def figures(self) -> dict[str, float]:
+        """Return the network's `bits` per event and `accuracy`."""
+        if self.twin is not self.network:
+            set_weights(self.twin, get_weights(self.network))
+        return evaluate(self.twin, self.task.attribute, self.task.settings, self.task.judged, self.task.training.batch)
 
     def on_epoch_end(self, epoch, logs):
-        logs |= {f"val_{name}": value for name, value in self.judge().items()}
+        logs |= {f"val_{name}": value for name, value in self.figures().items()}
         logs["learning_rate"] = float(self.model.optimizer.learning_rate)
-
-
-class Patience(keras.callbacks.EarlyStopping):
-    """Early stopping that goes on counting where an interrupted run stopped."""
-
-    def __init__(self, patience: int, progress: Progress):
-        super().__init__("val_bits", patience=patience, mode="min")
-        self.progress = progress
-
-    def on_train_begin(self, logs=None):
-        super().on_train_begin(logs)
-        self.best, self.wait = self.progress.best_bits, self.progress.waited
 
 
 class Keep(keras.callbacks.Callback):
     """Writes the weights if they need the fewest bits so far, and a sample to hear; then the state; and reports.
 
     The state, from which a run goes on, comes last. If the process ends before that, the epoch is done again and
-    everything is written again.
+    everything is written again. A run that has lost its patience ends here.
     """
 
-    def __init__(self, folder: Path, attribute: str, progress: Progress, epochs: int, sample: Callable[[int], None]):
-        """`sample` gets the number of the epoch, counted from 1."""
+    def __init__(self, task: Task, folder: Path, progress: Progress, draw: Draw | None):
         super().__init__()
-        self.folder, self.attribute, self.progress, self.epochs = folder, attribute, progress, epochs
-        self.sample, self.started = sample, time.monotonic() - 60 * progress.minutes
+        self.task, self.folder, self.progress, self.draw = task, folder, progress, draw
+        self.started = time.monotonic() - 60 * progress.minutes
 
     def on_epoch_end(self, epoch, logs):
-        progress, bits = self.progress, logs["val_bits"]
+        progress, attribute, bits = self.progress, self.task.attribute, logs["val_bits"]
         if not np.isfinite(bits):
-            raise InputError(f"{self.attribute} costs {bits} bits per event after epoch {epoch + 1}; the epoch before "
-                             "is kept: run again with --resume and half the --learning-rate")
+            raise InputError(f"{attribute} costs {bits} bits per event after epoch {epoch + 1}; the epoch before is "
+                             "kept: run again with --resume and half the --learning-rate")
         is_better = bits < progress.best_bits
         if is_better:
-            checkpoint.write_weights(self.folder, self.attribute, get_weights(self.model))
+            checkpoint.write_weights(self.folder, attribute, get_weights(self.model))
             progress.best_bits, progress.best_epoch = bits, epoch + 1
-            self.sample(epoch + 1)
+            write_sample(self.task, self.folder, epoch + 1, self.draw)
         progress.epochs, progress.minutes = epoch + 1, (time.monotonic() - self.started) / 60
-        state.write(checkpoint.state_path(self.folder, self.attribute), self.model, progress)
-        print(f"  {self.attribute} epoch {epoch + 1}/{self.epochs}: validation {bits:.3f} bits per event, accuracy "
-              f"{logs['val_accuracy']:.1%}{'' if is_better else f'; epoch {progress.best_epoch} was better'}",
+        state.write(checkpoint.state_path(self.folder, attribute), self.model, progress)
+        print(f"  {attribute} epoch {epoch + 1}/{self.task.training.epochs}: validation {bits:.3f} bits per event, "
+              f"accuracy {logs['val_accuracy']:.1%}{'' if is_better else f'; epoch {progress.best_epoch} was better'}",
               flush=True)
+        self.model.stop_training = progress.is_over(self.task.training)
 
 
 class Report(keras.callbacks.Callback):

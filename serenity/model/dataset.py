@@ -1,14 +1,34 @@
 """What training shows: windows, drawn by chance for each epoch anew, in the form that Keras's `fit` wants."""
 
+from dataclasses import dataclass
+from functools import cached_property
+
 import keras
 import numpy as np
 
+from serenity.model.checkpoint import Checkpoint
 from serenity.settings import ModelSettings, TrainingSettings
 from serenity.tokens.corpus import Corpus
 from serenity.tokens.vocabulary import ATTRIBUTES, COLUMNS, LEFT, PAD, SPECIALS
 from serenity.tokens.windows import Batch, cut, draw_places, expected_windows
 
 TOLD = 0.25  # share of the windows that show how many bars of the song are left
+
+
+@dataclass(frozen=True)
+class Task:
+    """What one training is about: songs, what the network is like, which attribute it predicts, and how it learns."""
+
+    corpus: Corpus
+    settings: ModelSettings
+    attribute: str
+    training: TrainingSettings
+    start: Checkpoint | None = None  # whose weights it begins with; None: random ones
+
+    @cached_property
+    def judged(self) -> list[np.ndarray]:
+        """The songs by which the network is judged: those of validation, or without any those of training."""
+        return self.corpus.of_split("validation") or self.corpus.of_split("train")
 
 
 class WindowDataset(keras.utils.PyDataset):
@@ -18,16 +38,15 @@ class WindowDataset(keras.utils.PyDataset):
     interrupted it.
     """
 
-    def __init__(self, corpus: Corpus, attribute: str, settings: ModelSettings, training: TrainingSettings,
-                 epoch: int = 0):
+    def __init__(self, task: Task, epoch: int = 0):
         super().__init__()
-        self.attribute, self.training, self.epoch = attribute, training, epoch
-        self.window, self.encoder = settings.window, settings.has_encoder
-        self.songs, self.shares = corpus.of_split("train"), corpus.shares(training.synthetic)
+        self.attribute, self.training, self.epoch = task.attribute, task.training, epoch
+        self.window, self.encoder = task.settings.window, task.settings.has_encoder
+        self.songs, self.shares = task.corpus.of_split("train"), task.corpus.shares(task.training.synthetic)
         self.lengths = [len(song) for song in self.songs]
-        self.parts = training.parts(len(self.songs))
+        self.parts = self.training.parts(len(self.songs))
         windows = expected_windows(self.lengths, self.window, self.encoder, self.shares).sum()
-        self.steps = max(1, round(windows / training.batch / self.parts))
+        self.steps = max(1, round(windows / self.training.batch / self.parts))
         self._draw()
 
     def _draw(self):

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import keras
+import tensorflow as tf
 
+from serenity.model.dataset import Task
 from serenity.model.devices import Devices, explained, precision
 from serenity.model.training import prepare
-from serenity.settings import ModelSettings, TrainingSettings
-from serenity.tokens.corpus import Corpus
 from serenity.tokens.windows import tile_places
 
 STEPS = 4  # steps that are timed; one step before them compiles
@@ -35,16 +35,16 @@ class Estimate:
         return self.steps * self.step_seconds + self.epochs * self.judge_seconds
 
 
-def estimate(corpus: Corpus, settings: ModelSettings, attribute: str, training: TrainingSettings) -> Estimate:
+def estimate(task: Task) -> Estimate:
     """Return what training one attribute's network will take, on the devices that training would use."""
+    training = task.training
     keras.utils.clear_session()
-    with explained(attribute), precision(training.precision):
-        network, dataset = prepare(corpus, settings, attribute, training, Devices(training))
+    with explained(task.attribute), precision(training.precision):
+        network, dataset = prepare(task, Devices(training))
         batches = [dataset[number % len(dataset)] for number in range(STEPS)]
         step = _seconds([lambda batch=batch: network.train_on_batch(*batch) for batch in batches])
         judge = _seconds([lambda batch=batch: network.predict_on_batch(batch[0]) for batch in batches])
-    judged = corpus.of_split("validation") or corpus.of_split("train")
-    windows = len(tile_places([len(song) for song in judged], settings.window))
+    windows = len(tile_places([len(song) for song in task.judged], task.settings.window))
     numbers = 2 * network.count_params() + sum(math.prod(variable.shape) for variable in network.optimizer.variables)
     return Estimate(network.count_params(), 4 * numbers, training.epochs * len(dataset), step, training.epochs,
                     windows / training.batch * judge)
@@ -53,11 +53,8 @@ def estimate(corpus: Corpus, settings: ModelSettings, attribute: str, training: 
 def peak_bytes() -> int:
     """Return the most memory, in bytes, that was used so far: of the first GPU if there is one, else of this process.
     """
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        if tf.config.list_logical_devices("GPU"):
-            return tf.config.experimental.get_memory_info("GPU:0")["peak"]
+    if tf.config.list_logical_devices("GPU"):
+        return tf.config.experimental.get_memory_info("GPU:0")["peak"]
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 

@@ -7,22 +7,18 @@ for these chains: in a whole network it would also do the products, which oneDNN
 
 from collections.abc import Callable
 
-import keras
+import tensorflow as tf
 
 
 def fused(function: Callable) -> Callable:
-    """Return a function that does the same on tensors in one pass, if TensorFlow works on a processor.
+    """Return a function that does the same on tensors in one pass, on a processor.
 
     For the gradient everything is computed again from the inputs (Chen et al., "Training Deep Nets with Sublinear
     Memory Cost", arXiv 1604.06174), so no results in between are kept. Only inputs of floating-point numbers have a
     gradient. `function` takes tensors, not variables, and returns one tensor.
 
-    On a GPU and in other backends this is the function itself: there the whole network can be compiled (--xla).
+    On a GPU this is the function itself: there the whole network can be compiled (--xla).
     """
-    if keras.backend.backend() != "tensorflow":
-        return function
-    import tensorflow as tf
-
     forward = tf.function(function, jit_compile=True, autograph=False)
 
     @tf.function(jit_compile=True, autograph=False)

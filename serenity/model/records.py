@@ -55,7 +55,7 @@ def begin(folder: Path, settings: ModelSettings, corpus: Corpus, data: dict,
     with alone(folder):
         remove_leftovers(path for pattern in SHARED for path in folder.glob(f".{pattern}.*"))
         checkpoint.write_settings(folder, settings, corpus.vocabulary)
-        before, data = _read(folder), data | corpus.numbers()
+        before, data = read(folder), data | corpus.numbers()
         checkpoint.write_json(folder / "training.json", {
             "data": data, "networks": before["networks"], "novelty": checkpoint.write_novelty(folder, index)})
     return ", ".join(f"{name} {value} (before: {before['data'][name]})" for name, value in data.items()
@@ -65,7 +65,7 @@ def begin(folder: Path, settings: ModelSettings, corpus: Corpus, data: dict,
 def add(folder: Path, settings: ModelSettings, attribute: str, figures: dict) -> dict[str, dict]:
     """Add the figures of a trained network to training.json and to the card; return those of all networks."""
     with alone(folder):
-        training = _read(folder)
+        training = read(folder)
         networks = training["networks"] | {attribute: figures}
         training["networks"] = {name: networks[name] for name in ATTRIBUTES if name in networks}
         checkpoint.write_json(folder / "training.json", training)
@@ -73,6 +73,7 @@ def add(folder: Path, settings: ModelSettings, attribute: str, figures: dict) ->
     return training["networks"]
 
 
-def _read(folder: Path) -> dict:
+def read(folder: Path) -> dict:
+    """Return what training.json says; nothing of data and networks where there is none."""
     path = folder / "training.json"
     return {"data": {}, "networks": {}} | (checkpoint.read_json(path) if path.is_file() else {})

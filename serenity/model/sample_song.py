@@ -4,12 +4,14 @@ For attributes whose networks are not trained yet, the song's own values are tak
 network can be heard from its first epoch on.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 
+from serenity.model import checkpoint
 from serenity.model.checkpoint import Checkpoint
+from serenity.model.dataset import Task
 from serenity.model.generation import Rules, complete
 from serenity.music import codec, midi_file
 from serenity.music.codec import EVENT
@@ -20,6 +22,8 @@ from serenity.tokens.windows import stream
 
 PROMPT, EVENTS = 64, 256  # at most; of a short song the prompt is half
 PIANO = 0  # program
+
+Draw = Callable[..., object]  # draw(path, notes, split=seconds where the continuation begins, title=text)
 
 
 def compose(songs: list[np.ndarray], settings: ModelSettings, vocabulary: Vocabulary,
@@ -44,7 +48,18 @@ def compose(songs: list[np.ndarray], settings: ModelSettings, vocabulary: Vocabu
     return codec.decode(events, clock, grid), start
 
 
-def write(path: Path, notes: np.ndarray, title: str) -> None:
-    """Write notes as a MIDI file for piano."""
+def write_sample(task: Task, folder: Path, epoch: int, draw: Draw | None) -> None:
+    """Write a sample of the networks in a model's folder, after an epoch of one of them, as MIDI and as a picture."""
+    weights = dict(task.start.weights) if task.start else {}
+    weights |= {name: checkpoint.read_weights(folder, name, task.settings) for name in ATTRIBUTES
+                if checkpoint.weights_path(folder, name).is_file()}
+    song = compose(task.judged, task.settings, task.corpus.vocabulary, weights)
+    if song is None:
+        return
+    notes, begins = song
+    path = folder / "training" / "samples" / f"{task.attribute}-epoch-{epoch:03}.mid"
+    title = f"{task.attribute}, epoch {epoch}"
     path.parent.mkdir(parents=True, exist_ok=True)
     midi_file.write(path, [midi_file.Track("Piano", PIANO, False, notes)], texts=[title])
+    if draw is not None:
+        draw(path.with_suffix(".png"), notes, split=begins, title=title)

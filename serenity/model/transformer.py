@@ -22,7 +22,7 @@ normalise = fused(lambda x, gamma, beta: ops.layer_normalization(x, gamma, beta,
 
 
 class Transformer(keras.Model):
-    """One attribute's transformer.
+    """One attribute's transformer, at first with random weights.
 
     Inputs, as in serenity.tokens.windows.Batch: `prompt` (batch, prompt, columns), `past` and `target` (batch, length,
     columns). In the target it reads only those attributes of the present event that are decided before its own.
@@ -179,11 +179,6 @@ def future(first: int, last: int) -> np.ndarray:
 
 
 # --- weights ----------------------------------------------------------------------------------------------------------
-
-def build_network(settings: ModelSettings, attribute: str, vocabulary: Vocabulary) -> Transformer:
-    """Return one attribute's transformer with random weights."""
-    return Transformer(settings, attribute, vocabulary)
-
 
 def get_weights(network: Transformer) -> dict[str, np.ndarray]:
     """Return the weights of a network as NumPy arrays by name (see designs.weight_shapes)."""

@@ -136,10 +136,10 @@ def test_presets_have_the_size_that_they_promise(design, name, millions):
 @pytest.mark.parametrize("attribute", ATTRIBUTES)
 @pytest.mark.parametrize("design", DESIGNS)
 def test_keras_s_weights_are_those_of_the_table_and_are_taken_and_given_by_name(design, attribute):
-    from serenity.model.transformer import build_network, get_weights, set_weights
+    from serenity.model.transformer import Transformer, get_weights, set_weights
 
     settings = model_settings(design)
-    network, weights = build_network(settings, attribute, VOCABULARY), random_weights(settings, attribute)
+    network, weights = Transformer(settings, attribute, VOCABULARY), random_weights(settings, attribute)
     assert {name: values.shape for name, values in get_weights(network).items()} == weight_shapes(settings, attribute)
     assert len({variable.name for variable in network.trainable_variables}) == len(weights)
     set_weights(network, weights)
@@ -152,13 +152,13 @@ def test_keras_s_weights_are_those_of_the_table_and_are_taken_and_given_by_name(
 def test_weights_begin_as_their_place_wants_it():
     import keras
 
-    from serenity.model.transformer import build_network, get_weights
+    from serenity.model.transformer import Transformer, get_weights
 
     keras.utils.set_random_seed(0)
     wide = NetworkSettings(64, 1, 2, 256)
     found = {}
     for design in DESIGNS:
-        found |= get_weights(build_network(model_settings(design, WindowSettings(64, 64), wide), "pitch", VOCABULARY))
+        found |= get_weights(Transformer(model_settings(design, WindowSettings(64, 64), wide), "pitch", VOCABULARY))
     assert (found["decoder_norm/gamma"] == 1).all() and not found["bias"].any()
     kernel = found["decoder_0/feed_forward/inner/kernel"]
     assert (kernel.mean(), kernel.std()) == pytest.approx((0, (2 / (64 + 256)) ** 0.5), abs=0.01)
@@ -174,10 +174,10 @@ def test_weights_begin_as_their_place_wants_it():
 def test_tables_of_tokens_are_adam_s_and_matrices_are_muon_s(design, names):
     """Muon takes all singular values for alike, which suits no table with a row a token."""
     from serenity.model.training import compile_network
-    from serenity.model.transformer import build_network
+    from serenity.model.transformer import Transformer
     from serenity.settings import TrainingSettings
 
-    network = build_network(model_settings(design), "step", VOCABULARY)
+    network = Transformer(model_settings(design), "step", VOCABULARY)
     compile_network(network, TrainingSettings().settled(), steps=1)
     of_adam = {name for name, variable in network.by_name.items() if network.optimizer._should_use_adamw(variable)}
     tables = {name for name in of_adam if len(network.by_name[name].shape) == 2}

@@ -41,7 +41,8 @@ def train(name, devices, dropout=0.0, settings=quick, resume=False):
     network = NetworkSettings(8, 1, 2, 16, dropout)
     model = ModelSettings(dict.fromkeys(ATTRIBUTES, network), corpus.vocabulary.sizes, WindowSettings(16, 24),
                               corpus.codec)
-    return training.train_network(corpus, model, "step", settings, folder / name, resume, devices=devices)
+    task = training.Task(corpus, model, "step", settings)
+    return training.train_network(task, folder / name, resume, devices=devices)
 
 
 def refusal(settings):

@@ -31,11 +31,11 @@ def network(corpus, eagerly):
     """Return a function that makes an attribute's network: of random weights, or of weights of 0."""
     import keras
 
-    from serenity.model.transformer import build_network
+    from serenity.model.transformer import Transformer
 
     def make(attribute, empty=False):
         keras.utils.set_random_seed(0)
-        made = build_network(model_settings(corpus), attribute, corpus.vocabulary)
+        made = Transformer(model_settings(corpus), attribute, corpus.vocabulary)
         if empty:
             made.set_weights([np.zeros_like(values) for values in made.get_weights()])
         return made

@@ -25,7 +25,7 @@ REPEATS = 30   # of each song in an epoch
 
 def learn(folder: Path, songs) -> corpora.Corpus:
     """Train a small model on all songs and return their corpus. The model is written to folder/model."""
-    from serenity.model.training import train_network
+    from serenity.model.training import Task, train_network
     from serenity.settings import TrainingSettings
 
     corpora.build(folder / "tokens", [corpora.Entry(name, "one") for name, _ in songs], dict(songs).__getitem__)
@@ -36,7 +36,7 @@ def learn(folder: Path, songs) -> corpora.Corpus:
     checkpoint.write_settings(folder / "model", settings, corpus.vocabulary)
     training = TrainingSettings(epochs=7, batch=4, learning_rate=5e-3, weight_decay=0.0)
     for attribute in ATTRIBUTES:
-        train_network(repeated, settings, attribute, training, folder / "model")
+        train_network(Task(repeated, settings, attribute, training), folder / "model")
     return corpus
 
 

@@ -8,7 +8,7 @@ import pytest
 def test_the_step_is_that_of_keras(shape):
     import keras
 
-    from serenity.model.muon import Muon
+    from serenity.model.training import Muon
 
     rng = np.random.default_rng(0)
     # Singular values of many sizes, as gradients have them.

@@ -26,12 +26,12 @@ def agree(design, attribute, *prompts, network=TINY, change=lambda events: event
 
     `prompts` are lengths of prompts, in events, of which an encoder's window takes 16. `change` is made of the events.
     """
-    from serenity.model.transformer import build_network, set_weights
+    from serenity.model.transformer import Transformer, set_weights
 
     settings = model_settings(design, WindowSettings(16, 5), network)
     rng, weights = np.random.default_rng(7), random_weights(settings, attribute, 0.2)
     cached = make_decoder(settings, attribute, weights, VOCABULARY)
-    trained = build_network(settings, attribute, VOCABULARY)
+    trained = Transformer(settings, attribute, VOCABULARY)
     set_weights(trained, weights)
     for length in prompts:
         prompt, events = change(random_events(rng, length)), change(random_events(rng, settings.reach + 3))

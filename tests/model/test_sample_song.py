@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from serenity.model import checkpoint
-from serenity.model.sample_song import EVENTS, PROMPT, compose, write
-from serenity.music import midi_file
+from serenity.model.sample_song import EVENTS, PROMPT, compose
 from serenity.music.codec import EVENT, bar_places, decode
 from serenity.music.tempo_map import TempoMap
 from serenity.settings import CodecSettings
@@ -59,10 +58,3 @@ def test_a_short_song_is_halved_and_one_event_is_too_short(model, songs):
     notes, start = compose([songs[0][:10]], model.settings, model.vocabulary, {})
     assert start == pytest.approx(events_of(model, songs[0])["step"][:6].sum() / GRID * QUARTER)
     assert compose([songs[0][:1]], model.settings, model.vocabulary, {}) is None
-
-
-def test_a_sample_is_a_midi_file(model, songs, tmp_path):
-    notes, _ = compose(songs, model.settings, model.vocabulary, {})
-    write(tmp_path / "samples" / "one.mid", notes, "step, epoch 1")
-    track, = midi_file.read(tmp_path / "samples" / "one.mid").tracks
-    assert track.program == 0 and not track.is_drum and len(track.notes) > 0.9 * len(notes)

@@ -38,13 +38,13 @@ def model_settings(corpus, network=TINY, design="serenity"):
 @pytest.fixture
 def train(corpus, tmp_path, eagerly, monkeypatch):
     """Return a function that trains the step's network in a folder, without samples, and returns its figures."""
-    from serenity.model import training
+    from serenity.model import callbacks, training
 
-    monkeypatch.setattr(training, "write_sample", lambda *_: None)
+    monkeypatch.setattr(callbacks, "write_sample", lambda *_: None)
 
-    def train(settings=QUICK, folder="model", design="serenity", **more):
-        of_design = model_settings(corpus, design=design)
-        return training.train_network(corpus, of_design, "step", settings, tmp_path / folder, **more)
+    def train(settings=QUICK, folder="model", design="serenity", start=None, **more):
+        task = training.Task(corpus, model_settings(corpus, design=design), "step", settings, start)
+        return training.train_network(task, tmp_path / folder, **more)
     return train
 
 
@@ -83,18 +83,18 @@ def interrupted(train, monkeypatch):
 
 def small_network(corpus, settings, dropout=0.0):
     from serenity.model.training import compile_network
-    from serenity.model.transformer import build_network
+    from serenity.model.transformer import Transformer
 
-    network = build_network(model_settings(corpus, replace(TINY, dropout=dropout)), "step", corpus.vocabulary)
+    network = Transformer(model_settings(corpus, replace(TINY, dropout=dropout)), "step", corpus.vocabulary)
     compile_network(network, settings, steps=10)
     network.optimizer.build(network.trainable_variables)
     return network
 
 
 def batch_of(corpus):
-    from serenity.model.dataset import WindowDataset
+    from serenity.model.dataset import Task, WindowDataset
 
-    return WindowDataset(corpus, "step", model_settings(corpus), TrainingSettings(batch=2))[0]
+    return WindowDataset(Task(corpus, model_settings(corpus), "step", TrainingSettings(batch=2)))[0]
 
 
 def test_the_learning_rate_climbs_then_falls(corpus):
@@ -137,7 +137,7 @@ def test_the_settings_reach_the_optimizer_and_the_loss(corpus):
 def test_label_smoothing_mixes_the_target_with_an_even_distribution(smoothing):
     import keras
 
-    from serenity.model.loss import Crossentropy
+    from serenity.model.evaluation import Crossentropy
 
     rng = np.random.default_rng(0)
     logits = rng.normal(size=(2, 5, 7)).astype(np.float32)
@@ -149,7 +149,7 @@ def test_label_smoothing_mixes_the_target_with_an_even_distribution(smoothing):
 
 
 def test_accuracy_is_the_share_of_what_counts_that_no_token_is_likelier_than():
-    from serenity.model.loss import accuracy
+    from serenity.model.evaluation import accuracy
 
     metric = accuracy()
     metric.update_state(np.array([[0, 1, 2, 2]]), np.eye(3, dtype=np.float32)[[0, 1, 1, 2]][None],
@@ -192,12 +192,12 @@ def test_tensorboard_is_told_the_same(train, tmp_path):
 
 
 def test_what_is_kept_is_the_epoch_with_the_fewest_bits_and_patience_ends_the_rest(train, tmp_path, monkeypatch):
-    from serenity.model import training
+    from serenity.model import callbacks
 
     bits = iter([3.0, 2.0, 2.5, 2.4, 2.3, 1.0])
-    monkeypatch.setattr(training, "evaluate", lambda *_: {"bits": next(bits), "accuracy": 0.5})
+    monkeypatch.setattr(callbacks, "evaluate", lambda *_: {"bits": next(bits), "accuracy": 0.5})
     samples = []
-    monkeypatch.setattr(training, "write_sample", lambda *given: samples.append(given[-1]))
+    monkeypatch.setattr(callbacks, "write_sample", lambda task, folder, epoch, draw: samples.append(epoch))
     kept = []
     real = checkpoint.write_weights
     monkeypatch.setattr(checkpoint, "write_weights", lambda *given: (kept.append(given[1]), real(*given)))
@@ -214,8 +214,8 @@ def test_what_is_kept_is_the_epoch_with_the_fewest_bits_and_patience_ends_the_re
 def test_some_windows_are_told_how_many_bars_are_left_and_each_epoch_others(corpus, attribute, monkeypatch):
     from serenity.model import dataset
 
-    training = TrainingSettings(batch=64)
-    shown = dataset.WindowDataset(corpus, attribute, model_settings(corpus), training)
+    task = dataset.Task(corpus, model_settings(corpus), attribute, TrainingSettings(batch=64))
+    shown = dataset.WindowDataset(task)
     monkeypatch.setattr(shown, "places", np.resize(shown.places, (64, 3)))
     inputs, *_ = shown[0]
     told = inputs["past"][..., LEFT].any(axis=1)
@@ -239,12 +239,11 @@ def test_where_networks_are_judged_none_is_told_how_many_bars_are_left(corpus):
 
 
 def test_an_epoch_may_show_fewer_songs_than_there_are(corpus):
-    from serenity.model.dataset import WindowDataset
+    from serenity.model.dataset import Task, WindowDataset
 
     songs = corpus.of_split("train")
-    settings = model_settings(corpus)
     training = TrainingSettings(batch=1, epoch_songs=len(songs) // 2)
-    parts = [WindowDataset(corpus, "step", settings, training, epoch) for epoch in range(3)]
+    parts = [WindowDataset(Task(corpus, model_settings(corpus), "step", training), epoch) for epoch in range(3)]
     drawn = draw_places([len(song) for song in songs], WINDOW, np.random.default_rng([0, 0]), encoder=False).tolist()
     first, second = (part.places.tolist() for part in parts[:2])
     assert [place for place in drawn if place in first or place in second] == drawn
@@ -348,10 +347,10 @@ def test_bfloat16_is_for_products_weights_and_scores_stay_float32(corpus, eagerl
     import keras
 
     from serenity.model.devices import precision
-    from serenity.model.transformer import build_network
+    from serenity.model.transformer import Transformer
 
     with precision("bfloat16"):
-        network = build_network(model_settings(corpus), "step", corpus.vocabulary)
+        network = Transformer(model_settings(corpus), "step", corpus.vocabulary)
     assert keras.config.dtype_policy().name == "float32"
     assert network.compute_dtype == "bfloat16"
     assert {variable.dtype for variable in network.trainable_variables} == {"float32"}
@@ -377,7 +376,7 @@ def test_xla_is_asked_for_where_it_is_wanted(corpus, xla):
 @pytest.fixture
 def spoil(monkeypatch):
     """Return a function that lets each loss from now on be what a function makes of it."""
-    from serenity.model.loss import Crossentropy
+    from serenity.model.evaluation import Crossentropy
 
     real = Crossentropy.call
 
