@@ -19,7 +19,6 @@ import tyro
 import config
 from serenity.command_line import flag, run
 from serenity.errors import InputError
-from serenity.quiet import tensorflow_quiet
 from serenity.settings import NetworkSettings, TrainingSettings, WindowSettings
 
 if TYPE_CHECKING:  # at run time only once the arguments are known: so --help answers at once
@@ -120,6 +119,8 @@ def numbers_of(corpus: "Corpus") -> str:
 
 def dry_run(parameters: Parameters, songs: "Songs", settings: "ModelSettings", training: TrainingSettings) -> None:
     """Print what training will need."""
+    from serenity.learning import tensorflow_quiet
+
     with tensorflow_quiet():
         from serenity.model.dataset import Task
         from serenity.model.estimate import estimate, peak_bytes

@@ -132,7 +132,7 @@ def profile(files: list[Path], songs: int = 22) -> dict[str, float]:
         timed("measures", quality.measure, song.notes, song.struck, chords, key)
         timed("fingerprint", fingerprint, song.notes)
         made = timed("synthetic songs", lambda: synthetic.make_songs(codec.on_grid(song, settings), songs))  # noqa: B023
-        versions = [song, *(song.with_notes(other.notes) for other in made)]
+        versions = [song, *(song.with_notes(other) for other in made.values())]
         encoded = [timed("notes to events", codec.encode, version, settings, key) for version in versions]
         songs = [abc_file.AbcSong("x", "x", str(key), 0, 0, song.beats.source, song.tempo_map, settings, one.events)
                  for one in encoded]

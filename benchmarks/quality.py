@@ -59,6 +59,7 @@ from benchmarks.notes import note_counts
 from serenity.command_line import run
 from serenity.completion import Request
 from serenity.errors import InputError
+from serenity.learning import tensorflow_quiet
 from serenity.model import checkpoint
 from serenity.model.checkpoint import Checkpoint
 from serenity.model.designs import parameter_count
@@ -69,7 +70,6 @@ from serenity.music.measures import polyphony, progression_irregularity, return_
 from serenity.music.note import end_time
 from serenity.music.song import beat_edges
 from serenity.music.tempo_map import TempoMap, metres, tempos
-from serenity.quiet import tensorflow_quiet
 from serenity.settings import Sampling
 from serenity.tokens import corpus as corpora
 from serenity.tokens import novelty

@@ -44,12 +44,11 @@ def main() -> None:
         rows = synthetic.read(notes, CATEGORIES["piano"]).rows
         top = rows[rows["part"] == voices.MELODY]
         made, key = synthetic.make_songs(notes, EVERY), codec.encode(song, SETTINGS).key
-        events = [events_of(version, key) for version in (song, *(song.with_notes(other.notes) for other in made))]
+        events = [events_of(version, key) for version in (song, *(song.with_notes(other) for other in made.values()))]
         originals.append(muddy(notes))
-        for other, its_events in zip(made, events[1:]):
-            rules[other.name].append((difference(its_events, events[0]), len(other.notes) / len(notes),
-                                        share_there(melody, other.notes), share_there(top, other.notes),
-                                        muddy(other.notes)))
+        for (rule, other), its_events in zip(made.items(), events[1:]):
+            rules[rule].append((difference(its_events, events[0]), len(other) / len(notes),
+                                share_there(melody, other), share_there(top, other), muddy(other)))
         families.append(len(made))
         alike.append(min(difference(one, other) for place, one in enumerate(events) for other in events[:place]))
     result = {"songs": len(families), "muddy intervals a note, originals": float(np.mean(originals)),

@@ -21,7 +21,7 @@ SCRIPTS = ("fetch.py", "preprocess.py", "train.py", "generate.py")
 SOURCES = sorted(path for path in [*ROOT.glob("*.py"), *ROOT.glob("serenity/**/*.py")])
 
 # What every floor may import.
-BELOW = ("categories", "errors", "files", "midi_container", "notation", "parallel", "quiet", "settings", "song_names")
+BELOW = ("categories", "errors", "files", "midi_container", "notation", "parallel", "settings", "song_names")
 FLOORS = {  # floor -> what it may import beside itself and what lies below all
     "sources": (),
     "music": (),

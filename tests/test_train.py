@@ -221,7 +221,7 @@ def test_ctrl_c_ends_with_a_line_and_code_130_and_the_run_goes_on(shell, before_
 
 def test_tensorflow_makes_no_remarks_when_it_is_imported_nor_when_it_traces_networks_one_after_another():
     code = ("import sys\n"
-            "from serenity.quiet import tensorflow_quiet\n"
+            "from serenity.learning import tensorflow_quiet\n"
             "with tensorflow_quiet():\n    import tensorflow\n"
             "again = tensorflow.function(lambda number: number)\n"
             "for number in range(9):\n    again(number)\n"

@@ -177,11 +177,6 @@ def from_text(text: str, name: str = "abc text") -> AbcSong:
     return AbcSong(**head, events=_events(lines[body:], body, name, head["codec"].grid))
 
 
-def head_from_text(text: str, name: str = "abc text") -> AbcSong:
-    """Return the song that abc text begins with, without its events. Raises InputError as from_text does."""
-    return AbcSong(**_head(text.splitlines(), name)[0], events=np.empty(0, EVENT))
-
-
 def _head(lines: list[str], name: str) -> tuple[dict, int]:
     """Return what the head says, by the fields of AbcSong, and the number of its lines."""
     if lines and lines[0].split() == [MAGIC, SECONDS]:
@@ -300,8 +295,9 @@ def read_in(folder: Path, name: str) -> AbcSong:
 def read_head(path: Path) -> AbcSong:
     """Return the song of an abc file without its events: what `read` gives, for the price of a few lines."""
     with open(path, encoding="utf-8-sig", errors="replace") as file:
-        lines = list(takewhile(str.strip, file))
-    return head_from_text("".join([*lines, "\n"]), str(path))
+        lines = [*takewhile(str.strip, file), "\n"]
+    head, _ = _head("".join(lines).splitlines(), str(path))
+    return AbcSong(**head, events=np.empty(0, EVENT))
 
 
 def _one_line(text: str) -> str:

@@ -48,7 +48,7 @@ _SUFFIXES = {
 }
 SUFFIXES = {suffix: above for above, names in _SUFFIXES.items() for suffix in names.split("|")}
 _NAME = re.compile(r"([A-G])([#b\u266f\u266d]?)([^/\s]*?(?:6/9)?)(?:/([A-Ga-g])([#b\u266f\u266d]?))?")
-_LETTERS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
+LETTERS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 _SHIFTS = {"#": 1, "\u266f": 1, "b": -1, "\u266d": -1, "": 0, None: 0}
 
 
@@ -59,8 +59,8 @@ def symbol_of(name: str) -> Symbol | None:
     match = _NAME.fullmatch(name.strip())
     if not match or match[3] not in SUFFIXES:
         return None
-    root = (_LETTERS[match[1]] + _SHIFTS[match[2]]) % OCTAVE
-    bass = (_LETTERS[match[4].upper()] + _SHIFTS[match[5]]) % OCTAVE if match[4] else root
+    root = (LETTERS[match[1]] + _SHIFTS[match[2]]) % OCTAVE
+    bass = (LETTERS[match[4].upper()] + _SHIFTS[match[5]]) % OCTAVE if match[4] else root
     return Symbol(tuple((root + step) % OCTAVE for step in SUFFIXES[match[3]]), bass)
 
 

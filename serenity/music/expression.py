@@ -11,14 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from serenity.errors import InputError, SettingError
-from serenity.music.midi_file import (
-    CONTROL,
-    EXPRESSION,
-    LONGEST_SUSTAIN,
-    Track,
-    next_strike,
-    sustain,
-)
+from serenity.music.midi_file import CONTROL, EXPRESSION, LONGEST_SUSTAIN, Track, next_strike, sustain
 from serenity.music.note import sort_notes
 from serenity.music.tempo_map import TempoMap
 from serenity.music.voices import BASS, INNER, MELODY, phrases, strikes, voices
@@ -280,8 +273,12 @@ def apply(track: Track, names: Iterable[str], settings: ExpressionSettings = Exp
 
     `tempo_map` has the song's quarters. Raises InputError for an unknown name.
     """
-    for name in chosen(names):
-        track = APPLY[name](track, settings, tempo_map)
+    names = set(names)
+    if unknown := sorted(names - set(APPLY)):
+        raise InputError(f"expression '{unknown[0]}' is unknown; wanted one or more of {', '.join(APPLY)}")
+    for name, edit in APPLY.items():
+        if name in names:
+            track = edit(track, settings, tempo_map)
     return track
 
 
@@ -309,11 +306,3 @@ def parse_edits(text: str, seed: int = 0) -> Edits:
             except ValueError:
                 raise SettingError(f"after {name}={amount!a}, wanted a number") from None
     return Edits([name for name, _ in parts], ExpressionSettings(**amounts))
-
-
-def chosen(names: Iterable[str]) -> list[str]:
-    """Return the names in the order of APPLY, each once. Raises InputError for an unknown one."""
-    names = set(names)
-    if unknown := sorted(names - set(APPLY)):
-        raise InputError(f"expression '{unknown[0]}' is unknown; wanted one or more of {', '.join(APPLY)}")
-    return [name for name in APPLY if name in names]

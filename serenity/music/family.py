@@ -45,8 +45,8 @@ def read(path: Path, name: str, group: str, settings: CodecSettings, songs: Song
         versions[MELODY] = song.with_notes(of_score(melody, settings.category).notes)
     if songs.synthetic:
         notes = codec.on_grid(song, settings)  # what was struck together is so to the instant, in all of them
-        for other in synthetic.make_songs(notes, songs.synthetic, songs.seed, settings.category):
-            versions.setdefault(other.name, song.with_notes(other.notes))  # a melody as it is written comes first
+        for rule, other in synthetic.make_songs(notes, songs.synthetic, songs.seed, settings.category).items():
+            versions.setdefault(rule, song.with_notes(other))  # a melody as it is written comes first
     family, key = {}, None
     for rule, version in versions.items():
         encoded = codec.encode(version, settings, key)

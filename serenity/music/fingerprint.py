@@ -21,14 +21,11 @@ _FACTORS = _RNG.integers(0, 1 << 63, BANDS * ROWS, dtype=np.uint64) * np.uint64(
 _OFFSETS = _RNG.integers(0, 1 << 63, BANDS * ROWS, dtype=np.uint64)
 
 
-def fingerprint(notes: np.ndarray) -> np.ndarray:
-    """Return a song's fingerprint: (BANDS * ROWS,) uint32.
-
-    A song of fewer than FIGURE + 1 strikes raises ValueError.
-    """
+def fingerprint(notes: np.ndarray) -> np.ndarray | None:
+    """Return a song's fingerprint: (BANDS * ROWS,) uint32; None where it has too few strikes for one figure."""
     intervals = np.diff(top_line(notes))
     if len(intervals) < FIGURE:
-        raise ValueError(f"wanted {FIGURE + 1} strikes or more for a fingerprint, got {len(intervals) + 1}")
+        return None
     figures = np.lib.stride_tricks.sliding_window_view(intervals + 128, FIGURE).astype(np.uint64)
     codes = np.unique(figures @ (np.uint64(257) ** np.arange(FIGURE, dtype=np.uint64)))
     # Multiply-shift (Dietzfelbinger et al., J. Algorithms 25(1), 1997): products wrap at 64 bits; the upper half stays

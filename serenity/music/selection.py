@@ -10,7 +10,7 @@ import numpy as np
 
 from serenity.errors import InputError
 from serenity.music import harmony, quality, song_file
-from serenity.music.fingerprint import FIGURE, fingerprint, similar_pairs, top_line
+from serenity.music.fingerprint import fingerprint, similar_pairs
 from serenity.music.song import of_score
 
 
@@ -28,7 +28,7 @@ def assess(path: Path, category: str = "piano", cache: Path | None = None) -> di
         return {"reason": f"unreadable: {str(error).removeprefix(f'{path}: ')}"}
     key = harmony.find_key(song.struck)
     chords = harmony.find_chords(song.struck, song.beat_edges)
-    has_figures = len(top_line(song.notes)) > FIGURE
+    marks = fingerprint(song.notes)
     return {
         "reason": None,
         "measures": {name: float(f"{value:.5g}") for name, value in
@@ -36,7 +36,7 @@ def assess(path: Path, category: str = "piano", cache: Path | None = None) -> di
         "key": key.name,
         "beat": str(song.beats),
         "progression": harmony.commonest_progression(*harmony.triads(chords, key))[0],
-        "fingerprint": fingerprint(song.notes).tobytes().hex() if has_figures else "",
+        "fingerprint": "" if marks is None else marks.tobytes().hex(),
     }
 
 

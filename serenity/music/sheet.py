@@ -2,7 +2,7 @@
 
 * Bars stand where the score has them: a pickup is a bar of its own length, and so is any bar that is shorter or longer
   than its metre; the two halves of a bar that a repeat sign cuts are one bar. The file says that its bars are notated.
-* Repeats, endings, da capo and dal segno are played (playing_order.py); ties are one note.
+* Repeats, endings, da capo and dal segno are played (staff.py); ties are one note.
 * Dynamics are velocities, hairpins lead from one to the next, an accent is louder, a staccato half as long. A grace
   note is short and comes before the beat; a single one without a slash is an appoggiatura, half as long as its note.
 * The parts of singers are played on the piano, as all parts whose instrument is not said; the staves of one part are
@@ -29,8 +29,7 @@ from serenity.errors import InputError
 from serenity.music import chord_symbols, midi_file, musicxml, tune
 from serenity.music.chord_symbols import Symbol
 from serenity.music.note import note_table
-from serenity.music.playing_order import Bar, playing_order
-from serenity.music.staff import Staff
+from serenity.music.staff import Bar, Staff, playing_order
 from serenity.music.tempo_map import DEFAULT_QUARTER, TempoMap, metres, tempos
 from serenity.notation import ABC, KERN, MUSICXML, Sheet
 

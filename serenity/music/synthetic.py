@@ -51,14 +51,6 @@ _ROW = np.dtype(NOTE.descr + [("strike", np.intp), ("harmony", np.intp), ("part"
 
 
 @dataclass(frozen=True, eq=False)
-class SyntheticSong:
-    """A song made from another one."""
-
-    name: str  # of the rule, unique among those of one original
-    notes: np.ndarray  # note table
-
-
-@dataclass(frozen=True, eq=False)
 class Song:
     """A note table as the rules read it. n notes, s strikes, h harmonies."""
 
@@ -95,19 +87,19 @@ class Song:
         return [judge(self, self.chords) for judge in FAULTS]
 
 
-def make_songs(notes: np.ndarray, count: int = 18, seed: int = 0, category: str = "piano") -> list[SyntheticSong]:
-    """Return up to `count` songs made from a note table, from the nearest to the original to the farthest.
+def make_songs(notes: np.ndarray, count: int, seed: int = 0, category: str = "piano") -> dict[str, np.ndarray]:
+    """Return up to `count` songs made from a note table, as note tables by the name of the rule that made them.
 
-    There are fewer where fewer rules can be applied: a line for one voice has none. The same arguments give the same
-    songs. Each differs from the original and from every other in DIFFERENT of the strikes or more. A note that has
-    moved lies in the category's range; notes of one pitch never overlap. InputError for an unknown category and for a
-    seed below 0.
+    They stand in order, from the nearest to the original to the farthest. There are fewer where fewer rules can be
+    applied: a line for one voice has none. The same arguments give the same songs. Each differs from the original and
+    from every other in DIFFERENT of the strikes or more. A note that has moved lies in the category's range; notes of
+    one pitch never overlap. InputError for an unknown category and for a seed below 0.
     """
     instrument = category_named(category)
     if seed < 0:
         raise InputError(f"seed {seed}, wanted 0 or more")
     if not len(notes):
-        return []
+        return {}
     song = read(notes, instrument)
     chance = np.random.default_rng(seed)
     known, made = [song.chords], {}
@@ -118,8 +110,8 @@ def make_songs(notes: np.ndarray, count: int = 18, seed: int = 0, category: str 
         chords = _bits(_struck(rows, len(song.strikes)))
         if all(_difference(chords, other) >= DIFFERENT for other in known):
             known.append(chords)
-            made[name] = SyntheticSong(name, to_table(rows))
-    return [made[name] for name in RULES if name in made]
+            made[name] = to_table(rows)
+    return {name: made[name] for name in RULES if name in made}
 
 
 # --- reading a song ---------------------------------------------------------------------------------------------------

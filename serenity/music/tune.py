@@ -13,11 +13,10 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from serenity.errors import InputError
-from serenity.music.chord_symbols import symbol_of
+from serenity.music.chord_symbols import LETTERS, symbol_of
 from serenity.music.instruments import instrument_in
 from serenity.music.staff import KEYS, Measure, Staff, Struck, graces
 
-LETTERS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 SHARPS = "FCGDAEB"
 ACCIDENTALS = {"^^": 2, "^": 1, "=": 0, "_": -1, "__": -2}
 MODES = {"": 0, "maj": 0, "ion": 0, "mix": -1, "dor": -2, "min": -3, "m": -3, "aeo": -3, "phr": -4, "loc": -5, "lyd": 1}

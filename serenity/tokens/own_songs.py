@@ -14,7 +14,7 @@ from serenity.errors import InputError
 from serenity.midi_container import is_midi_name
 from serenity.music import codec, song_file
 from serenity.music.codec import bar_places
-from serenity.music.fingerprint import FIGURE, fingerprint, similar_pairs, top_line
+from serenity.music.fingerprint import fingerprint, similar_pairs
 from serenity.music.song import of_score
 from serenity.music.song_file import read_all, songs_below
 from serenity.parallel import in_parallel
@@ -61,10 +61,8 @@ def read_song(path: Path, settings: CodecSettings,
         song = of_score(song_file.read(path, cache), settings.category)
     except InputError as error:
         return str(error) if str(error).startswith(str(path)) else f"{path}: {error}"
-    has_figures = len(top_line(song.notes)) > FIGURE
     events = codec.encode(song, settings).events
-    marks = fingerprint(song.notes) if has_figures else None
-    return events, bar_places(events, song.tempo_map, settings.grid), marks
+    return events, bar_places(events, song.tempo_map, settings.grid), fingerprint(song.notes)
 
 
 def group(prints: dict[str, np.ndarray | None]) -> dict[str, str]:

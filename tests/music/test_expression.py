@@ -14,7 +14,6 @@ from serenity.music.expression import (
     ExpressionSettings,
     accent,
     apply,
-    chosen,
     expression_curve,
     humanise,
     legato,
@@ -270,7 +269,6 @@ def test_the_order_in_which_they_are_named_does_not_matter():
     track = Track("", 0, False, SONG)
     one, other = apply(track, ["thin", "swell", "accent"]), apply(track, ["accent", "thin", "swell", "thin"])
     assert one.notes.tolist() == other.notes.tolist()
-    assert chosen(["pedal", "thin"]) == ["thin", "pedal"]
 
 
 def test_an_unknown_name_gets_one_clear_line():

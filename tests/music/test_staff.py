@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from serenity.music.playing_order import Bar, playing_order
+from serenity.music.staff import Bar, playing_order
 
 SIGNS = {"Segno": {"is_segno": True}, "Coda": {"is_coda": True}, "Fine": {"is_fine": True}, "ToCoda": {"to_coda": True},
          "DC": {"back_to": "start"}, "DS": {"back_to": "segno"}}
