@@ -25,7 +25,7 @@ from serenity.notation import Sheet
 from serenity.song_names import PLAIN_ENDINGS, without_ending
 
 MIDI, REASON, AGAIN = ".mid", ".txt", ".again"  # endings in the cache; what ends in AGAIN is tried again
-MAKERS = ("../notation", "chord_symbols", "midi_file", "musicxml", "playing_order", "sheet", "staff", "tune")
+MAKERS = ("../notation", "chord_symbols", "midi_file", "musicxml", "sheet", "staff", "tune")
 
 
 def read(path: str | os.PathLike, cache: Path | None = None) -> Score:
