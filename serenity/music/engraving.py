@@ -38,8 +38,8 @@ class Bar:
 
 def to_musicxml(own: Sequence[Track], others: Sequence[Track], tempo_map: TempoMap, key: Key, join: float,
                 title: str = "", has_hands: bool = True) -> bytes:
-    """Return a song as MusicXML: its `own` tracks, continuation and what it continues, as one part, of two staves where
-    it `has_hands`; of the others each one that has pitches as one.
+    """Return a song as MusicXML. Its `own` tracks, the intro and its continuation, become one part: with `has_hands` in
+    two staves. Each of the other tracks that is no drum becomes a part of its own.
 
     `tempo_map` has the music's bars. The place at which the continuation begins, `join` seconds, is marked. Raises
     InputError where there are too many notes.

@@ -247,7 +247,7 @@ def _metres(bars: list[Whole], line: Line) -> list[tuple[float, int, int]]:
 
 
 def _joined(bars: list[Whole], order: list[int], place: int) -> int:
-    """Return the place behind the bar that begins at `place`: several short ones that make one whole bar are one."""
+    """Return the place behind the bar that begins at `place`. Several short bars that make a whole one count as one."""
     whole, length = bars[order[place]].nominal, Fraction(0)
     for after in range(place, len(order)):
         length += bars[order[after]].length

@@ -1,8 +1,8 @@
 """What of a song is written down: its notes on lines that can be read, in two hands and in voices.
 
 A performance cannot be written as it was played. Each quarter is divided by halves or by thirds, whichever its onsets
-are nearer to; a note ends on such a line, too, and short gaps and overlaps before a strike of its hand are closed. From
-there on nothing is changed: what is written is what a reader of the score gets back.
+are nearer to. Notes begin and end on the lines of that division, and short gaps and overlaps before the next strike of
+the same hand are closed. After that nothing is changed: whoever reads the score gets the same notes back.
 """
 
 from collections.abc import Iterator
@@ -119,7 +119,10 @@ def voices_of(table: np.ndarray) -> list[Voice]:
 
 
 def _push(voices: list[Voice], chord: Chord) -> None:
-    """Put a chord where no voice is free: the one that is nearest to its end is cut, or one struck at once takes it."""
+    """Put a chord into a voice although none is free: that which ends first is cut, where the chord begins.
+
+    If each of them begins a chord at the same time, the two chords become one.
+    """
     voice = min(voices, key=lambda voice: (voice[-1].onset == chord.onset, voice[-1].onset + voice[-1].length))
     last = voice[-1]
     if last.onset == chord.onset:
