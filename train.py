@@ -10,7 +10,7 @@ The work itself is done by serenity/learning.py, which you can use from Python a
 are parameters like the others: --help shows them, and TrainingSettings(batch=4) here changes one for good.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -42,14 +42,14 @@ class Parameters:
     dry_run: bool = False                        # make a few steps, estimate what training will take, write nothing
     design: Literal["serenity", "original"] = "serenity"  # original: an encoder, each attribute alone
     dropout: float = NetworkSettings.dropout     # share of values that training leaves out by chance
-    prompt_events: int = WindowSettings.prompt   # longest prompt in a window
-    continuation_events: int = WindowSettings.continuation  # events after the prompt in a window
+    prompt_events: int | None = None             # longest prompt in a window; None: 128, with --from the model's
+    continuation_events: int | None = None       # events after the prompt in it; None: 256, with --from the model's
     training: TrainingSettings = TrainingSettings()
     source: str = "the user's own MIDI files"    # for the model's card: what the songs are
     licence: str | None = None                   # for the model's card: licence of the songs; None: as fetch.py noted
 
 
-OF_THE_BASE = ("preset", "design", "prompt_events", "continuation_events")  # --from brings these
+OF_THE_BASE = ("preset", "design")  # --from brings these
 
 
 def main(parameters: Parameters) -> None:
@@ -60,8 +60,8 @@ def main(parameters: Parameters) -> None:
     from serenity.model.designs import parameter_count
 
     songs, training = read_songs(parameters), parameters.training.settled(parameters.start_from is not None)
-    window = WindowSettings(parameters.prompt_events, parameters.continuation_events)
-    settings = learning.design(songs, parameters.preset, parameters.design, window, parameters.dropout)
+    settings = learning.design(songs, parameters.preset, parameters.design, window(parameters, songs),
+                               parameters.dropout)
     settings = records.agree(parameters.model, settings, songs.corpus.vocabulary, parameters.attributes,
                              parameters.resume)
     print(f"{parameters.model}: {parameters.start_from or parameters.preset}, {numbers_of(songs.corpus)}")
@@ -106,6 +106,13 @@ def read_songs(parameters: Parameters) -> "Songs":
     if base:
         print(learning.known(songs.corpus))
     return songs
+
+
+def window(parameters: Parameters, songs: "Songs") -> WindowSettings:
+    """Return the window that is asked for: what is not said of it is as in the model that learns further, or usual."""
+    usual = songs.base.model.settings.window if songs.base else WindowSettings()
+    said = {"prompt": parameters.prompt_events, "continuation": parameters.continuation_events}
+    return replace(usual, **{name: value for name, value in said.items() if value is not None})
 
 
 # --- reports ----------------------------------------------------------------------------------------------------------

@@ -3,8 +3,8 @@
     songs = learning.read_store(Path("data/tokens"))
     learning.train(Path("models/mine"), songs, learning.design(songs), TrainingSettings(epochs=3))
 
-To train an existing model further (fine-tuning), give it as `base`: read_base(folder). Sizes, windows, codec and
-dictionaries stay those of the base; songs with other dictionaries are translated.
+To train an existing model further (fine-tuning), give it as `base`: read_base(folder). Sizes, codec and dictionaries
+stay those of the base; songs with other dictionaries are translated. Windows may become longer.
 """
 
 import logging
@@ -103,14 +103,23 @@ def _checked(songs: Songs, folder: Path) -> Songs:
 
 # --- networks ---------------------------------------------------------------------------------------------------------
 
-def design(songs: Songs, size: str = "mini", name: str = "serenity", window: WindowSettings = WindowSettings(),
+def design(songs: Songs, size: str = "mini", name: str = "serenity", window: WindowSettings | None = None,
            dropout: float = NetworkSettings.dropout) -> ModelSettings:
-    """Return what the networks are like: those of the base, or of a preset's size and a design's name. InputError."""
+    """Return what the networks are like: those of the base, or of a preset's size and a design's name.
+
+    `window` None: that of the base, or the default. Raises InputError, also where a base of the original's design is to
+    have another window: its learned distances belong to the one that it has.
+    """
     networks = songs.base.model.settings.networks if songs.base else preset(size, name)
     networks = {attribute: replace(network, dropout=dropout) for attribute, network in networks.items()}
-    if songs.base:
-        return replace(songs.base.model.settings, networks=networks)
-    return ModelSettings(networks, songs.corpus.vocabulary.sizes, window, songs.corpus.codec, name)
+    if songs.base is None:
+        return ModelSettings(networks, songs.corpus.vocabulary.sizes, window or WindowSettings(), songs.corpus.codec,
+                             name)
+    base = songs.base.model.settings
+    if base.has_encoder and window not in (None, base.window):
+        raise InputError(f"a window of {window.prompt} + {window.continuation} events for a model of the original's "
+                         f"design, which has {base.window.prompt} + {base.window.continuation}; wanted no other one")
+    return replace(base, networks=networks, window=window or base.window)
 
 
 def train(folder: Path, songs: Songs, settings: ModelSettings, training: TrainingSettings = TrainingSettings(),

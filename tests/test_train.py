@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from serenity import settings as model_settings
 from serenity.command_line import composed
 from serenity.command_line import run as run_script
 from serenity.errors import InputError
+from serenity.learning import Songs, design, read_base
 from serenity.model import checkpoint
 from serenity.model.designs import parameter_count
 from serenity.music import midi_file
@@ -39,8 +41,8 @@ def make_store(folder, songs):
 @pytest.fixture
 def defaults(tmp_path, monkeypatch, eagerly):
     """Parameters by which tiny networks are trained for an epoch on six songs."""
-    for design in model_settings.DESIGNS:
-        monkeypatch.setitem(model_settings.PRESETS[design], "mini", dict.fromkeys(ATTRIBUTES, TINY))
+    for name in model_settings.DESIGNS:
+        monkeypatch.setitem(model_settings.PRESETS[name], "mini", dict.fromkeys(ATTRIBUTES, TINY))
     make_store(tmp_path / "tokens", abc_songs(6, bars=4))
     return {"tokens": tmp_path / "tokens", "model": tmp_path / "model", "epochs": 1, "batch": 4, "prompt_events": 16,
             "continuation_events": 24}
@@ -275,7 +277,8 @@ def midi(tmp_path):
     return folder.parent
 
 
-OWN = {"tokens": train.Parameters().tokens, "prompt_events": 128, "continuation_events": 256, "attributes": ("step",)}
+OWN = {"tokens": train.Parameters().tokens, "prompt_events": None, "continuation_events": None,
+       "attributes": ("step",)}
 
 
 def test_a_model_is_fine_tuned_on_a_folder_of_songs_in_one_command(run, base, midi, capsys):
@@ -295,6 +298,22 @@ def test_a_model_is_fine_tuned_on_a_folder_of_songs_in_one_command(run, base, mi
     assert "Licence: unknown (3 songs), CC0-1.0 (1 songs); of what model learned from: MIT" in card
     assert sum(figures_of(folder)["data"][split] for split in ("train", "validation", "test")) == 4
     assert checkpoint.read_novelty(folder).songs == 3 + figures_of(folder)["data"]["train"]
+
+
+def test_a_model_learns_further_in_longer_windows(run, base, tmp_path):
+    folder = run(**OWN | {"tokens": tmp_path / "tokens", "start_from": base, "model": tmp_path / "mine",
+                          "continuation_events": 40})
+    window, before = (checkpoint.read_settings(model)[0].window for model in (folder, base))
+    assert (window.prompt, window.continuation) == (before.prompt, 40) and before.continuation != 40
+
+
+def test_learned_distances_belong_to_their_window(base):
+    model = read_base(base)
+    settings = replace(model.model.settings, design="original")
+    songs = Songs(None, replace(model, model=replace(model.model, settings=settings)))
+    assert design(songs).window == settings.window
+    with pytest.raises(InputError, match="wanted no other one"):
+        design(songs, window=replace(settings.window, continuation=40))
 
 
 def test_tokens_of_other_dictionaries_are_translated_and_those_of_another_codec_refused(run, base, tmp_path, capsys):
@@ -333,7 +352,7 @@ def test_the_example_in_python_prepares_songs_and_trains_on_them(defaults, midi,
     ({"prompt_events": 3}, "window of 3 . 24 events; wanted a prompt of 16 or more"),
     ({"dropout": 1.5}, "dropout 1.5, wanted"),
     ({"midi": Path("songs")}, "--midi without --from; wanted --from MODEL"),
-    ({"start_from": Path("no-such")}, "--prompt-events with --from, which brings its own"),
+    ({"start_from": Path("no-such"), "preset": "lite"}, "--preset with --from, which brings its own"),
     ({**OWN, "start_from": Path("no-such")}, "no-such is not a folder; wanted a model"),
     ({**OWN, "start_from": Path("x"), "model": Path("x")}, "--from x is --model too"),
     ({**OWN, "start_from": Path("x"), "midi": Path("y"), "tokens": Path("z")}, "--tokens with --midi"),

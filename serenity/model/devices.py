@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 
 import keras
-import tensorflow as tf
 
 from serenity.errors import InputError
 from serenity.settings import TrainingSettings
@@ -35,6 +34,10 @@ class Devices:
     def __init__(self, training: TrainingSettings, names: Sequence[str] | None = None):
         """`names` are TensorFlow's, such as "GPU:0"; None: all GPUs. Raises InputError if they cannot be used."""
         self.strategy = None
+        if keras.backend.backend() != "tensorflow":
+            return
+        import tensorflow as tf
+
         if names is None:
             names = [device.name for device in tf.config.list_logical_devices("GPU")]
         if len(names) < 2:

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import keras
-import tensorflow as tf
 
 from serenity.model.dataset import Task
 from serenity.model.devices import Devices, explained, precision
@@ -53,8 +52,11 @@ def estimate(task: Task) -> Estimate:
 def peak_bytes() -> int:
     """Return the most memory, in bytes, that was used so far: of the first GPU if there is one, else of this process.
     """
-    if tf.config.list_logical_devices("GPU"):
-        return tf.config.experimental.get_memory_info("GPU:0")["peak"]
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        if tf.config.list_logical_devices("GPU"):
+            return tf.config.experimental.get_memory_info("GPU:0")["peak"]
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 

@@ -7,18 +7,22 @@ for these chains: in a whole network it would also do the products, which oneDNN
 
 from collections.abc import Callable
 
-import tensorflow as tf
+import keras
 
 
 def fused(function: Callable) -> Callable:
-    """Return a function that does the same on tensors in one pass, on a processor.
+    """Return a function that does the same on tensors in one pass, if TensorFlow works on a processor.
 
     For the gradient everything is computed again from the inputs (Chen et al., "Training Deep Nets with Sublinear
     Memory Cost", arXiv 1604.06174), so no results in between are kept. Only inputs of floating-point numbers have a
     gradient. `function` takes tensors, not variables, and returns one tensor.
 
-    On a GPU this is the function itself: there the whole network can be compiled (--xla).
+    On a GPU, and with another backend of Keras, this is the function itself: there the whole network can be compiled.
     """
+    if keras.backend.backend() != "tensorflow":  # JAX, where TensorFlow is not at hand
+        return function
+    import tensorflow as tf
+
     forward = tf.function(function, jit_compile=True, autograph=False)
 
     @tf.function(jit_compile=True, autograph=False)
