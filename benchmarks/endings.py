@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import quality  # beside this file: how its songs are taken from a token store
 
+from benchmarks import quality
 from serenity import completion
 from serenity.command_line import run
 from serenity.completion import Request

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import quality  # beside this file: how its songs are taken from a token store
 
+from benchmarks import quality
 from serenity.command_line import run
 from serenity.model import checkpoint
 from serenity.music.nearness import Nearness, nearness
