@@ -103,8 +103,7 @@ def encode_sound(song: Song, soundfont: Path, small: bool = True) -> audio.Encod
 def heading(song: Song) -> str:
     """Return what holds for a song and its seed: key, tempo and metre where the continuation begins."""
     quarter = song.tempo_map.quarters(song.split)
-    rows = song.tempo_map.signatures
-    metre = rows[max(np.searchsorted(rows["start"], quarter, side="right") - 1, 0)]
+    metre = song.tempo_map.metre(quarter)
     bpm = 6e7 / song.tempo_map.tempo(quarter)
     return f"{song.key.name} · {bpm:.0f} BPM · {metre['numerator']}/{metre['denominator']}"
 

@@ -44,7 +44,7 @@ from serenity.errors import InputError
 from serenity.files import write_whole
 from serenity.music.codec import EVENT, LIMITS, loudness_name, number_name, parse_loudness, time_name
 from serenity.music.pitch import chord_bits, chord_pitches, parse_chord, spell
-from serenity.music.tempo_map import NEAR, TempoMap, metres, tempos
+from serenity.music.tempo_map import TempoMap, metres, tempos
 from serenity.settings import CodecSettings
 
 MAGIC = "serenity-abc"
@@ -90,7 +90,7 @@ def _event_lines(events: np.ndarray, tempo_map: TempoMap, grid: int) -> list[str
     """Return a line for each event, and one before each bar in which an event begins."""
     onset = np.cumsum(events["step"])
     bars, places, _ = tempo_map.bars(onset / grid)
-    units = _denominators(tempo_map, onset / grid)
+    units = tempo_map.metre(onset / grid)["denominator"].tolist()  # that the beats of a bar are counted in
     points = np.rint(places * grid).astype(np.int64)
     lines, before = [], None
     columns = (events[name].tolist() for name in EVENT.names)
@@ -102,12 +102,6 @@ def _event_lines(events: np.ndarray, tempo_map: TempoMap, grid: int) -> list[str
         lines.append(f"{_spelled(*chord)} {time_name(step, grid)} {time_name(duration, grid)} "
                      f"{loudness_name(velocity, accent)}  % {_beat_name(point, unit, grid)}")
     return lines
-
-
-def _denominators(tempo_map: TempoMap, quarters: np.ndarray) -> list[int]:
-    """Return the denominator of the metre at each of the quarters: what the beats of its bar are counted in."""
-    at = np.maximum(np.searchsorted(tempo_map.signatures["start"], quarters + NEAR, side="right") - 1, 0)
-    return tempo_map.signatures["denominator"][at].tolist()
 
 
 @lru_cache(maxsize=_REMEMBERED)

@@ -81,11 +81,10 @@ def bars_of(tempo_map: TempoMap, notes: np.ndarray) -> list[Bar]:
 
 
 def _bar(tempo_map: TempoMap, begin: int, end: int) -> Bar:
-    rows = tempo_map.signatures
-    row = rows[max(np.searchsorted(rows["start"], begin / GRID + 1e-6, side="right") - 1, 0)]
+    metre = tempo_map.metre(begin / GRID)
     beat = 3 * GRID // 2 if is_compound(tempo_map, begin / GRID) else GRID
     number = tempo_map.bar_name(float(tempo_map.seconds(begin / GRID)) + 1e-3)
-    return Bar(number, begin, end, (int(row["numerator"]), int(row["denominator"])), beat)
+    return Bar(number, begin, end, (int(metre["numerator"]), int(metre["denominator"])), beat)
 
 
 # --- staves -----------------------------------------------------------------------------------------------------------

@@ -96,6 +96,11 @@ class TempoMap:
             return self.metres
         return np.append(metres((0.0, *DEFAULT_METRE)), self.metres)
 
+    def metre(self, quarters: np.ndarray) -> np.ndarray:
+        """Return the row of `signatures` that holds where quarters (...,) stand: (...,)."""
+        at = np.searchsorted(self.signatures["start"], quarters + NEAR, side="right") - 1
+        return self.signatures[np.maximum(at, 0)]
+
     @cached_property
     def _sections(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Of each stretch of one metre: its start and the length of its bars, in quarters, and its first bar."""

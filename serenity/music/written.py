@@ -14,7 +14,7 @@ from serenity.music import voices as heard
 from serenity.music.grid import to_grid
 from serenity.music.midi_file import next_strike
 from serenity.music.note import NOTE
-from serenity.music.tempo_map import NEAR, TempoMap
+from serenity.music.tempo_map import TempoMap
 
 GRID = 24                  # points a quarter
 UNITS = {6: 0.0, 8: 0.4, 3: 0.7, 4: 0.9}  # points between lines of a beat -> by how many points it is the worse choice
@@ -39,9 +39,8 @@ Voice = list[Chord]  # one after another
 
 def is_compound(tempo_map: TempoMap, quarter: float) -> bool:
     """Return whether a beat is three eighths where `quarter` stands."""
-    rows = tempo_map.signatures
-    row = rows[max(np.searchsorted(rows["start"], quarter + NEAR, side="right") - 1, 0)]
-    return bool(row["denominator"] >= 8 and row["numerator"] % 3 == 0)
+    metre = tempo_map.metre(quarter)
+    return bool(metre["denominator"] >= 8 and metre["numerator"] % 3 == 0)
 
 
 def units(points: np.ndarray, tempo_map: TempoMap) -> dict[int, int]:
