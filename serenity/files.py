@@ -100,12 +100,14 @@ def alone(folder: Path) -> Iterator[None]:
 
 UTF16_MAGIC = (b"\xff\xfe", b"\xfe\xff")  # the two byte orders
 _JAPANESE = r"[\u3000-\u30ff\u4e00-\u9fff\uff01-\uff5e]"  # letters and signs of full width
-_ENCODINGS = {  # encoding -> what a text of it looks like, and no other text does that is read by it
-    "utf-8-sig": re.compile(""),
-    "shift_jis": re.compile(rf"(?=.*{_JAPANESE}{{2}})([\0-\x7f\uff61-\uff9f]|{_JAPANESE})*\Z", re.DOTALL),
-    "cp1251": re.compile("(?=.*[А-яЁё]{3})", re.DOTALL),
-    "cp1252": re.compile(""),
-    "latin-1": re.compile(""),  # it has a letter for every byte
+_ENCODINGS = {  # encoding -> bytes and text as every text of it has them, and no other text that is read by it
+    "utf-8-sig": (b"", ""),
+    # Bytes: a kana or a common kanji, and one more letter. Two rare kanji may be French: the "légère" of Latin-1.
+    "shift_jis": (rb"[\x81-\x9f].[\x81-\xea]",
+                  rf"(?=.*{_JAPANESE}{{2}})([\0-\x7f\uff61-\uff9f]|{_JAPANESE})*\Z"),
+    "cp1251": (b"", "(?=.*[А-яЁё]{3})"),
+    "cp1252": (b"", ""),
+    "latin-1": (b"", ""),  # it has a letter for every byte
 }
 
 
@@ -113,11 +115,11 @@ def text_of(content: bytes) -> str:
     """Return a text that does not say its encoding: UTF-8 or -16, or what it looks like, or else Latin-1."""
     if content.startswith(UTF16_MAGIC):
         return content.decode("utf-16", "replace")
-    for encoding, looks_right in _ENCODINGS.items():
+    for encoding, (packed, shown) in _ENCODINGS.items():
         try:
             text = content.decode(encoding)
         except UnicodeDecodeError:
             continue
-        if looks_right.match(text):
+        if re.search(packed, content, re.DOTALL) and re.match(shown, text, re.DOTALL):
             return text
     raise AssertionError("Latin-1 reads everything")

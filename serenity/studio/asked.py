@@ -134,15 +134,15 @@ def making(body: bytes) -> Making:
     said = _order(body, get_type_hints(Making))
     for name, (lowest, highest) in (("bars", (1, MOST_BARS)), ("temperature", BOLDNESS), ("takes", (1, MOST_TAKES))):
         if not lowest <= said[name] <= highest:
-            raise Refused(400, f"{name} {said[name]:.6g}; wanted {lowest} to {highest}")
-    return Making(**said)
+            raise Refused(400, f"{name} {short(said[name])}; wanted {lowest} to {highest}")
+    return Making(**said | {"temperature": float(said["temperature"])})  # JSON has 1 for 1.0
 
 
 def kept_bars(body: bytes) -> int:
     """Return how many bars of a take are kept. Raises Refused."""
     bars = _order(body, {"bars": int})["bars"]
     if not 0 <= bars <= 10_000:
-        raise Refused(400, f"bars {bars}; wanted 0 or more")
+        raise Refused(400, f"bars {short(bars)}; wanted 0 or more")
     return bars
 
 

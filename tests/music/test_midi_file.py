@@ -188,8 +188,9 @@ def test_names_in_utf8_are_read(stored):
 
 @pytest.mark.parametrize(("encoding", "stored"), [
     ("latin-1", "Flügel"), ("latin-1", "Übung für Flöte"), ("latin-1", "Clavecin à pédale, fête"),
-    ("cp1252", "Don’t – Ž"),
-    ("shift_jis", "ピアノ右手"), ("shift_jis", "第1ピアノ"), ("shift_jis", "ベース"), ("cp1251", "Рояль"),
+    ("latin-1", "Marche légère"), ("cp1252", "Don’t – Ž"), ("cp1252", "L’aube légère"),
+    ("shift_jis", "ピアノ右手"), ("shift_jis", "第1ピアノ"), ("shift_jis", "ベース"),
+    ("shift_jis", "組曲"), ("cp1251", "Рояль"),
     ("latin-1", "\x81\x8d"),
 ])
 def test_names_in_old_encodings_are_read(encoding, stored):
