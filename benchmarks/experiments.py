@@ -30,6 +30,7 @@ class Parameters:
     attributes: tuple[str, ...] = ("pitch", "step", "duration", "velocity")
     seconds: float = 120.0                   # of processor time for each network, its building and judging apart
     batch: int = 2                           # windows a step
+    window: tuple[int, int] = (128, 256)     # events: longest prompt, and what follows it
     learning_rate: float = 5e-3              # at its peak
     families: int | None = None              # of training songs, each with its synthetic songs; None: all
     synthetic: int | None = None             # synthetic songs that are kept of each family; None: all
@@ -115,7 +116,8 @@ def train(corpus, name: str, attribute: str, parameters: Parameters) -> dict:
     design = others.get("design", "serenity")
     sizes = small() if parameters.preset == "small" else preset(parameters.preset, design)
     networks = {attribute: replace(network, **changes) for attribute, network in sizes.items()}
-    settings = ModelSettings(networks, corpus.vocabulary.sizes, WindowSettings(), corpus.codec, design)
+    settings = ModelSettings(networks, corpus.vocabulary.sizes, WindowSettings(*parameters.window), corpus.codec,
+                             design)
     keras.backend.clear_session()
     keras.utils.set_random_seed(parameters.seed)
     network = Transformer(settings, attribute, corpus.vocabulary)

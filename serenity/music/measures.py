@@ -57,13 +57,32 @@ def bar_overlaps(notes: np.ndarray, tempo_map: TempoMap) -> tuple[np.ndarray, np
     """
     if not len(notes):
         return np.zeros((0, 0)), np.zeros(0, bool)
-    bar, place = sixteenths(notes, tempo_map)
+    bar, cell = _cells(notes, tempo_map)
     bar -= bar.min()
-    cell = np.rint(place * SIXTEENTHS).astype(np.int64) * OCTAVE + notes["pitch"] % OCTAVE
     struck = np.zeros((bar.max() + 1, cell.max() + 1))
     struck[bar, cell] = 1
     shared, number = struck @ struck.T, struck.sum(axis=1)
     return shared / np.maximum(number[:, None] + number - shared, 1), number > 0
+
+
+def copied_bars(before: np.ndarray, made: np.ndarray, tempo_map: TempoMap) -> tuple[int, int]:
+    """Return how many of the bars `made` are the same as one of those `before`, and how many there are."""
+    known, new = (_contents(notes, tempo_map) for notes in (before, made))
+    return sum(bar in known for bar in new), len(new)
+
+
+def _contents(notes: np.ndarray, tempo_map: TempoMap) -> list[frozenset[int]]:
+    """Return the cells of each bar in which notes begin."""
+    bars = {}
+    for bar, cell in zip(*(values.tolist() for values in _cells(notes, tempo_map))):
+        bars.setdefault(bar, set()).add(cell)
+    return [*map(frozenset, bars.values())]
+
+
+def _cells(notes: np.ndarray, tempo_map: TempoMap) -> tuple[np.ndarray, np.ndarray]:
+    """Return each note's bar, and its place by sixteenths and its pitch class as one number."""
+    bar, place = sixteenths(notes, tempo_map)
+    return bar, np.rint(place * SIXTEENTHS).astype(np.int64) * OCTAVE + notes["pitch"] % OCTAVE
 
 
 # --- pitch ------------------------------------------------------------------------------------------------------------

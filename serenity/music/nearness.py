@@ -11,7 +11,7 @@ import numpy as np
 
 from serenity.music import quality
 from serenity.music.harmony import find_chords, pitch_class_weights
-from serenity.music.measures import bar_lines, progression_irregularity, wasserstein
+from serenity.music.measures import bar_lines, copied_bars, progression_irregularity, wasserstein
 from serenity.music.note import end_time
 from serenity.music.song import beat_edges
 from serenity.music.tempo_map import NEAR, TempoMap
@@ -163,16 +163,18 @@ def judge(before: np.ndarray, made: np.ndarray, tempo_map: TempoMap) -> Judgemen
     """Return what is thought of the notes `made`, by those `before`; each one note or more."""
     near = nearness(before, made, tempo_map)
     chords = find_chords(made, beat_edges(tempo_map, end_time(made)))
-    return Judgement(near, collapse(before, made, tempo_map), merit(near, chords))
+    copies, bars = copied_bars(before, made, tempo_map)
+    return Judgement(near, collapse(before, made, tempo_map), merit(near, chords, copies / bars))
 
 
-def merit(near: Nearness, chords: np.ndarray) -> float:
-    """Return how promising a continuation with this harmony (a CHORD table) is, 0 to 1: the mean of how near it is to
-    the seed in each part, and of how often its chords come round.
+def merit(near: Nearness, chords: np.ndarray, copied: float) -> float:
+    """Return how promising a continuation with this harmony (a CHORD table) is, at most 1: the mean of how near it is
+    to the seed in each part, and of how often its chords come round, less the share of its bars that are only `copied`
+    from the seed. Nothing is nearer than a copy, and nobody needs one.
 
     Of four continuations the one with the most merit is much nearer to how songs really go on (docs/completing.md).
     """
-    return float(np.mean([*astuple(near), 1 - progression_irregularity(chords)]))
+    return float(np.mean([*astuple(near), 1 - progression_irregularity(chords)])) - copied
 
 
 def standing(one) -> tuple[bool, float]:

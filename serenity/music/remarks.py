@@ -8,9 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from serenity.music.harmony import Key, pitch_class_weights
-from serenity.music.measures import MAJOR, bar_lines, bar_overlaps, return_profile, runs, sixteenths
+from serenity.music.measures import MAJOR, bar_lines, copied_bars, return_profile, runs
 from serenity.music.nearness import Collapse, Nearness, notes_a_quarter
-from serenity.music.note import merge_tables
 from serenity.music.pitch import OCTAVE
 from serenity.music.tempo_map import NEAR, TempoMap
 from serenity.music.voices import MELODY, voices
@@ -95,11 +94,7 @@ def _longest_run(flags: np.ndarray) -> tuple[int, int]:
 
 
 def _copied(before: np.ndarray, made: np.ndarray, tempo_map: TempoMap) -> Remark:
-    overlap, has_notes = bar_overlaps(merge_tables([before, made]), tempo_map)
-    first_made, first_before = (int(sixteenths(notes, tempo_map)[0].min()) for notes in (made, before))
-    first = first_made - first_before
-    is_copy = overlap[first:, :first].max(axis=1, initial=0) == 1
-    copies, bars = int(is_copy.sum()), int(has_notes[first:].sum())
+    copies, bars = copied_bars(before, made, tempo_map)
     words = ("mostly bars of your intro again" if copies > COPIED * bars else
              "new bars, and some of your intro" if copies else "new bars")
     return Remark("bars", words, f"{copies} of {bars} are as one of your intro")

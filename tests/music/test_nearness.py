@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from serenity.music.nearness import Nearness, collapse, nearness
+from serenity.music.nearness import Nearness, collapse, judge, nearness
 from serenity.music.note import merge_tables, note_table
 from serenity.music.tempo_map import TempoMap, tempos
 from tests.songs import FOUR_FOUR, pop_song
@@ -27,6 +27,14 @@ def test_what_goes_on_as_it_began_is_near():
     assert nearness(SONG, SONG, FOUR_FOUR) == Nearness(1.0, 1.0, pytest.approx(1), pytest.approx(1))
     near = nearness(part(0, 16), part(16, 32), FOUR_FOUR)
     assert near.mean > 0.9
+
+
+def test_a_copy_of_the_seed_is_no_merit():
+    again = part(0, 8).copy()
+    again["onset"] += 16.0
+    half = merge_tables([again[again["onset"] < 24], part(12, 16)])
+    copy, mixed, new = (judge(part(0, 8), made, FOUR_FOUR).merit for made in (again, half, part(8, 16)))
+    assert copy < 0 < mixed < new
 
 
 @pytest.mark.parametrize(("less", "made"), [
