@@ -198,6 +198,8 @@ def notes_before(model: "Model", seed: "Seed", request: Request, again: "Replay 
     if events > MANY_EVENTS:
         yield (f"some {events:,} events are to be made; that takes {events / EVENTS_A_SECOND / 60:.1f} minutes at "
                f"{EVENTS_A_SECOND} a second, as on a laptop")
+    if seed.settings.bpm is not None and (bpm := seed.music.bpm_beside(seed.settings.bpm)):
+        yield f"--bpm {seed.settings.bpm:g} does not fit the notes; {bpm:.0f} BPM is taken"
     if not again and (doubt := completion.doubt(model, seed)):
         yield doubt
     if again and (other := again.other_versions()):

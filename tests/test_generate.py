@@ -301,6 +301,13 @@ def test_no_chance_left_is_the_likeliest(safe, complete):
     np.testing.assert_array_equal(continuation(complete, **safe), continuation(complete, top_k=1))
 
 
+@pytest.mark.parametrize(("bpm", "said"), [(120.0, "note: --bpm 120 does not fit the notes; 88 BPM is taken"),
+                                           (88.0, None), (176.0, None)])
+def test_a_tempo_that_does_not_fit_is_not_passed_over_in_silence(bpm, said, complete, capsys):
+    complete(asking().song, bpm=bpm, events=5)
+    assert (said in capsys.readouterr().out) if said else "does not fit" not in capsys.readouterr().out
+
+
 def test_a_number_for_one_attribute_leaves_the_others_their_default():
     sampling, usual = Request(top_k={"pitch": 16}, temperature={"step": 0.5}).samplings(), Request()
     assert [sampling[name].top_k for name in ("pitch", "step", "duration")] == [16, usual.top_k, usual.top_k]

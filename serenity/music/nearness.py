@@ -11,7 +11,7 @@ import numpy as np
 
 from serenity.music import quality
 from serenity.music.harmony import find_chords, pitch_class_weights
-from serenity.music.measures import bar_lines, copied_bars, progression_irregularity, wasserstein
+from serenity.music.measures import bar_lines, bar_overlaps, copied_bars, progression_irregularity, wasserstein
 from serenity.music.note import end_time
 from serenity.music.song import beat_edges
 from serenity.music.tempo_map import NEAR, TempoMap
@@ -27,6 +27,9 @@ LATE = 1 / 3          # of its bars: the stretch that is looked at
 THIN, THICK = 1 / 3, 3.0  # times as dense as what it continues
 SPECK = 1 / 8         # quarters; a note shorter than a thirty-second
 SPECKS, USUAL_SPECKS = 0.2, 0.02  # share of such notes: a collapse, and where they are no part of the style
+TOGETHER = 0.06       # quarters
+BESIDE, USUALLY_ON = 0.6, 0.95  # shares of notes on sixteenths; no real song goes from the one to below the other
+ROUND, SAME = 8, 0.7  # bars, and how much of each is as in a bar before; 0 of 42 real songs go on so, 1 does elsewhere
 LAST_CHORDS, FEW_CHORDS = 100, 0.1  # strikes, and the share of them that are different chords; real songs have 0.35
 
 
@@ -87,18 +90,19 @@ class Collapse:
     """Where and why a continuation stops being music."""
 
     begin: float  # seconds, of the bar from which on it is none
-    why: str      # "thin", "thick", "specks" or "few chords"
+    why: str      # "thin", "thick", "specks", "off the beat", "few chords" or "same bars"
 
     @property
     def is_loop(self) -> bool:
-        """Whether the same few chords come again and again."""
-        return self.why == "few chords"
+        """Whether the same few chords, or bars, come again and again."""
+        return self.why in ("few chords", "same bars")
 
 
 def collapse(before: np.ndarray, made: np.ndarray, tempo_map: TempoMap) -> Collapse | None:
     """Return where a continuation stops being music and why, compared with what came `before`; None where it does not.
 
-    What counts is its last third; it begins with the first bar from which on all is as bad. Both have one note or more.
+    What counts is its last third; it begins with the first bar from which on all is as bad. But where a bar or two go
+    round for ROUND bars, that counts anywhere, unless they did `before`. Both have one note or more.
     A continuation of fewer than FEWEST_BARS bars is too short to tell.
     """
     lines = bar_lines(made, tempo_map)
@@ -115,7 +119,12 @@ def collapse(before: np.ndarray, made: np.ndarray, tempo_map: TempoMap) -> Colla
     why, end = wrong(first, bars), bars
     while why and end >= FEW_BARS and wrong(end - FEW_BARS, end) == why:
         end -= 1
-    return Collapse(float(lines[end - FEW_BARS + 1 if end < bars else first]), why) if why else None
+    if why:
+        return Collapse(float(lines[end - FEW_BARS + 1 if end < bars else first]), why)
+    again = _first_of_same(made, tempo_map)
+    if again is None or _first_of_same(before, tempo_map) is not None:
+        return None
+    return Collapse(float(lines[min(again, bars - 1)]), "same bars")
 
 
 def _what_is_wrong(before: np.ndarray, made: np.ndarray, tempo_map: TempoMap, begin: float, end: float) -> str | None:
@@ -127,8 +136,16 @@ def _what_is_wrong(before: np.ndarray, made: np.ndarray, tempo_map: TempoMap, be
         return "thin"
     if density > THICK:
         return "thick"
-    is_speckled = _specks(stretch, tempo_map) > SPECKS and _specks(before, tempo_map) < USUAL_SPECKS
-    return "specks" if is_speckled else None
+    if _specks(stretch, tempo_map) > SPECKS and _specks(before, tempo_map) < USUAL_SPECKS:
+        return "specks"
+    is_off = _on_sixteenths(stretch, tempo_map) < BESIDE and _on_sixteenths(before, tempo_map) > USUALLY_ON
+    return "off the beat" if is_off else None
+
+
+def _on_sixteenths(notes: np.ndarray, tempo_map: TempoMap) -> float:
+    """Return the share of notes that begin on a sixteenth, or as near to one as those who play together come."""
+    place = 4 * tempo_map.quarters(notes["onset"])
+    return float(np.mean(np.abs(place - np.rint(place)) < 4 * TOGETHER))
 
 
 def _is_few_chords(made: np.ndarray) -> bool:
@@ -141,6 +158,17 @@ def _first_of_few(made: np.ndarray, lines: np.ndarray) -> int:
     chords, onset = quality.chord_numbers(made), made["onset"][strike_starts(made)]
     others = np.flatnonzero(~np.isin(chords, chords[-LAST_CHORDS:]))
     return int(np.searchsorted(lines, onset[others[-1]], side="right")) if len(others) else 0
+
+
+def _first_of_same(notes: np.ndarray, tempo_map: TempoMap) -> int | None:
+    """Return the first of ROUND bars that are mostly as the one, or the second, before each; None: there are none."""
+    overlap, _ = bar_overlaps(notes, tempo_map)
+    found = []
+    for ago in (1, 2):
+        same = np.diagonal(overlap, -ago)
+        if len(same) >= ROUND:
+            found += np.flatnonzero(np.convolve(same, np.full(ROUND, 1 / ROUND), "valid") > SAME)[:1].tolist()
+    return min(found, default=None)
 
 
 def _specks(notes: np.ndarray, tempo_map: TempoMap) -> float:

@@ -28,7 +28,9 @@ COPIED = 0.5      # share of the bars that are as one of the intro's
 COLLAPSE = "collapse"  # what the remark is about that a page marks the song with
 COLLAPSES = {"thin": "thins out from bar {} on", "thick": "thickens from bar {} on",
              "specks": "breaks up into specks from bar {} on",
-             "few chords": "goes round in a few chords from bar {} on"}
+             "few chords": "goes round in a few chords from bar {} on",
+             "off the beat": "leaves the beat from bar {} on",
+             "same bars": "goes round in a bar or two from bar {} on"}
 
 
 class Remark(NamedTuple):

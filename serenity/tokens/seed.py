@@ -25,6 +25,7 @@ from serenity.tokens.vocabulary import ATTRIBUTES, SPECIALS, AttributeVocabulary
 from serenity.tokens.windows import stream
 
 MOST_LISTED = 8  # tracks that are left out, by name
+NEAR_BPM = 0.1      # share by which a tempo that is stated may miss the one that is found
 BEFORE_BAR = 0.05  # seconds; a note that is played so shortly before a bar line belongs to the bar after it
 PLURAL = {"pitch": "chords", "step": "steps", "duration": "durations", "velocity": "velocities"}
 
@@ -96,6 +97,11 @@ class Seed:
     def start(self) -> float:
         """Seconds of the join."""
         return float(self.tempo_map.seconds(self.join / self.codec.grid))
+
+    def bpm_beside(self, wanted: float) -> float | None:
+        """Return the tempo at the seed's first onset, in quarters a minute; None: it is as `wanted`, or near to it."""
+        bpm = 6e7 / self.tempo_map.tempo(float(self.tempo_map.quarters(self.notes["onset"].min())))
+        return None if abs(bpm / wanted - 1) < NEAR_BPM else bpm
 
     def seconds_after(self, points: int) -> float:
         """Return how many seconds so many grid points take after `start`."""

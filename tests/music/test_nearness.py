@@ -37,6 +37,18 @@ def test_a_copy_of_the_seed_is_no_merit():
     assert copy < 0 < mixed < new
 
 
+def test_a_bar_that_goes_round_is_a_collapse_unless_the_seed_does_so():
+    bar = part(8, 9)
+    copies = [bar.copy() for _ in range(10)]
+    for number, copy in enumerate(copies):
+        copy["onset"] += 2.0 * (4 + number)
+    found = collapse(part(0, 8), merge_tables([part(8, 12), *copies]), FOUR_FOUR)
+    assert found.why == "same bars" and found.is_loop and 18 <= found.begin <= 24
+    earlier = merge_tables(copies)
+    earlier["onset"] -= 24.0
+    assert collapse(earlier, merge_tables([part(8, 12), *copies]), FOUR_FOUR) is None
+
+
 @pytest.mark.parametrize(("less", "made"), [
     ("density", part(8, 16)[::4]), ("register", changed(pitch=part(8, 16)["pitch"] + 24)),
     ("harmony", changed(pitch=part(8, 16)["pitch"] + 6)),
@@ -67,6 +79,10 @@ def test_a_single_strike_has_a_nearness(notes):
 def broken(how):
     """Return bars 8 to 32, which are no music from bar 20 on."""
     rest, beats = part(8, 20), np.arange(40.0, 64, 0.5)
+    if how == "off the beat":
+        late = part(20, 32).copy()
+        late["onset"] += 1 / 12  # a sixth of a quarter
+        return merge_tables([rest, late])
     onset, length, pitch = {
         "thin": (beats[::16], 0.4, 60 + np.arange(3)),
         "thick": (np.arange(40, 64, 0.025), 0.2, 48 + np.arange(960) % 37),
@@ -77,7 +93,7 @@ def broken(how):
     return merge_tables([rest, late])
 
 
-@pytest.mark.parametrize("why", ["thin", "thick", "specks", "few chords"])
+@pytest.mark.parametrize("why", ["thin", "thick", "specks", "off the beat", "few chords"])
 def test_a_collapse_is_seen_and_where_it_begins(why):
     found = collapse(part(0, 8), broken(why), FOUR_FOUR)
     assert found.why == why and 38 <= found.begin <= 40 and found.is_loop == (why == "few chords")
