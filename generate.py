@@ -158,7 +158,8 @@ def asked(parameters: Parameters) -> tuple[SeedSettings, Request, "Replay | None
         return parameters.settings, replace(request, variations=made), None
     if said := changed(parameters, [*values(parameters.request), *values(parameters.settings), "candidates"]):
         raise InputError(f"{said} with --replay: the recipe says how; wanted one of the two")
-    named = None if parameters.song == config.EXAMPLE_SEED else parameters.song
+    song = seed_path(parameters)
+    named = None if song == config.EXAMPLE_SEED else song
     again = replay.read(parameters.replay, named, config.EXAMPLE_SEED)
     return again.settings, again.request, again
 
@@ -198,8 +199,9 @@ def notes_before(model: "Model", seed: "Seed", request: Request, again: "Replay 
     if events > MANY_EVENTS:
         yield (f"some {events:,} events are to be made; that takes {events / EVENTS_A_SECOND / 60:.1f} minutes at "
                f"{EVENTS_A_SECOND} a second, as on a laptop")
-    if seed.settings.bpm is not None and (bpm := seed.music.bpm_beside(seed.settings.bpm)):
-        yield f"--bpm {seed.settings.bpm:g} does not fit the notes; {bpm:.0f} BPM is taken"
+    wanted, beats = seed.settings.bpm, seed.music.song.beats
+    if wanted is not None and beats.source == "found":
+        yield f"--bpm {wanted:g} does not fit the notes; {beats.bpm:.0f} BPM is taken"
     if not again and (doubt := completion.doubt(model, seed)):
         yield doubt
     if again and (other := again.other_versions()):

@@ -77,12 +77,17 @@ class Beats:
         return _usual(self.tempo_map, *self.span)
 
     @property
+    def bpm(self) -> float:
+        """How many such quarters last a minute."""
+        return 6e7 / self.quarter
+
+    @property
     def metre(self) -> tuple[int, int]:
         """Numerator and denominator of the first metre."""
         return tuple(self.tempo_map.signatures[["numerator", "denominator"]][0].tolist())
 
     def __str__(self) -> str:
-        bpm, stated = 6e7 / self.quarter, 6e7 / _usual(self.file_map, *self.span)
+        bpm, stated = self.bpm, 6e7 / _usual(self.file_map, *self.span)
         said = {"file": "the file's", "found": "found", "given": "as given"}[self.source]
         differs = f" (the file says {stated:.0f})" if self.source != "file" and abs(stated / bpm - 1) > 0.01 else ""
         swing = f", swing {self.tempo_map.swing:.0%}" if self.tempo_map.swing != STRAIGHT else ""

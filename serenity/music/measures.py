@@ -30,10 +30,26 @@ def return_profile(notes: np.ndarray, tempo_map: TempoMap, farthest: int = FARTH
 
     Mean over the pairs of bars in both of which notes begin.
     """
-    overlap, counted = bar_overlaps(notes, tempo_map)
-    pairs = np.where(np.outer(counted, counted), overlap, np.nan)
-    diagonals = [np.diagonal(pairs, -ago) for ago in range(1, farthest + 1)]
-    return np.array([np.nanmean(part) if np.isfinite(part).any() else np.nan for part in diagonals])
+    struck = _struck(notes, tempo_map)
+    begun, profile = struck.any(axis=1), np.full(farthest, np.nan)
+    for ago in range(1, farthest + 1):
+        counted = begun[ago:] & begun[:-ago]
+        if counted.any():
+            profile[ago - 1] = _overlaps_ago(struck, ago)[counted].mean()
+    return profile
+
+
+def overlaps_ago(notes: np.ndarray, tempo_map: TempoMap, ago: int) -> np.ndarray:
+    """Return how much each bar has in common with the one so many bars before, as `bar_overlaps` does: (bars - ago,).
+
+    A long song has few such pairs, but as many of all bars as would fill the memory.
+    """
+    return _overlaps_ago(_struck(notes, tempo_map), ago)
+
+
+def _overlaps_ago(struck: np.ndarray, ago: int) -> np.ndarray:
+    shared = (struck[ago:] & struck[:-ago]).sum(axis=1)
+    return shared / np.maximum((struck[ago:] | struck[:-ago]).sum(axis=1), 1)
 
 
 def runs(flags: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -55,12 +71,7 @@ def bar_overlaps(notes: np.ndarray, tempo_map: TempoMap) -> tuple[np.ndarray, np
     A bar is the set of its (place, pitch class), places by sixteenths. Two sets overlap by their intersection over
     their union (Jaccard).
     """
-    if not len(notes):
-        return np.zeros((0, 0)), np.zeros(0, bool)
-    bar, cell = _cells(notes, tempo_map)
-    bar -= bar.min()
-    struck = np.zeros((bar.max() + 1, cell.max() + 1))
-    struck[bar, cell] = 1
+    struck = _struck(notes, tempo_map).astype(float)
     shared, number = struck @ struck.T, struck.sum(axis=1)
     return shared / np.maximum(number[:, None] + number - shared, 1), number > 0
 
@@ -69,6 +80,17 @@ def copied_bars(before: np.ndarray, made: np.ndarray, tempo_map: TempoMap) -> tu
     """Return how many of the bars `made` are the same as one of those `before`, and how many there are."""
     known, new = (_contents(notes, tempo_map) for notes in (before, made))
     return sum(bar in known for bar in new), len(new)
+
+
+def _struck(notes: np.ndarray, tempo_map: TempoMap) -> np.ndarray:
+    """Return which cells of each bar are struck: (bars, cells) bool, from the first bar in which notes begin."""
+    if not len(notes):
+        return np.zeros((0, 0), bool)
+    bar, cell = _cells(notes, tempo_map)
+    bar -= bar.min()
+    struck = np.zeros((bar.max() + 1, cell.max() + 1), bool)
+    struck[bar, cell] = True
+    return struck
 
 
 def _contents(notes: np.ndarray, tempo_map: TempoMap) -> list[frozenset[int]]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from serenity.music import quality
 from serenity.music.harmony import find_chords, pitch_class_weights
-from serenity.music.measures import bar_lines, bar_overlaps, copied_bars, progression_irregularity, wasserstein
+from serenity.music.measures import bar_lines, copied_bars, overlaps_ago, progression_irregularity, wasserstein
 from serenity.music.note import end_time
 from serenity.music.song import beat_edges
 from serenity.music.tempo_map import NEAR, TempoMap
@@ -162,10 +162,9 @@ def _first_of_few(made: np.ndarray, lines: np.ndarray) -> int:
 
 def _first_of_same(notes: np.ndarray, tempo_map: TempoMap) -> int | None:
     """Return the first of ROUND bars that are mostly as the one, or the second, before each; None: there are none."""
-    overlap, _ = bar_overlaps(notes, tempo_map)
     found = []
     for ago in (1, 2):
-        same = np.diagonal(overlap, -ago)
+        same = overlaps_ago(notes, tempo_map, ago)
         if len(same) >= ROUND:
             found += np.flatnonzero(np.convolve(same, np.full(ROUND, 1 / ROUND), "valid") > SAME)[:1].tolist()
     return min(found, default=None)

@@ -25,7 +25,6 @@ from serenity.tokens.vocabulary import ATTRIBUTES, SPECIALS, AttributeVocabulary
 from serenity.tokens.windows import stream
 
 MOST_LISTED = 8  # tracks that are left out, by name
-NEAR_BPM = 0.1      # share by which a tempo that is stated may miss the one that is found
 BEFORE_BAR = 0.05  # seconds; a note that is played so shortly before a bar line belongs to the bar after it
 PLURAL = {"pitch": "chords", "step": "steps", "duration": "durations", "velocity": "velocities"}
 
@@ -97,11 +96,6 @@ class Seed:
     def start(self) -> float:
         """Seconds of the join."""
         return float(self.tempo_map.seconds(self.join / self.codec.grid))
-
-    def bpm_beside(self, wanted: float) -> float | None:
-        """Return the tempo at the seed's first onset, in quarters a minute; None: it is as `wanted`, or near to it."""
-        bpm = 6e7 / self.tempo_map.tempo(float(self.tempo_map.quarters(self.notes["onset"].min())))
-        return None if abs(bpm / wanted - 1) < NEAR_BPM else bpm
 
     def seconds_after(self, points: int) -> float:
         """Return how many seconds so many grid points take after `start`."""
@@ -375,8 +369,6 @@ def _beat_line(seed: Seed) -> str:
         span = tuple(max(time + moved, 0.0) for time in beats.span)
         beats = replace(beats, tempo_map=beats.tempo_map.moved(moved), file_map=beats.file_map.moved(moved), span=span)
     return f"{beats}{played}"
-
-
 
 
 # --- what can be played -----------------------------------------------------------------------------------------------
