@@ -321,6 +321,13 @@ def test_a_paths_spelling_never_changes_the_song(complete, tmp_path, monkeypatch
     assert len({(tmp_path / f"{number}.mid").read_bytes() for number in range(3)}) == 1
 
 
+def test_the_example_spelled_otherwise_is_no_other_seed_of_a_replay(complete, replay, tmp_path, capsys, monkeypatch):
+    complete(asking().song)
+    monkeypatch.chdir(SCRIPT.parent)
+    replay(tmp_path / "out.mid", song=Path("tests/../data/intro.mid"))
+    assert "the same bytes as" in capsys.readouterr().out
+
+
 def test_a_recipe_says_what_holds_for_every_attribute(complete, tmp_path):
     complete(top_k={"pitch": 3})
     flags = json.loads(midi_file.read(tmp_path / "out.mid").texts[0])["flags"]
